@@ -1,0 +1,60 @@
+"""Fewer functions for a stated error: an orthonormal basis of what a given network spans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deepaw.spectral.chebyshev import ChebyshevBasis
+
+
+@dataclass(frozen=True)
+class ReducedBasis:
+    """Orthonormal combinations of Chebyshev polynomials.
+
+    `combination` (chebyshev.size, size): g(x) = T(x) @ combination.
+    """
+
+    chebyshev: ChebyshevBasis
+    combination: Tensor
+
+    @property
+    def size(self) -> int:
+        return self.combination.shape[1]
+
+    def values(self, x: Tensor) -> Tensor:
+        """g_k(x), (..., size)."""
+        return self.chebyshev.values(x) @ self.combination.to(x)
+
+    def restricted(self, low: float, high: float, tolerance: float) -> tuple[ReducedBasis, Tensor]:
+        """A still smaller basis h on a part [low, high] of the interval, and U (h.size, size) with g = h @ U there."""
+        part = ChebyshevBasis(low, high, self.chebyshev.size)
+        return reduce_basis(part, part.fit(self.values, self.combination.dtype), tolerance)
+
+
+def reduce_basis(chebyshev: ChebyshevBasis, coefficients: Tensor, tolerance: float) -> tuple[ReducedBasis, Tensor]:
+    """The smallest orthonormal basis that spans some functions to within a tolerance.
+
+    Truncated singular value decomposition of the functions sampled evenly on the interval.
+
+    Args:
+        chebyshev: the basis the functions are given in.
+        coefficients: (chebyshev.size, M), the functions f = T @ coefficients.
+        tolerance: singular values below this fraction of the largest are dropped.
+
+    Returns:
+        The basis g (K functions of mean square 1) and the map (K, M) with f = g @ map up to the tolerance.
+    """
+    samples = 16 * chebyshev.size
+    x = torch.linspace(chebyshev.low, chebyshev.high, samples, dtype=torch.float64, device=coefficients.device)
+    functions = chebyshev.values(x) @ coefficients.double()
+    _, singular, right = torch.linalg.svd(functions, full_matrices=False)
+    keep = max(1, int((singular > tolerance * singular[0]).sum()))
+    scale = singular[:keep] / samples**0.5
+    combination = coefficients.double() @ right[:keep].T / scale
+    return (
+        ReducedBasis(chebyshev, combination.to(coefficients.dtype)),
+        (scale[:, None] * right[:keep]).to(coefficients.dtype),
+    )
