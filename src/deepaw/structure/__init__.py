@@ -1,0 +1,1 @@
+"""Crystals and molecules: reading them and checking that they make physical sense."""
