@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -66,7 +68,7 @@ class SplineNetwork(nn.Module):
 
     def __init__(self, sizes: list[int], intervals: int, order: int) -> None:
         super().__init__()
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = list(pairwise(sizes))
         for i, (_, outputs) in enumerate(pairs):
             for name, value in (("node_bias", 0.0), ("node_scale", 1.0), ("subnode_bias", 0.0), ("subnode_scale", 1.0)):
                 setattr(self, f"{name}_{i}", nn.Parameter(torch.full((outputs,), value)))

@@ -50,7 +50,8 @@ class Interaction(nn.Module):
         self.config = config
         self.sc = o3.FullyConnectedTensorProduct(receiver, SCALAR, output)
         self.lin1 = o3.FullyConnectedTensorProduct(sender, SCALAR, sender)
-        middle, paths = [], []
+        middle: list[tuple[int, o3.Irrep]] = []
+        paths: list[tuple[int, int, int]] = []
         for i, (mul, ir_sender) in enumerate(sender):
             for j, (_, ir_edge) in enumerate(harmonics):
                 for ir in ir_sender * ir_edge:

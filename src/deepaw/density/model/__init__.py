@@ -1,0 +1,1 @@
+"""Density models: what they are made of and how they are read."""
