@@ -1,0 +1,5 @@
+"""`python -m deepaw`."""
+
+from deepaw.cli.app import main
+
+main()

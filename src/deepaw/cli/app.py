@@ -1,0 +1,28 @@
+"""`deepaw`: one command per file of this folder.
+
+The files import what they need inside the command, so that `deepaw --help` does not wait for it.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from deepaw.cli.predict import predict
+from deepaw.cli.run import run
+
+app = typer.Typer(
+    help="Deep-learning surrogates for DFT: charge densities and potentials.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+app.command()(predict)
+
+
+@app.callback()
+def _root() -> None:
+    """A callback keeps `deepaw COMMAND` as it is however many commands there are."""
+
+
+def main() -> None:
+    """The console script `deepaw`."""
+    run(app)

@@ -1,0 +1,69 @@
+"""What `deepaw-predict` says when it is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from deepaw.density.files.formats import Format
+
+if TYPE_CHECKING:
+    from deepaw.density.engine import Prediction
+    from deepaw.density.files.output import Output
+    from deepaw.density.request import PredictRequest
+
+
+def print_summary(request: PredictRequest, prediction: Prediction, output: Output | None) -> None:
+    """Print grid, range, electrons, time and symmetry, and what a restart in VASP will and will not use."""
+    table = Table.grid(padding=(0, 2))
+    for key, text in summary(request, prediction, output):
+        table.add_row(f"[bold]{key}[/bold]", text)
+    Console(soft_wrap=True).print(table)
+
+
+def summary(request: PredictRequest, prediction: Prediction, output: Output | None) -> list[tuple[str, str]]:
+    """The same as (what, text) pairs."""
+    nx, ny, nz = request.grid.shape
+    density = prediction.density_3d
+    points, evaluated = prediction.points_total, prediction.points_evaluated
+    rows = [
+        ("structure", f"{request.atoms.get_chemical_formula()}, {len(request.atoms)} atoms ({request.name})"),
+        ("grid", f"{nx} x {ny} x {nz} = {points:,} points, {request.grid.source}"),
+        ("range", f"{density.min():.6g} to {density.max():.6g} e/A^3"),
+        ("electrons", _electrons(prediction, request.raw)),
+        ("time", f"{prediction.elapsed:.2f} s, {points / max(prediction.elapsed, 1e-9):,.0f} points/s"),
+        ("symmetry", _symmetry(points, evaluated)),
+    ]
+    if output is not None:
+        rows.append(("written", f"{output.path} ({output.format})"))
+        if output.format is Format.CHGCAR:
+            rows.append(("restart", _restart(output)))
+    return rows
+
+
+def _electrons(prediction: Prediction, raw: bool) -> str:
+    predicted, exact = prediction.electrons_predicted, prediction.electrons_exact
+    if exact is None:
+        return f"{predicted:.4f} predicted and kept: the model does not say how many there should be"
+    off = f"{predicted:.4f} predicted, {exact:g} exact ({(predicted - exact) / exact:+.3%})"
+    return f"{off}, kept as predicted" if raw else f"{off}, scaled by {prediction.scale:.6f}"
+
+
+def _symmetry(points: int, evaluated: int) -> str:
+    if evaluated >= points:
+        return "none used, every point evaluated"
+    return f"{evaluated:,} points evaluated, {points / evaluated:.1f} times fewer"
+
+
+def _restart(output: Output) -> str:
+    if output.augmentation is not None:
+        return (
+            "VASP (ICHARG = 1) will use the density on the grid and the augmentation occupancies of "
+            f"{output.augmentation_source}"
+        )
+    return (
+        "VASP (ICHARG = 1) will use the density on the grid; it will warn that PAW occupancies are missing and start "
+        "those from its atoms (--augmentation-from CHGCAR copies them from an earlier run)"
+    )

@@ -1,0 +1,74 @@
+"""Where a density goes: a file, its format, and what is written besides the density."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+
+from deepaw.density.files.augmentation import Augmentation
+from deepaw.density.files.blocks import Shape
+from deepaw.density.files.chgcar import read_augmentation, write_chgcar
+from deepaw.density.files.cube import write_cube
+from deepaw.density.files.formats import Format, format_of
+from deepaw.density.files.npy import write_npy
+from deepaw.errors import InputError
+from deepaw.outputfile import check_output
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that a density can be written to, checked as far as that is possible beforehand."""
+
+    path: Path
+    format: Format
+    augmentation: Augmentation | None = None
+    augmentation_source: Path | None = None
+
+    def write(
+        self,
+        atoms: Atoms,
+        shape: Shape,
+        blocks: Iterable[np.ndarray],
+        magnetisation: Iterable[np.ndarray] | None = None,
+    ) -> None:
+        """Write blocks (nx, ny, n) along z, e/A^3. Raises InputError where that fails; nothing is left then.
+
+        Only a CHGCAR has room for the magnetisation; the other formats take the total density alone.
+        """
+        match self.format:
+            case Format.CHGCAR:
+                if self.augmentation is not None:
+                    self.augmentation.check_fits(atoms, magnetisation is not None, str(self.augmentation_source))
+                write_chgcar(self.path, atoms, shape, blocks, magnetisation, self.augmentation)
+            case Format.CUBE:
+                write_cube(self.path, atoms, shape, blocks)
+            case Format.NPY:
+                write_npy(self.path, shape, blocks)
+
+
+def choose_output(
+    path: Path | None, format: Format | None, augmentation_from: Path | None, atoms: Atoms
+) -> Output | None:
+    """The output that the arguments ask for, None without a path; the format is the name's unless given.
+
+    Raises InputError: a folder that is not there, a name that says no format, occupancies that do not fit `atoms` or
+    that the format has no place for.
+    """
+    if path is None:
+        for option, value in (("--format", format), ("--augmentation-from", augmentation_from)):
+            if value is not None:
+                raise InputError(f"{option} {value} needs an output file; name it with -o.")
+        return None
+    format = format or format_of(path)
+    check_output(path)
+    if augmentation_from is None:
+        return Output(path, format)
+    if format is not Format.CHGCAR:
+        raise InputError(f"Only a CHGCAR holds augmentation occupancies; {path} is to be written as {format}.")
+    augmentation = read_augmentation(augmentation_from)
+    augmentation.check_fits(atoms, spin=False, name=str(augmentation_from))
+    return Output(path, format, augmentation, augmentation_from)
