@@ -42,10 +42,18 @@ def output_file(path: str | Path) -> Iterator[Path]:
     target = check_output(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        yield temporary
-        temporary.replace(target)
+        with disk_errors(path):
+            yield temporary
+            temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(path: str | Path) -> Iterator[None]:
+    """Raise errors of the operating system in the block, such as a full disk, as InputError about writing `path`."""
+    try:
+        yield
     except OSError as error:
         reason = "the disk is full" if error.errno in _NO_ROOM else (error.strerror or str(error)).lower()
         raise InputError(f"{path} cannot be written: {reason}; nothing was left behind.") from error
-    finally:
-        temporary.unlink(missing_ok=True)

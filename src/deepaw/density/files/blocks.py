@@ -14,6 +14,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from deepaw.outputfile import disk_errors
+
 Shape = tuple[int, int, int]
 
 
@@ -39,15 +41,22 @@ class BlockSpool:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        """`folder`: where the room for the blocks is; the folder of the output is the natural choice."""
-        self._file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115, closed by close()
+        """`folder`: where the room for the blocks is; the folder of the output is the natural choice.
+
+        Raises InputError, as `append` does, where it has no room.
+        """
+        self._folder = folder
+        with disk_errors(f"{folder} (temporary file)"):
+            self._file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115, closed by close()
         self._blocks: list[tuple[int, tuple[int, int, int], np.dtype]] = []  # offset, shape, dtype
 
     def append(self, block: np.ndarray) -> None:
         """Keep one more block (nx, ny, n)."""
         nx, ny, n = block.shape
-        self._blocks.append((self._file.seek(0, 2), (nx, ny, n), block.dtype))
-        self._file.write(np.ascontiguousarray(block).data)
+        with disk_errors(f"{self._folder} (temporary file)"):
+            self._blocks.append((self._file.seek(0, 2), (nx, ny, n), block.dtype))
+            self._file.write(np.ascontiguousarray(block).data)
+            self._file.flush()
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The blocks along z, as they were appended."""
