@@ -1,0 +1,147 @@
+"""The whole representation of the probes, which F_local reads: a dense product per atom and tile.
+
+Where several images of an atom are near, their products of harmonics and radial basis are summed first and multiplied
+with T once. Where there is one image (large cells) the distances to it span little of [0, cutoff], and there far fewer
+radial functions differ: T is first mapped to a basis of that shell. Whichever costs fewer operations is taken.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from math import ceil, floor
+
+import torch
+from torch import Tensor
+
+from deepaw.density.engine.features import edge_scale
+from deepaw.density.engine.pairs import RadialFunctions, pair_geometry, tabulated
+from deepaw.density.engine.precision import Precision
+from deepaw.density.engine.tensors import atom_tensors, routes, width
+from deepaw.density.engine.tiles import Tile
+from deepaw.density.model.gated import GatedNetwork
+from deepaw.spectral import Table
+
+KEPT = 700 * 2**20
+"""Bytes of per-atom tensors that are kept; others are computed again for the tiles that need them."""
+
+TOGETHER = 8
+"""Atoms whose tensors are computed at once."""
+
+SHELL = 0.25
+"""A: shells begin and end at multiples of it."""
+
+
+@dataclass
+class EquivariantPart:
+    """Features after lin1, per layer (n, sender.dim), and the tensors made from them so far, latest used last."""
+
+    inputs: list[Tensor]
+    tensors: OrderedDict[int, Tensor] = field(default_factory=OrderedDict)
+
+
+class EquivariantProbes:
+    """The whole probe network and F_local.
+
+    With a precision the radial functions are frozen; without one `refresh` reads the weights and gradients reach them.
+    """
+
+    def __init__(self, network: GatedNetwork, precision: Precision | None) -> None:
+        assert network.local is not None
+        self._network, self._local = network, network.local
+        self._precision = precision
+        self._like = network.probe_model.basis.mean
+        self._interactions = [interaction for interaction, _ in network.probe_model.layers()]
+        self._widths = [width(interaction) for interaction in self._interactions]
+        self._shells: dict[tuple[int, int], tuple[Table, Tensor]] = {}
+        if precision is None:
+            self.refresh()
+            return
+        exact = copy.deepcopy(network).double()
+        self._set(RadialFunctions.frozen(lambda r: _hidden_functions(exact, r), network.cutoff, precision, self._like))
+
+    def refresh(self) -> None:
+        """Read the weights again."""
+        self._set(
+            RadialFunctions.trainable(lambda r: _hidden_functions(self._network, r), self._network.cutoff, self._like)
+        )
+
+    def _set(self, radial: RadialFunctions) -> None:
+        self._radial = radial
+        hidden = radial.coefficients.chunk(len(self._interactions), dim=1)
+        self._routes = [routes(i, part) for i, part in zip(self._interactions, hidden, strict=True)]
+
+    def prepare(self, inputs: list[Tensor]) -> EquivariantPart:
+        """The atoms' part, from the features after lin1."""
+        return EquivariantPart(inputs)
+
+    def evaluate(self, part: EquivariantPart, tile: Tile) -> Tensor:
+        """(n, outputs) at the points of a tile."""
+        harmonics, length = pair_geometry(tile, self._network.config.lmax, self._like)
+        message = harmonics.new_zeros(length.shape[1], sum(self._widths))
+        atoms = tile.atom.unique().tolist()
+        for start in range(0, len(atoms), TOGETHER):
+            group = atoms[start : start + TOGETHER]
+            for atom, tensor in zip(group, self._tensors(part, group), strict=True):
+                images = (tile.atom == atom).nonzero()[:, 0].to(length.device)
+                message = self._add(message, harmonics[images], length[images], tensor)
+        return self._readout(message)
+
+    def _add(self, message: Tensor, harmonics: Tensor, length: Tensor, tensor: Tensor) -> Tensor:
+        """Add one atom's message: harmonics (i, n, .) and distances (i, n) of its images, tensor (., K, columns)."""
+        cutoff = self._network.cutoff
+        size, basis_size, columns = tensor.shape
+        images, points = length.shape
+        shells = [self._shell(length[i]) for i in range(images)] if self._precision is not None else []
+        local = sum(size * map_.shape[0] * columns * (points + basis_size) for _, map_ in shells)
+        if not shells or points * size * basis_size * columns <= local:
+            basis = self._radial.basis(length.to(self._like.dtype)) * (length <= cutoff).unsqueeze(-1)
+            rows = torch.einsum("inl,ink->nlk", harmonics, basis)
+            return message.addmm_(rows.flatten(1), tensor.flatten(0, 1))
+        for i, (table, map_) in enumerate(shells):
+            basis = table(length[i].to(self._like.dtype)) * (length[i] <= cutoff).unsqueeze(-1)
+            rows = (harmonics[i].unsqueeze(-1) * basis.unsqueeze(-2)).flatten(1)
+            message = message.addmm_(rows, (map_ @ tensor).flatten(0, 1))
+        return message
+
+    def _shell(self, length: Tensor) -> tuple[Table, Tensor]:
+        """A basis h of the shell that holds some distances, and U (h.size, K) with g = h @ U there."""
+        assert self._precision is not None and self._radial.reduced is not None
+        cutoff = self._network.cutoff
+        last = ceil(cutoff / SHELL)
+        low = min(floor(float(length.min()) / SHELL), last - 1)
+        high = max(low + 1, min(ceil(float(length.max()) / SHELL), last))
+        if (low, high) not in self._shells:
+            basis, map_ = self._radial.reduced.restricted(
+                low * SHELL, min(high * SHELL, cutoff), self._precision.tolerance
+            )
+            self._shells[low, high] = (tabulated(basis, cutoff, self._precision, self._like), map_.to(self._like))
+        return self._shells[low, high]
+
+    def _tensors(self, part: EquivariantPart, atoms: list[int]) -> list[Tensor]:
+        missing = [atom for atom in atoms if atom not in part.tensors]
+        if missing:
+            inputs = [x[missing] for x in part.inputs]
+            made = atom_tensors(self._routes, self._widths, inputs, self._network.config.lmax)
+            part.tensors.update(zip(missing, made.unbind(0), strict=True))
+        for atom in atoms:
+            part.tensors.move_to_end(atom)
+        result = [part.tensors[atom] for atom in atoms]
+        each = result[0].numel() * result[0].element_size()
+        while len(part.tensors) > max(len(atoms), KEPT // each):
+            part.tensors.popitem(last=False)
+        return result
+
+    def _readout(self, message: Tensor) -> Tensor:
+        hidden = message.new_zeros(len(message), 1)
+        layers = self._network.probe_model.layers()
+        for (interaction, gate), part in zip(layers, message.split(self._widths, dim=1), strict=True):
+            hidden = gate(interaction.mix(hidden, part[:, :-1], part[:, -1:]))
+        return self._network.probe_model.readout(hidden) + self._local(hidden)
+
+
+def _hidden_functions(network: GatedNetwork, r: Tensor) -> Tensor:
+    """The hidden layers of the radial networks of all layers, envelope included, (n, layers * HIDDEN)."""
+    basis, scale = network.probe_model.basis(r), edge_scale(network.config, r).unsqueeze(-1)
+    return torch.cat([i.fc.hidden(basis) * scale for i, _ in network.probe_model.layers()], dim=1)

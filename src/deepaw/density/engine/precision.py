@@ -1,0 +1,40 @@
+"""Error budgets and what they decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from deepaw.errors import InputError
+
+PrecisionName = Literal["tight", "default", "fast"]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """An error budget relative to the largest density of a structure, and the approximations it allows.
+
+    tolerance: singular values below this fraction of the largest are dropped from the radial basis.
+    intervals: of the table the radial basis is read from.
+    reduced: matrix products on a GPU may round their factors to tf32 (10 bits of mantissa).
+    """
+
+    name: PrecisionName
+    budget: float
+    tolerance: float
+    intervals: int
+    reduced: bool
+
+
+PRECISIONS: dict[str, Precision] = {
+    "tight": Precision("tight", 1e-5, 1e-7, 32768, reduced=False),
+    "default": Precision("default", 1e-4, 1e-5, 8192, reduced=False),
+    "fast": Precision("fast", 1e-3, 1e-4, 4096, reduced=True),
+}
+
+
+def find_precision(name: str) -> Precision:
+    """Raises InputError for a name that is not one of `PRECISIONS`."""
+    if name not in PRECISIONS:
+        raise InputError(f"precision is {name!r}; it must be one of {', '.join(PRECISIONS)}.")
+    return PRECISIONS[name]

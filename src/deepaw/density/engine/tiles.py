@@ -1,0 +1,134 @@
+"""Units of work: a few neighbouring points and every atom image within reach of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from ase import Atoms
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from deepaw.structure.neighbours import images_within
+
+POINTS = 512
+"""Points of a tile."""
+
+EXTENT = 0.7
+"""A: edge of a tile. The smaller it is, the fewer of its pairs of point and atom lie beyond the cutoff."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Points with their surroundings, float64, in A relative to `origin`.
+
+    points (n, 3); centres (m, 3), the images of atoms within the cutoff of any of the points; atom (m,) int64, the
+    atom of the cell each is an image of; origin (3,).
+    """
+
+    points: Tensor
+    centres: Tensor
+    atom: Tensor
+    origin: Tensor
+
+
+class Surroundings:
+    """The images of a structure's atoms, ready to be asked which of them some points see.
+
+    The cell of `atoms` needs vectors only along its periodic directions; `cutoff` in A.
+    """
+
+    def __init__(self, atoms: Atoms, cutoff: float) -> None:
+        self.atoms = atoms
+        self.cutoff = cutoff
+        self.cell = atoms.cell.complete().array
+        self.pbc = np.asarray(atoms.pbc, dtype=bool)
+        self._inverse = np.linalg.inv(self.cell)
+        self._reach = -1.0
+
+    def tile(self, points: NDArray[np.float64]) -> Tile:
+        """The tile of some points (n, 3), anywhere in space."""
+        middle = (points.min(axis=0) + points.max(axis=0)) / 2
+        # cells are equivalent, so look around in the one that the images were laid out for
+        shift = -np.floor(middle @ self._inverse) * self.pbc
+        wrapped = middle + shift @ self.cell
+        local = points - middle
+        reach = float(np.linalg.norm(local, axis=1).max())
+        self._lay_out(reach)
+        near = np.asarray(sorted(self._tree.query_ball_point(wrapped, self.cutoff + reach)), dtype=np.int64)
+        centres = self._images[near] - wrapped
+        if len(near):
+            seen = np.zeros(len(near), dtype=bool)
+            for start in range(0, len(local), 1024):
+                part = local[start : start + 1024]
+                seen |= (((part[:, None] - centres[None]) ** 2).sum(axis=-1).min(axis=0)) <= self.cutoff**2
+            near, centres = near[seen], centres[seen]
+        return Tile(
+            torch.from_numpy(local),
+            torch.from_numpy(np.ascontiguousarray(centres)),
+            torch.from_numpy(self._atom[near]),
+            torch.from_numpy(middle),
+        )
+
+    def _lay_out(self, reach: float) -> None:
+        """Lay out the images that points within `reach` of a place in the cell can see."""
+        if reach <= self._reach:
+            return
+        self._reach = max(reach, EXTENT)
+        fractional = self.atoms.positions @ self._inverse
+        low = np.where(self.pbc, 0.0, fractional.min(axis=0))
+        high = np.where(self.pbc, 1.0, fractional.max(axis=0))
+        self._atom, self._images = images_within(self.atoms, low, high, self.cutoff + self._reach)
+        self._tree = cKDTree(self._images)
+
+
+def grid_points(
+    cell: NDArray[np.float64], shape: tuple[int, int, int], index: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Positions (n, 3) in A of grid points given by their flat index (n,), z fastest."""
+    triple = np.stack(np.unravel_index(index, shape), axis=-1)
+    return (triple / np.array(shape)) @ cell
+
+
+def grid_blocks(
+    cell: NDArray[np.float64], shape: tuple[int, int, int], planes: slice | None = None
+) -> Iterator[NDArray[np.int64]]:
+    """Cut a grid into blocks of about `EXTENT` and at most `POINTS` points; flat indices of each, z fastest.
+
+    `planes` restricts it to a range of the third index.
+    """
+    low, high, _ = (planes or slice(None)).indices(shape[2])
+    sides = _sides(np.linalg.norm(cell, axis=1) / shape)
+    x, y, z = (
+        [np.arange(a, min(a + side, end)) for a in range(begin, end, side)]
+        for begin, end, side in zip((0, 0, low), (*shape[:2], high), sides, strict=True)
+    )
+    for k, j, i in product(z, y, x):
+        yield ((i[:, None, None] * shape[1] + j[:, None]) * shape[2] + k).ravel()
+
+
+def _sides(spacing: NDArray[np.float64]) -> list[int]:
+    """Points along each edge of a block: as near to a cube as the limits allow."""
+    sides = [1, 1, 1]
+    while True:
+        lengths = [(side + 1) * step for side, step in zip(sides, spacing, strict=True)]
+        axis = int(np.argmin(lengths))
+        grown = [*sides]
+        grown[axis] += 1
+        if lengths[axis] > EXTENT or np.prod(grown) > POINTS:
+            return sides
+        sides = grown
+
+
+def point_blocks(points: NDArray[np.float64], extent: float = EXTENT) -> Iterator[NDArray[np.int64]]:
+    """Group points (n, 3) into cubes of edge `extent`; indices of each group, at most `POINTS`."""
+    cube = np.floor((points - points.min(axis=0, initial=0.0)) / extent).astype(np.int64)
+    order = np.lexsort(cube.T)
+    ends = np.flatnonzero((np.diff(cube[order], axis=0) != 0).any(axis=1)) + 1
+    for group in np.split(order, ends):
+        for start in range(0, len(group), POINTS):
+            yield group[start : start + POINTS]
