@@ -75,6 +75,30 @@ def test_cell_in_the_wrong_units():
     refused(Atoms("H", cell=[3e-10, 3, 3], pbc=True), "along a", "3e-10 A")
 
 
+def test_cell_far_too_long():
+    refused(Atoms("H", cell=[3e6, 3, 3], pbc=True), "3e+06 A", "no longer")
+
+
+def test_coincidence_in_any_cell():
+    """An atom a given distance from some image of another, in random, mostly skewed cells."""
+    rng = np.random.default_rng(4)
+    for _ in range(100):
+        cell = rng.uniform(-6, 6, (3, 3))
+        if abs(np.linalg.det(cell)) < 30:
+            continue
+        pbc = rng.random(3) < 0.7
+        first = rng.uniform(-1, 2, 3) @ cell
+        direction = rng.normal(size=3)
+        image = first + (rng.integers(-2, 3, 3) * pbc) @ cell
+        for distance, fits in ((0.09, False), (0.11, True)):
+            second = image + distance * direction / np.linalg.norm(direction)
+            atoms = Atoms("HLi", [first, second], cell=cell, pbc=pbc)
+            if fits:
+                check_atoms(atoms)
+            else:
+                refused(atoms, "atom 1 (H)", "atom 2 (Li)", "0.090 A")
+
+
 def test_periodic_direction_without_a_cell_vector():
     refused(Atoms("H", cell=[3, 3, 0], pbc=True), "periodic along c", "no cell vector")
 

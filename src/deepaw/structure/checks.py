@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 from ase.geometry import complete_cell
+from scipy.spatial import cKDTree
 
 from deepaw.errors import InputError
 
@@ -19,7 +20,7 @@ SMALLEST_HEIGHT = 0.3
 """A periodic cell thinner than this (A) cannot hold an atom; primitive cells of dense metals are 1.5 A and more."""
 
 FARTHEST_COORDINATE = 1e4
-"""Coordinates beyond this (A) are a slip of units; cell lists over such extents overflow."""
+"""Coordinates and cell vectors beyond this (A) are a slip of units; neighbour lists over such extents overflow."""
 
 
 def check_atoms(atoms: Atoms, name: str = "the structure") -> None:
@@ -76,6 +77,12 @@ def _check_numbers(atoms: Atoms, name: str) -> None:
         )
     if not np.isfinite(atoms.cell.array).all():
         raise InputError(f"{name}: the cell {atoms.cell.tolist()} must hold finite numbers only.")
+    longest = atoms.cell.lengths().max()
+    if longest > FARTHEST_COORDINATE:
+        raise InputError(
+            f"{name} has a cell vector of {longest:g} A; the cell must be in A and no longer than "
+            f"{FARTHEST_COORDINATE:g} A."
+        )
     bad = np.flatnonzero(atoms.numbers < 1)
     if len(bad):
         raise InputError(f"{name}: {label(atoms, int(bad[0]))} is not a chemical element; each atom needs one.")
@@ -102,21 +109,31 @@ def _check_periodic_cell(atoms: Atoms, name: str) -> None:
 
 
 def _check_distances(atoms: Atoms, name: str) -> None:
-    """No two atoms within `CLOSEST_DISTANCE`, periodic images included."""
-    # imported here: it loads torch's bindings, which callers that fail earlier should not wait for
-    from vesin import NeighborList
+    """No two atoms within `CLOSEST_DISTANCE`, periodic images included.
 
-    neighbours = NeighborList(cutoff=CLOSEST_DISTANCE, full_list=False)
-    first, second, distance = neighbours.compute(
-        atoms.positions, complete_cell(atoms.cell.array), np.asarray(atoms.pbc), "ijd"
-    )
-    if len(first) == 0:
+    A neighbour list for this would be as fine as the distance is small; instead the atoms are wrapped into the cell,
+    and those at a face of it are repeated on the other side.
+    """
+    cell = complete_cell(atoms.cell.array)
+    inverse = np.linalg.inv(cell)
+    heights = 1 / np.linalg.norm(inverse, axis=0)
+    fractional = atoms.positions @ inverse
+    fractional -= np.floor(fractional) * atoms.pbc
+    atom = np.arange(len(atoms))
+    for axis in np.flatnonzero(atoms.pbc):
+        at_face = np.flatnonzero(fractional[:, axis] < CLOSEST_DISTANCE / heights[axis])
+        fractional = np.concatenate([fractional, fractional[at_face] + np.eye(3)[axis]])
+        atom = np.concatenate([atom, atom[at_face]])
+    points = fractional @ cell
+    pairs = cKDTree(points).query_pairs(CLOSEST_DISTANCE, output_type="ndarray")
+    if len(pairs) == 0:
         return
-    k = int(np.argmin(distance))
-    i, j = sorted((int(first[k]), int(second[k])))
+    distances = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    closest = int(np.argmin(distances))
+    i, j = sorted(int(k) for k in atom[pairs[closest]])
     raise InputError(
-        f"{name}: {label(atoms, i)} and {label(atoms, j)} sit on one spot ({distance[k]:.3f} A apart, periodic images "
-        "included); remove one of them."
+        f"{name}: {label(atoms, i)} and {label(atoms, j)} sit on one spot ({distances[closest]:.3f} A apart, periodic "
+        "images included); remove one of them."
     )
 
 
