@@ -100,7 +100,7 @@ def _refuse_foreign_sqlite(path: Path) -> None:
             tables = connection.execute("select name from sqlite_master where name = 'systems'").fetchall()
         finally:
             connection.close()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, ValueError) as error:
         raise InputError(f"{path} cannot be read as an ASE database ({_first_line(error)}).") from error
     if not tables:
         raise InputError(f"{path} is not an ASE database: it has no table of structures.")
