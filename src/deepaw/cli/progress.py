@@ -12,11 +12,15 @@ PATIENCE = 1.0
 
 
 class LateProgress:
-    """Called with (done, total), draws a bar on stderr once a second has gone by; gone when the block ends."""
+    """Called with (done, total), draws a bar on stderr once a second has gone by; gone when the block ends.
+
+    Draws nothing where stderr is not a terminal.
+    """
 
     def __init__(self, what: str) -> None:
         self._what = what
         self._start = time.monotonic()
+        self._console = Console(stderr=True)
         self._bar: Progress | None = None
 
     def __enter__(self) -> LateProgress:
@@ -25,10 +29,10 @@ class LateProgress:
     def __call__(self, done: int, total: int) -> None:
         """`done` of `total` units are finished."""
         if self._bar is None:
-            if time.monotonic() - self._start < PATIENCE:
+            if time.monotonic() - self._start < PATIENCE or not self._console.is_terminal:
                 return
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
-            self._bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+            self._bar = Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
             self._bar.start()
             self._bar.add_task(self._what)
         self._bar.update(self._bar.task_ids[0], completed=done, total=total)

@@ -184,6 +184,34 @@ def test_files_of_others(tmp_path, hafnia):
     assert np.allclose(read_chgcar(tmp_path / "CHG").density, rho, rtol=1e-3)
 
 
+def test_the_layout_of_vasp_itself(tmp_path):
+    """Fortran numbers, a blank after the title, occupancies with an imaginary part, moments before the second grid."""
+    numbers = " 0.11720563317E+02 -.31671618672E-03 0.50000000000E+00 0.25000000000-100 -.10000000000E+01\n"
+    occupancy = "".join(
+        f"augmentation occupancies{part}{atom:4d}   6\n" + "  0.5666955E+00" * 5 + "\n -0.1144141E-05\n"
+        for part in ("", " (imaginary part)")
+        for atom in (1, 2)
+    )
+    path = tmp_path / "CHGCAR"
+    path.write_text(
+        "unknown system                          \n   1.00000000000000     \n"
+        "     4.000000    0.000000    0.000000\n     0.000000    4.000000    0.000000\n"
+        "     0.000000    0.000000    4.000000\n   Ni  O \n     1     1\nDirect\n"
+        "  0.000000  0.000000  0.000000\n  0.500000  0.500000  0.500000\n \n"
+        "    1    2    5\n" + numbers * 2 + occupancy + "  0.120000000000E+01  0.000000000000E+00\n"
+        "    1    2    5\n" + numbers * 2 + occupancy
+    )
+    found = read_chgcar(path)
+    assert found.density.shape == (1, 2, 5)
+    assert found.density[0, 1, 0] == pytest.approx(-0.31671618672e-3 / 64)
+    assert found.density[0, 1, 1] == pytest.approx(0.25e-100 / 64)
+    assert found.magnetisation is not None
+    assert found.augmentation == Augmentation(
+        ("Ni", "O"), occupancy, occupancy, "  0.120000000000E+01  0.000000000000E+00\n"
+    )
+    assert read_augmentation(path) == found.augmentation
+
+
 def test_bad_files(tmp_path, hafnia):
     path = tmp_path / "CHGCAR"
     with pytest.raises(InputError, match="no CHGCAR file"):
