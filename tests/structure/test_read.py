@@ -8,7 +8,7 @@ from ase.db import connect
 from ase.io import write
 
 from deepaw.errors import InputError
-from deepaw.structure.read import read_database_row, read_structure
+from deepaw.structure.read import list_database, read_database_row, read_structure
 
 
 @pytest.fixture
@@ -113,3 +113,26 @@ def test_a_foreign_file_is_refused_and_left_alone(tmp_path, content):
     assert str(path) in error_of(read_database_row, path, 1)
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_all_rows_without_their_data(tmp_path, mgo):
+    path = tmp_path / "train.db"
+    with connect(path) as database:
+        database.write(mgo, key_value_pairs={"name": "salt"}, data={"chg": np.zeros(5), "nx": 2, "ny": 3, "nz": 4})
+        database.write(mgo)
+        database.delete([database.write(mgo)])
+        database.write(bulk("Si"))
+    entries = list_database(path)
+    assert [(entry.row_id, len(entry.atoms)) for entry in entries] == [(1, 8), (2, 8), (4, 2)]
+    assert entries[0].keys["name"] == "salt"
+
+
+def test_listing_refuses_what_reading_a_row_refuses(tmp_path, mgo):
+    path = tmp_path / "train.db"
+    assert "no database file" in error_of(list_database, path)
+    path.write_bytes(b"not a database at all")
+    assert "cannot be read as an ASE database" in error_of(list_database, path)
+    with connect(tmp_path / "spot.db") as database:
+        database.write(mgo)
+        database.write(Atoms("H2", [[0, 0, 0], [0, 0, 0]]))
+    assert "row 2" in error_of(list_database, tmp_path / "spot.db")

@@ -30,6 +30,15 @@ class DatabaseRow:
     density: np.ndarray | None
 
 
+@dataclass(frozen=True)
+class DatabaseEntry:
+    """One row of an ASE database without what is large: the structure and its key-value pairs."""
+
+    row_id: int
+    atoms: Atoms
+    keys: dict[str, Any]
+
+
 def read_structure(path: str | Path) -> Atoms:
     """The structure in a POSCAR, or in any other file that ASE reads (of several frames, the last).
 
@@ -79,6 +88,25 @@ def read_database_row(path: str | Path, row_id: int) -> DatabaseRow:
     check_atoms(atoms, name)
     shape = _grid_shape(row.key_value_pairs, row.data, name)
     return DatabaseRow(atoms, shape, _density(row.data, shape, name))
+
+
+def list_database(path: str | Path) -> list[DatabaseEntry]:
+    """All rows of the ASE database `path`, which is opened for reading only; their `data` is not read.
+
+    Raises InputError: no such file, not an ASE database, or a structure that fails `check_atoms`.
+    """
+    import ase.db
+
+    path = _existing_file(path, "database")
+    _refuse_foreign_sqlite(path)
+    try:
+        rows = list(ase.db.connect(path, use_lock_file=False).select(include_data=False))
+        entries = [DatabaseEntry(row.id, row.toatoms(), dict(row.key_value_pairs)) for row in rows]
+    except Exception as error:  # whatever the parsing of a foreign file stumbles over
+        raise InputError(f"{path} cannot be read as an ASE database ({_first_line(error)}).") from error
+    for entry in entries:
+        check_atoms(entry.atoms, f"{path}, row {entry.row_id}")
+    return entries
 
 
 def _existing_file(path: str | Path, what: str) -> Path:

@@ -1,0 +1,1 @@
+"""Training data: structures with the density a calculation gave them."""
