@@ -14,8 +14,8 @@ BUDGET = 2_000_000_000
 """Bytes of densities kept in memory; what does not fit is read again when it is asked for."""
 
 ELECTRON_SLACK = 0.02
-"""Largest relative difference between a density's integral and the electron count given with it. Sums over a grid are off
-by far less, wrong units (e/bohr^3, or electrons as in a CHGCAR) by far more."""
+"""Largest relative difference between a density's integral and the electron count given with it. Sums over a grid are
+off by far less, wrong units (e/bohr^3, or electrons as in a CHGCAR) by far more."""
 
 
 class DensityCache:
