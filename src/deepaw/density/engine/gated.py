@@ -13,7 +13,7 @@ from deepaw.density.engine.equivariant import EquivariantPart, EquivariantProbes
 from deepaw.density.engine.features import atom_features
 from deepaw.density.engine.invariant import InvariantProbes
 from deepaw.density.engine.precision import Precision
-from deepaw.density.engine.tiles import Tile
+from deepaw.density.engine.tiles import EXTENT, Tile
 from deepaw.density.model.gated import GatedNetwork
 from deepaw.structure.neighbours import atom_edges
 
@@ -27,6 +27,7 @@ class GatedEvaluator:
 
     def __init__(self, network: GatedNetwork, precision: Precision | None) -> None:
         self.cutoff = network.cutoff
+        self.tile_extent = EXTENT
         self.outputs = network.config.outputs
         self.invariant = network.invariant
         self._network = network if precision is None else copy.deepcopy(network).requires_grad_(False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from math import ceil
 
 import numpy as np
 import torch
@@ -36,6 +37,15 @@ class Tile:
     origin: Tensor
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Images (k, 3) of atoms `atom` (k,), and a tree to find them by place."""
+
+    atom: NDArray[np.int64]
+    images: NDArray[np.float64]
+    tree: cKDTree
+
+
 class Surroundings:
     """The images of a structure's atoms, ready to be asked which of them some points see.
 
@@ -48,7 +58,7 @@ class Surroundings:
         self.cell = atoms.cell.complete().array
         self.pbc = np.asarray(atoms.pbc, dtype=bool)
         self._inverse = np.linalg.inv(self.cell)
-        self._reach = -1.0
+        self._layouts: dict[int, _Layout] = {}
 
     def tile(self, points: NDArray[np.float64]) -> Tile:
         """The tile of some points (n, 3), anywhere in space."""
@@ -58,9 +68,9 @@ class Surroundings:
         wrapped = middle + shift @ self.cell
         local = points - middle
         reach = float(np.linalg.norm(local, axis=1).max())
-        self._lay_out(reach)
-        near = np.asarray(sorted(self._tree.query_ball_point(wrapped, self.cutoff + reach)), dtype=np.int64)
-        centres = self._images[near] - wrapped
+        layout = self._layout(reach)
+        near = np.asarray(sorted(layout.tree.query_ball_point(wrapped, self.cutoff + reach)), dtype=np.int64)
+        centres = layout.images[near] - wrapped
         if len(near):
             seen = np.zeros(len(near), dtype=bool)
             for start in range(0, len(local), 1024):
@@ -70,20 +80,26 @@ class Surroundings:
         return Tile(
             torch.from_numpy(local),
             torch.from_numpy(np.ascontiguousarray(centres)),
-            torch.from_numpy(self._atom[near]),
+            torch.from_numpy(layout.atom[near]),
             torch.from_numpy(middle),
         )
 
-    def _lay_out(self, reach: float) -> None:
-        """Lay out the images that points within `reach` of a place in the cell can see."""
-        if reach <= self._reach:
-            return
-        self._reach = max(reach, EXTENT)
+    def _layout(self, reach: float) -> _Layout:
+        """The images that points within `reach` of a place in the cell can see, or a few more.
+
+        Several threads may ask at once; at worst they do the same work twice.
+        """
+        steps = ceil(reach / EXTENT)
+        if steps not in self._layouts:
+            self._layouts[steps] = self._laid_out(steps * EXTENT)
+        return self._layouts[steps]
+
+    def _laid_out(self, reach: float) -> _Layout:
         fractional = self.atoms.positions @ self._inverse
         low = np.where(self.pbc, 0.0, fractional.min(axis=0))
         high = np.where(self.pbc, 1.0, fractional.max(axis=0))
-        self._atom, self._images = images_within(self.atoms, low, high, self.cutoff + self._reach)
-        self._tree = cKDTree(self._images)
+        atom, images = images_within(self.atoms, low, high, self.cutoff + reach)
+        return _Layout(atom, images, cKDTree(images))
 
 
 def grid_points(
@@ -95,14 +111,14 @@ def grid_points(
 
 
 def grid_blocks(
-    cell: NDArray[np.float64], shape: tuple[int, int, int], planes: slice | None = None
+    cell: NDArray[np.float64], shape: tuple[int, int, int], planes: slice | None = None, extent: float = EXTENT
 ) -> Iterator[NDArray[np.int64]]:
-    """Cut a grid into blocks of about `EXTENT` and at most `POINTS` points; flat indices of each, z fastest.
+    """Cut a grid into blocks of about `extent` and at most `POINTS` points; flat indices of each, z fastest.
 
     `planes` restricts it to a range of the third index.
     """
     low, high, _ = (planes or slice(None)).indices(shape[2])
-    sides = _sides(np.linalg.norm(cell, axis=1) / shape)
+    sides = _sides(np.linalg.norm(cell, axis=1) / shape, extent)
     x, y, z = (
         [np.arange(a, min(a + side, end)) for a in range(begin, end, side)]
         for begin, end, side in zip((0, 0, low), (*shape[:2], high), sides, strict=True)
@@ -111,7 +127,7 @@ def grid_blocks(
         yield ((i[:, None, None] * shape[1] + j[:, None]) * shape[2] + k).ravel()
 
 
-def _sides(spacing: NDArray[np.float64]) -> list[int]:
+def _sides(spacing: NDArray[np.float64], extent: float) -> list[int]:
     """Points along each edge of a block: as near to a cube as the limits allow."""
     sides = [1, 1, 1]
     while True:
@@ -119,7 +135,7 @@ def _sides(spacing: NDArray[np.float64]) -> list[int]:
         axis = int(np.argmin(lengths))
         grown = [*sides]
         grown[axis] += 1
-        if lengths[axis] > EXTENT or np.prod(grown) > POINTS:
+        if lengths[axis] > extent or np.prod(grown) > POINTS:
             return sides
         sides = grown
 

@@ -6,19 +6,20 @@ average charge transfer, and are what an untrained corner of chemistry falls bac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from deepaw.density.model.splines import SplineConfig, spline_values
+from deepaw.density.model.splines import SplineConfig, spline_table
 
 ITERATIONS = 8
 FLOOR = 0.02
 """Smallest error, as a fraction of the mean density, that gets a larger weight: keeps the reweighting bounded."""
 
-RIDGE = 1e-7
+RIDGE = 1e-5
+"""Pull towards zero, relative to the median diagonal of the normal equations: for splines that few points have seen."""
 
 
 @dataclass(frozen=True)
@@ -49,31 +50,30 @@ def fit_atoms(samples: Sequence[RadialSample], species: int, splines: SplineConf
         (species, splines.counts[0]), float64, coefficients in the splines' units.
     """
     count = splines.counts[0]
+    designs = [_design(sample, count, splines) for sample in samples]
     solution = torch.zeros(species * count, dtype=torch.float64)
     for iteration in range(ITERATIONS):
         normal = torch.zeros(species * count, species * count, dtype=torch.float64)
         right = torch.zeros(species * count, dtype=torch.float64)
-        for columns, design, density in _designs(samples, count, splines):
+        for columns, design, density in designs:
             error = (design @ solution[columns] - density).abs()
             mean = density.abs().mean()
             weight = 1 / (error / mean).clamp(min=FLOOR) if iteration else torch.ones_like(error)
             weighted = design.T * (weight / (mean**2 * len(density)))
             normal[columns[:, None], columns] += weighted @ design
             right[columns] += weighted @ density
-        scale = normal.diagonal().clamp(min=1e-30).sqrt()
-        scaled = normal / scale[:, None] / scale + RIDGE * torch.eye(len(scale), dtype=torch.float64)
-        solution = torch.linalg.solve(scaled, right / scale) / scale
+        diagonal = normal.diagonal()
+        ridge = RIDGE * diagonal[diagonal > 0].median()
+        solution = torch.linalg.solve(normal + ridge * torch.eye(len(diagonal), dtype=torch.float64), right)
     return solution.view(species, count)
 
 
-def _designs(
-    samples: Sequence[RadialSample], count: int, splines: SplineConfig
-) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
-    """For each structure: the unknowns it touches, the matrix from them to its points, the densities."""
-    for sample in samples:
-        present, local = sample.species.unique(return_inverse=True)
-        values = spline_values(splines, sample.distance.double())[:, :count]
-        design = torch.zeros(len(sample.density) * len(present), count, dtype=torch.float64)
-        design.index_add_(0, sample.point * len(present) + local, values)
-        columns = (present[:, None] * count + torch.arange(count)).flatten()
-        yield columns, design.view(len(sample.density), -1), sample.density.double()
+def _design(sample: RadialSample, count: int, splines: SplineConfig) -> tuple[Tensor, Tensor, Tensor]:
+    """The unknowns a structure touches, the matrix from them to its points, the densities."""
+    present, local = sample.species.unique(return_inverse=True)
+    spherical = SplineConfig((count,), splines.cutoffs[:1], splines.power)
+    values = spline_table(spherical, torch.float64)(sample.distance.double())
+    design = torch.zeros(len(sample.density) * len(present), count, dtype=torch.float64)
+    design.index_add_(0, sample.point * len(present) + local, values)
+    columns = (present[:, None] * count + torch.arange(count)).flatten()
+    return columns, design.view(len(sample.density), -1), sample.density.double()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -65,6 +66,7 @@ def spline_values(config: SplineConfig, r: Tensor) -> Tensor:
     return torch.from_numpy(np.concatenate(columns, axis=-1)).to(r)
 
 
+@cache
 def spline_table(config: SplineConfig, dtype: torch.dtype = torch.float32) -> Table:
     """The same as a table on [0, cutoff]: (..., config.size) by linear interpolation; zero beyond the cutoff."""
     return Table.sample(lambda r: spline_values(config, r), 0.0, config.cutoff, TABLE_INTERVALS, dtype)

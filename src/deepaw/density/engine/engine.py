@@ -1,0 +1,127 @@
+"""The engine people use: a model, a device and an error budget; structures in, densities out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase import Atoms
+from numpy.typing import ArrayLike
+
+from deepaw.density.engine.gated import GatedEvaluator
+from deepaw.density.engine.multipoles import MultipoleEvaluator
+from deepaw.density.engine.precision import find_precision
+from deepaw.density.engine.prediction import Prediction
+from deepaw.density.engine.prepared import Evaluator, PreparedStructure, Progress
+from deepaw.density.grid import given_grid, grid_of_row
+from deepaw.density.model.expansion import ExpansionNetwork
+from deepaw.density.model.model import DensityModel, load_density_model
+from deepaw.errors import InputError
+from deepaw.structure.checks import check_atoms, check_box
+from deepaw.structure.read import read_database_row
+
+
+class InferenceEngine:
+    """Predicts densities with one model on one device.
+
+    Args:
+        model: a bundled model's name, a model file, a directory in the published layout, or a model.
+        device: 'cpu', 'cuda' or 'cuda:N'.
+        precision: the error budget, 'tight', 'default' or 'fast'; `deepaw info` states what each deviates by.
+
+    Raises:
+        InputError: no such model, device or precision.
+    """
+
+    def __init__(
+        self, model: str | Path | DensityModel = "fast", device: str = "cpu", precision: str = "default"
+    ) -> None:
+        self.model = model if isinstance(model, DensityModel) else load_density_model(model)
+        self.device = _device(device)
+        self.precision = find_precision(precision)
+        network, fitted = self.model.network, self.model.fitted
+        self._evaluators: list[Evaluator] = []
+        if isinstance(network, ExpansionNetwork):
+            self._evaluators.append(MultipoleEvaluator(network, fitted, self.precision, self.device))
+        else:
+            self._evaluators.append(GatedEvaluator(network.to(self.device), self.precision))
+            if fitted is not None:
+                self._evaluators.append(MultipoleEvaluator(None, fitted, self.precision, self.device))
+
+    def prepare(self, atoms: Atoms) -> PreparedStructure:
+        """Do the atoms' part of a structure; raises InputError where the structure is not sound or not known."""
+        check_atoms(atoms, "The structure")
+        self.model.check_elements([int(number) for number in atoms.numbers])
+        return PreparedStructure(atoms, self._evaluators)
+
+    def predict_at(self, atoms: Atoms, points: ArrayLike) -> np.ndarray:
+        """The density, not scaled, at points (n, 3) in A anywhere in space: (n,) float32, e/A^3; (n, 2) with spin."""
+        places = np.asarray(points, dtype=np.float64)
+        if places.ndim != 2 or places.shape[1] != 3 or not np.isfinite(places).all():
+            raise InputError(f"points must be finite and of shape (n, 3), not {places.shape}.")
+        return self.prepare(atoms).at(places)
+
+    def predict(
+        self,
+        atoms: Atoms | None = None,
+        grid_shape: Sequence[int] | None = None,
+        *,
+        db_path: str | Path | None = None,
+        db_id: int | None = None,
+        raw: bool = False,
+        symmetry: bool = True,
+        progress: Progress | None = None,
+    ) -> Prediction:
+        """The density on a grid.
+
+        Args:
+            atoms, grid_shape: a structure and (nx, ny, nz); or
+            db_path, db_id: a row of an ASE database, with its own grid unless `grid_shape` is given.
+            raw: keep the number of electrons as predicted.
+            symmetry: evaluate one point of each orbit of the space group.
+            progress: called with (points done, points to do).
+
+        Raises:
+            InputError: anything wrong with what was given.
+        """
+        if (atoms is None) == (db_path is None):
+            raise InputError("Give either atoms or db_path with db_id.")
+        shape = given_grid(grid_shape).shape if grid_shape is not None else None
+        if db_path is not None:
+            if db_id is None:
+                raise InputError(f"Which row of {db_path} is meant must be said with db_id.")
+            row = read_database_row(Path(db_path), db_id)
+            atoms = row.atoms
+            shape = shape or grid_of_row(row.grid_shape, Path(db_path), db_id).shape
+        if atoms is None or shape is None:
+            raise InputError("A grid is needed: give grid_shape=(nx, ny, nz).")
+        check_box(atoms, "The structure")
+        start = time.perf_counter()
+        values, evaluated = self.prepare(atoms).grid(shape, progress, symmetry)
+        density = np.ascontiguousarray(values[..., 0])
+        magnetisation = np.ascontiguousarray(values[..., 1]) if values.shape[3] == 2 else None
+        predicted = float(density.sum(dtype=np.float64)) * atoms.cell.volume / density.size
+        exact = self.model.electrons([int(number) for number in atoms.numbers])
+        scale = 1.0
+        if exact is not None and not raw and predicted > 0:
+            scale = exact / predicted
+            density *= np.float32(scale)
+        elapsed = time.perf_counter() - start
+        return Prediction(
+            density, magnetisation, atoms, shape, elapsed, predicted, exact, scale, evaluated, int(np.prod(shape))
+        )
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"device is {name!r}; it must be cpu, cuda or cuda:N.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device is {name!r} and no CUDA device is available here; use --device cpu.")
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"device is {name!r}; it must be cpu, cuda or cuda:N.")
+    return device

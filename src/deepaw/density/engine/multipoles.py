@@ -1,0 +1,98 @@
+"""The engine for atom-centred multipoles: fitted atoms, and networks that predict expansion coefficients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from ase import Atoms
+from torch import Tensor
+
+from deepaw.density.engine.precision import Precision
+from deepaw.density.engine.tiles import Tile
+from deepaw.density.model.expansion import ExpansionNetwork
+from deepaw.density.model.model import FittedAtoms
+from deepaw.density.model.multipoles import by_degree
+from deepaw.density.model.splines import SplineConfig, spline_values
+from deepaw.equivariant.harmonics import harmonic_components
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """f[a, i, lm]: the sum over an atom's radial functions, tabulated; (natoms, intervals + 1, (lmax + 1)^2).
+
+    Row i stands for the radius cutoff (i / intervals)^2: fine where a PAW density is sharp.
+    """
+
+    values: Tensor
+
+
+class MultipoleEvaluator:
+    """rho(r) = sum_a sum_lm Y_lm f_a,lm(|r - r_a|), the profiles f read from a table: one row a pair, no basis at all.
+
+    With a network, its coefficients and the fitted atoms' add up before anything is evaluated; without one the
+    density is that of the fitted atoms.
+    """
+
+    invariant = True
+    outputs = 1
+    tile_extent = 1.0
+
+    def __init__(
+        self, network: ExpansionNetwork | None, fitted: FittedAtoms | None, precision: Precision, device: torch.device
+    ) -> None:
+        if network is None and fitted is None:
+            raise ValueError("neither a network nor fitted atoms")
+        self._network = network.to(device) if network is not None else None
+        self._fitted = fitted
+        self._device = device
+        self._splines: SplineConfig = network.config.splines if network is not None else fitted.splines  # type: ignore[union-attr]
+        self.cutoff = self._splines.cutoff
+        self._intervals = ceil(precision.intervals**0.5) * 16
+        rows = torch.arange(self._intervals + 1, dtype=torch.float64) / self._intervals
+        self._functions = spline_values(self._splines, self.cutoff * rows.square()).float().to(device)
+
+    @torch.no_grad()
+    def prepare(self, atoms: Atoms) -> Profiles:
+        """Everything that depends on the atoms only."""
+        coefficients = self.coefficients(atoms)
+        functions = self._functions.split(list(self._splines.counts), dim=-1)
+        blocks = by_degree(self._splines, coefficients)
+        return Profiles(torch.cat([f @ block for f, block in zip(functions, blocks, strict=True)], dim=-1))
+
+    @torch.no_grad()
+    def coefficients(self, atoms: Atoms) -> Tensor:
+        """(natoms, coefficient_count) in the splines' units, float32."""
+        parts = []
+        if self._network is not None:
+            parts.append(self._network(self._network.graph(atoms)))
+        if self._fitted is not None:
+            spherical = self._fitted.of_atoms(torch.from_numpy(atoms.get_atomic_numbers())).float().to(self._device)
+            parts.append(spherical)
+        total = parts[0].clone()
+        if len(parts) == 2:
+            total[:, : parts[1].shape[1]] += parts[1]
+        return total
+
+    @torch.no_grad()
+    def evaluate(self, part: Profiles, tile: Tile) -> Tensor:
+        """The density at the points of a tile, (n, 1) e/A^3."""
+        vectors = (tile.points[None] - tile.centres[:, None]).flatten(0, 1).float().to(self._device)
+        squared = vectors.square().sum(dim=-1)
+        near = torch.nonzero(squared < self.cutoff**2).squeeze(-1)
+        npoints = len(tile.points)
+        centre, point = near // npoints, near % npoints
+        x, y, z = vectors[near].unbind(-1)
+        r = squared[near].sqrt()
+        position = (r * (1 / self.cutoff)).sqrt() * self._intervals
+        index = position.long().clamp(max=self._intervals - 1)
+        row = tile.atom.to(self._device)[centre] * (self._intervals + 1) + index
+        table = part.values.flatten(0, 1)
+        profile = torch.lerp(table[row], table[row + 1], (position - index).unsqueeze(-1))
+        inverse = 1 / r.clamp(min=1e-12)
+        components = harmonic_components(self._splines.lmax, (x * inverse, y * inverse, z * inverse))
+        value = profile[:, 0].clone()
+        for lm, component in enumerate(components[1:], start=1):
+            value.addcmul_(profile[:, lm], component)
+        return value.new_zeros(npoints).index_add_(0, point, value).unsqueeze(-1)

@@ -1,0 +1,38 @@
+"""What a prediction on a grid comes back as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The density of a structure on a grid.
+
+    density_3d: (nx, ny, nz) float32, e/A^3; point (i, j, k) lies at fractional (i / nx, j / ny, k / nz).
+    magnetisation_3d: the same for the spin density of a model with spin, else None.
+    elapsed: seconds in the engine, loading and file reading not counted.
+    electrons_predicted: integral before scaling; electrons_exact: what the elements' valence adds up to, or None.
+    scale: what the prediction was multiplied by to hold the exact number of electrons (1 where it was not).
+    points_evaluated: points the network was asked for; the rest of points_total follow by symmetry.
+    """
+
+    density_3d: NDArray[np.float32]
+    magnetisation_3d: NDArray[np.float32] | None
+    atoms: Atoms
+    grid_shape: tuple[int, int, int]
+    elapsed: float
+    electrons_predicted: float
+    electrons_exact: float | None
+    scale: float
+    points_evaluated: int
+    points_total: int
+
+    @property
+    def density_flat(self) -> NDArray[np.float32]:
+        """(nx ny nz,), the last index fastest."""
+        return self.density_3d.reshape(-1)

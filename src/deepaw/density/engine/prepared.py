@@ -1,0 +1,152 @@
+"""A structure whose atoms have been worked on once: any number of points of it cost only the points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from ase import Atoms
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepaw.density.engine.orbits import find_orbits
+from deepaw.density.engine.tiles import Surroundings, Tile, grid_blocks, grid_points, point_blocks
+
+BLOCK_POINTS = 4_000_000
+"""Points of a streamed block, about: 16 MB."""
+
+Progress = Callable[[int, int], None]
+
+
+class Evaluator(Protocol):
+    """Turns a structure into its part, once, and a part into the density at the points of a tile."""
+
+    cutoff: float
+    outputs: int
+    invariant: bool
+    tile_extent: float
+
+    def prepare(self, atoms: Atoms) -> Any:
+        """Everything that depends on the atoms only."""
+
+    def evaluate(self, part: Any, tile: Tile) -> Tensor:
+        """(n, outputs), e/A^3."""
+
+
+class PreparedStructure:
+    """The atoms' part of a structure, for all evaluators whose densities add up to the model's."""
+
+    def __init__(self, atoms: Atoms, evaluators: Sequence[Evaluator]) -> None:
+        self.atoms = atoms
+        self._evaluators = evaluators
+        self._parts = [evaluator.prepare(atoms) for evaluator in evaluators]
+        self.outputs = max(evaluator.outputs for evaluator in evaluators)
+        self._extent = min(evaluator.tile_extent for evaluator in evaluators)
+
+    def at(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The density at points (n, 3) in A, anywhere in space: (n,), or (n, 2) with spin (total, magnetisation)."""
+        values = np.empty((len(points), self.outputs), dtype=np.float32)
+        for index, value in self._evaluate((group, points[group]) for group in point_blocks(points, self._extent)):
+            values[index] = value
+        return values[:, 0] if self.outputs == 1 else values
+
+    def grid(
+        self, shape: tuple[int, int, int], progress: Progress | None = None, symmetry: bool = True
+    ) -> tuple[NDArray[np.float32], int]:
+        """The density on a grid, (nx, ny, nz, outputs), and how many points the network was asked for.
+
+        With `symmetry` one point of every orbit of the space group is evaluated; a structure without any loses nothing.
+        """
+        total = int(np.prod(shape))
+        orbits = find_orbits(self.atoms, shape, all(e.invariant for e in self._evaluators)) if symmetry else None
+        if orbits is None:
+            values = np.empty((total, self.outputs), dtype=np.float32)
+            self._fill(values, shape, slice(0, shape[2]), 0, progress)
+            return values.reshape(*shape, self.outputs), total
+        chosen = orbits.representatives
+        cell = self.atoms.cell.array
+        points = grid_points(cell, shape, chosen)
+        values = np.empty((len(chosen), self.outputs), dtype=np.float32)
+        done = 0
+        blocks = ((group, points[group]) for group in point_blocks(points, self._extent))
+        for index, value in self._evaluate(blocks):
+            values[index] = value
+            done += len(index)
+            if progress is not None:
+                progress(done, len(chosen))
+        return values[orbits.orbit].reshape(*shape, self.outputs), len(chosen)
+
+    def blocks(self, shape: tuple[int, int, int], progress: Progress | None = None) -> Iterator[NDArray[np.float32]]:
+        """The density as arrays (nx, ny, n, outputs) that follow one another along the third cell vector.
+
+        Memory does not grow with the grid: a block holds about `BLOCK_POINTS` points.
+        """
+        plane = shape[0] * shape[1]
+        step = max(1, BLOCK_POINTS // plane)
+        for start in range(0, shape[2], step):
+            planes = slice(start, min(start + step, shape[2]))
+            values = np.empty((plane * (planes.stop - start), self.outputs), dtype=np.float32)
+            self._fill(values, shape, planes, plane * start, progress)
+            yield values.reshape(shape[0], shape[1], -1, self.outputs)
+
+    def _fill(
+        self,
+        values: NDArray[np.float32],
+        shape: tuple[int, int, int],
+        planes: slice,
+        done: int,
+        progress: Progress | None,
+    ) -> None:
+        """Write the planes of a grid into `values`, (points of the planes, outputs), z fastest."""
+        cell, thickness = self.atoms.cell.array, planes.stop - planes.start
+        blocks = ((index, grid_points(cell, shape, index)) for index in grid_blocks(cell, shape, planes, self._extent))
+        for index, value in self._evaluate(blocks):
+            column, z = np.divmod(index, shape[2])
+            values[column * thickness + z - planes.start] = value
+            done += len(index)
+            if progress is not None:
+                progress(done, int(np.prod(shape)))
+
+    def _evaluate(
+        self, blocks: Iterable[tuple[NDArray[np.int64], NDArray[np.float64]]]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """The density (n, outputs) of every block of points."""
+        around = {evaluator.cutoff: Surroundings(self.atoms, evaluator.cutoff) for evaluator in self._evaluators}
+
+        def evaluate(block: tuple[NDArray[np.int64], NDArray[np.float64]]) -> tuple[NDArray[np.int64], Tensor]:
+            index, points = block
+            total: Tensor | None = None
+            for evaluator, part in zip(self._evaluators, self._parts, strict=True):
+                value = evaluator.evaluate(part, around[evaluator.cutoff].tile(points))
+                if total is None:
+                    total = value
+                else:
+                    total[:, : value.shape[1]] += value
+            assert total is not None
+            return index, total
+
+        for index, value in _map_in_threads(evaluate, blocks):
+            yield index, value.float().cpu().numpy()
+
+
+def _map_in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """`map`, on as many threads as torch uses, each of which then works alone: the products of a tile are too small
+    to be worth splitting. Only a few results are ahead of the one that is asked for."""
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield from map(function, items)
+        return
+    iterator = iter(items)
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        waiting = [pool.submit(function, item) for item in islice(iterator, 4 * threads)]
+        while waiting:
+            yield waiting.pop(0).result()
+            waiting.extend(pool.submit(function, item) for item in islice(iterator, 1))
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)

@@ -1,0 +1,1 @@
+"""Training of density models on DFT densities."""

@@ -1,0 +1,159 @@
+"""`density.json`: what to train, on what, and how."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deepaw.density.model.config import GatedConfig, LocalConfig
+from deepaw.density.model.expansion_config import ExpansionConfig
+from deepaw.density.model.splines import SplineConfig
+from deepaw.errors import InputError
+
+
+class Section(BaseModel):
+    """A part of the file: no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplinesInput(Section):
+    """Radial functions of the density, for every degree l = 0..lmax."""
+
+    counts: tuple[int, ...] = SplineConfig.counts
+    cutoffs: tuple[float, ...] = SplineConfig.cutoffs
+    power: float = SplineConfig.power
+
+    def config(self) -> SplineConfig:
+        """The same as the model owns it."""
+        return SplineConfig(self.counts, self.cutoffs, self.power)
+
+
+class ExpansionInput(Section):
+    """The multipole expansion; keys as in `ExpansionConfig`, the elements are those of the data."""
+
+    readout: Literal["expansion"] = "expansion"
+    channels: int = ExpansionConfig.channels
+    lmax: int = ExpansionConfig.lmax
+    sender_lmax: int = ExpansionConfig.sender_lmax
+    num_interactions: int = ExpansionConfig.num_interactions
+    cutoff: float = ExpansionConfig.cutoff
+    num_basis: int = ExpansionConfig.num_basis
+    radial_hidden: int = ExpansionConfig.radial_hidden
+    num_neighbors: float = ExpansionConfig.num_neighbors
+    splines: SplinesInput = SplinesInput()
+
+    def config(self, elements: tuple[int, ...]) -> ExpansionConfig:
+        """The same as the model owns it."""
+        given = self.model_dump(exclude={"readout", "splines"})
+        return ExpansionConfig(elements=elements, splines=self.splines.config(), **given)
+
+
+class LocalInput(Section):
+    """F_local; keys as in `LocalConfig`."""
+
+    hidden: int = LocalConfig.hidden
+    width: int = LocalConfig.width
+    grid: int = LocalConfig.grid
+    order: int = LocalConfig.order
+
+
+class GatedInput(Section):
+    """The gated probe network; keys as in `GatedConfig`."""
+
+    readout: Literal["gated"]
+    mul: int = 100
+    lmax: int = 3
+    num_interactions: int = GatedConfig.num_interactions
+    cutoff: float = GatedConfig.cutoff
+    num_basis: int = GatedConfig.num_basis
+    basis: Literal["gaussian", "bessel"] = GatedConfig.basis
+    num_neighbors: float = GatedConfig.num_neighbors
+    local: LocalInput | None = None
+    splines: SplinesInput = SplinesInput()
+
+    def config(self) -> GatedConfig:
+        """The same as the model owns it; its cutoff envelope is on."""
+        given = self.model_dump(exclude={"readout", "splines", "local"})
+        local = LocalConfig(**self.local.model_dump()) if self.local else None
+        return GatedConfig(envelope=True, local=local, **given)
+
+
+class DataInput(Section):
+    """Densities to learn from; paths are relative to the file.
+
+    systems: folders of CHGCAR or cube files, folders or files of extxyz with npz densities, ASE databases.
+    validation_fraction: of every crystal type, set aside and never trained on.
+    leave_out: crystal types (patterns with * allowed) set aside as a whole.
+    split_seed: decides which structures are set aside.
+    """
+
+    systems: tuple[str, ...] = Field(min_length=1)
+    validation_fraction: float = Field(0.1, ge=0, lt=1)
+    leave_out: tuple[str, ...] = ()
+    split_seed: int = 0
+
+
+class TrainingInput(Section):
+    """How to train.
+
+    steps: optimisation steps; batch_size: structures a step; probes: points a structure and step.
+    learning_rate is reached after `warmup` steps and falls along a cosine to final_learning_rate.
+    weight_decay, gradient_clip: of AdamW, and the norm gradients are cut to.
+    ema: decay of the averaged weights, which are the ones that are validated and kept.
+    accumulate: parts a batch is worked on in, for memory.
+    mixed_precision: bfloat16 where it is safe, on a GPU.
+    validate_every, validation_probes: steps between validations, points of each structure there.
+    save_every: steps between checkpoints.
+    """
+
+    steps: int = Field(20000, ge=1)
+    batch_size: int = Field(2, ge=1)
+    probes: int = Field(1000, ge=1)
+    learning_rate: float = Field(4e-3, gt=0)
+    final_learning_rate: float = Field(4e-5, gt=0)
+    warmup: int = Field(100, ge=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    gradient_clip: float = Field(1.0, gt=0)
+    ema: float = Field(0.995, ge=0, lt=1)
+    accumulate: int = Field(1, ge=1)
+    mixed_precision: bool = False
+    seed: int = 0
+    validate_every: int = Field(500, ge=1)
+    validation_probes: int = Field(2000, ge=1)
+    save_every: int = Field(500, ge=1)
+
+
+class DensityInput(Section):
+    """The whole file."""
+
+    model: Annotated[ExpansionInput | GatedInput, Field(discriminator="readout")] = ExpansionInput()
+    data: DataInput
+    training: TrainingInput = TrainingInput()
+
+
+def read_input(path: str | Path) -> DensityInput:
+    """Read and check a `density.json`.
+
+    Raises InputError: no such file, not JSON, an unknown key or a wrong value, named by its place in the file.
+    """
+    path = Path(path)
+    try:
+        content: Any = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; give the input file of a training.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}.") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}.") from None
+    try:
+        if isinstance(content, dict) and isinstance(content.get("model"), dict):
+            content["model"].setdefault("readout", "expansion")
+        return DensityInput.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{path}: {place}: {first['msg']} (found {first['input']!r}).") from None
