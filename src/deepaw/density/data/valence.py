@@ -79,8 +79,8 @@ def _is_count(value: float, symbol: str) -> bool:
 def _warn_unknown(symbols: list[str]) -> None:
     if symbols:
         warnings.warn(
-            f"The valence electrons of {', '.join(symbols)} cannot be told from these structures, whose compositions do "
-            "not tell the elements apart; densities that contain them will not be scaled to an electron count.",
+            f"The valence electrons of {', '.join(symbols)} cannot be told from these structures: compositions do "
+            "not tell them apart; densities that contain them will not be scaled to an electron count.",
             stacklevel=3,
         )
 
