@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from deepaw.density.files.formats import Format
 
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 def print_summary(request: PredictRequest, prediction: Prediction, output: Output | None) -> None:
     """Print grid, range, electrons, time and symmetry, and what a restart in VASP will and will not use."""
-    table = Table.grid(padding=(0, 2))
+    console = Console(soft_wrap=True)
     for key, text in summary(request, prediction, output):
-        table.add_row(f"[bold]{key}[/bold]", text)
-    Console(soft_wrap=True).print(table)
+        console.print(Text.assemble((f"{key:<11}", "bold"), text))
 
 
 def summary(request: PredictRequest, prediction: Prediction, output: Output | None) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deepaw.density.files.blocks import BlockSpool, checked
+from deepaw.errors import InputError
 
 
 def test_blocks_must_add_up():
@@ -19,7 +20,7 @@ def test_blocks_must_add_up():
 @pytest.mark.parametrize("points", [1, 60, 10_000])
 def test_spool_gives_the_same_density_in_both_orders(tmp_path, points):
     density = np.random.default_rng(0).normal(size=(7, 5, 12)).astype(np.float32)
-    with BlockSpool(tmp_path) as spool:
+    with BlockSpool(tmp_path / "rho.cube") as spool:
         for start, end in ((0, 5), (5, 6), (6, 12)):
             spool.append(density[:, :, start:end])
         assert list(tmp_path.iterdir()) == []  # unnamed: nothing can be left behind
@@ -30,3 +31,8 @@ def test_spool_gives_the_same_density_in_both_orders(tmp_path, points):
         assert len(slabs) == {1: 7, 60: 7, 10_000: 1}[points]
         assert np.array_equal(np.concatenate(slabs), density)
         assert np.array_equal(np.concatenate(list(spool.blocks()), axis=2), density)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"rho.cube cannot be written: no such file or directory"):
+        BlockSpool(tmp_path / "nowhere" / "rho.cube")

@@ -40,20 +40,20 @@ class BlockSpool:
     The file is gone when the spool is closed or the process ends, however it ends.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        """`folder`: where the room for the blocks is; the folder of the output is the natural choice.
+    def __init__(self, output: str | Path) -> None:
+        """`output`: the file the blocks are for. They take up room in its folder, and errors speak of it.
 
-        Raises InputError, as `append` does, where it has no room.
+        Raises InputError, as `append` does, where there is no room.
         """
-        self._folder = folder
-        with disk_errors(f"{folder} (temporary file)"):
-            self._file: BinaryIO = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115, closed by close()
+        self._output = Path(output)
+        with disk_errors(output):
+            self._file: BinaryIO = tempfile.TemporaryFile(dir=self._output.parent)  # noqa: SIM115, closed by close()
         self._blocks: list[tuple[int, tuple[int, int, int], np.dtype]] = []  # offset, shape, dtype
 
     def append(self, block: np.ndarray) -> None:
         """Keep one more block (nx, ny, n)."""
         nx, ny, n = block.shape
-        with disk_errors(f"{self._folder} (temporary file)"):
+        with disk_errors(self._output):
             self._blocks.append((self._file.seek(0, 2), (nx, ny, n), block.dtype))
             self._file.write(np.ascontiguousarray(block).data)
             self._file.flush()

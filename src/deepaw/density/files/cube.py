@@ -30,7 +30,7 @@ def write_cube(path: str | Path, atoms: Atoms, shape: Shape, blocks: Iterable[np
     The blocks go through a spool on disk, because a cube wants the other order; memory stays at a block or two million
     points, whichever is larger. Raises InputError where the file cannot be written; nothing is left then.
     """
-    with output_file(path) as temporary, BlockSpool(temporary.parent) as spool, temporary.open("wb") as file:
+    with output_file(path) as temporary, BlockSpool(path) as spool, temporary.open("wb") as file:
         for block in checked(blocks, shape):
             spool.append(block)
         file.write(_head(atoms, shape).encode())

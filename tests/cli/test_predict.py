@@ -1,0 +1,231 @@
+"""`deepaw-predict` from structure to file, with a small model made on the spot."""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk
+from ase.db import connect
+from ase.io import write
+
+from deepaw.cli.predict import main
+from deepaw.density.engine import InferenceEngine
+from deepaw.density.files.augmentation import Augmentation
+from deepaw.density.files.chgcar import read_augmentation, read_chgcar, write_chgcar
+from deepaw.density.files.cube import read_cube
+from deepaw.density.model.expansion import ExpansionNetwork
+from deepaw.density.model.expansion_config import ExpansionConfig
+from deepaw.density.model.model import DensityModel, FittedAtoms
+from deepaw.density.model.splines import SplineConfig
+
+VALENCE = {"O": 6.0, "Mg": 2.0}
+OCCUPANCIES = "augmentation occupancies   1   1\n  0.1E+00\naugmentation occupancies   2   1\n  0.2E+00\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A working folder with a structure, a database, a model, and a model that does not know the valence."""
+    monkeypatch.chdir(tmp_path)
+    write("mgo.vasp", bulk("MgO", "rocksalt", 4.2), format="vasp")
+    with connect("rows.db") as database:
+        database.write(bulk("MgO", "rocksalt", 4.2), nx=5, ny=6, nz=7)
+    torch.manual_seed(0)
+    config = ExpansionConfig(
+        (8, 12), channels=4, lmax=1, sender_lmax=1, num_interactions=1, splines=SplineConfig((6, 4), (3.0, 3.0))
+    )
+    fitted = FittedAtoms((8, 12), SplineConfig((8,), (3.0,)), torch.ones(2, 8))
+    network = ExpansionNetwork(config)
+    DensityModel(network, fitted, VALENCE).save("model.safetensors")
+    DensityModel(network, fitted).save("nameless.safetensors")
+    return tmp_path
+
+
+def run(monkeypatch, capsys, arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    monkeypatch.setattr(sys, "argv", ["deepaw-predict", *arguments.split()])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0), *capsys.readouterr()
+
+
+def summary(monkeypatch, capsys, arguments: str) -> dict[str, str]:
+    """What it says when all goes well, line by line."""
+    code, out, err = run(monkeypatch, capsys, arguments)
+    assert (code, err) == (0, "")
+    rows = [line.split(maxsplit=1) for line in out.splitlines()]
+    return {row[0]: row[1].strip() for row in rows}
+
+
+def test_summary_without_an_output(folder, monkeypatch, capsys):
+    before = set(folder.iterdir())
+    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model model.safetensors --grid 8 8 8")
+    assert said["structure"] == "MgO, 2 atoms (mgo.vasp)"
+    assert said["grid"] == "8 x 8 x 8 = 512 points, as given"
+    assert "e/A^3" in said["range"]
+    assert "8 exact" in said["electrons"]
+    assert "scaled by" in said["electrons"]
+    assert "points/s" in said["time"]
+    evaluated = int(said["symmetry"].split()[0])
+    assert evaluated < 512 / 5  # rock salt has 48 operations
+    assert "written" not in said
+    assert "restart" not in said
+    assert set(folder.iterdir()) == before
+
+
+def test_chgcar_holds_the_exact_electrons_and_what_the_engine_says(folder, monkeypatch, capsys):
+    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model model.safetensors --grid 8 9 10 -o CHGCAR")
+    written = read_chgcar("CHGCAR")
+    assert written.density.mean() * written.atoms.get_volume() == pytest.approx(8, abs=1e-5)
+    engine = InferenceEngine("model.safetensors")
+    expected = engine.predict(atoms=bulk("MgO", "rocksalt", 4.2), grid_shape=(8, 9, 10)).density_3d
+    assert np.allclose(written.density, expected, rtol=1e-6)
+    assert said["written"] == "CHGCAR (chgcar)"
+    assert "--augmentation-from" in said["restart"]
+
+
+def test_other_formats_hold_the_same(folder, monkeypatch, capsys):
+    for name, extra in (("CHGCAR", ""), ("rho.cube", ""), ("rho.npy", ""), ("plain", "--format npy")):
+        summary(monkeypatch, capsys, f"--poscar mgo.vasp --model model.safetensors --grid 4 5 6 -o {name} {extra}")
+    chgcar = read_chgcar("CHGCAR").density
+    assert np.allclose(read_cube("rho.cube")[1], chgcar, rtol=1e-5)
+    assert np.allclose(np.load("rho.npy"), chgcar, rtol=1e-9)
+    assert Path("plain").read_bytes() == Path("rho.npy").read_bytes()
+
+
+def test_raw_keeps_the_prediction(folder, monkeypatch, capsys):
+    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model model.safetensors --grid 6 6 6 --raw -o rho.npy")
+    assert "kept as predicted" in said["electrons"]
+    predicted = float(said["electrons"].split()[0])
+    rho = np.load("rho.npy")
+    assert rho.mean() * bulk("MgO", "rocksalt", 4.2).get_volume() == pytest.approx(predicted, abs=1e-3)
+    assert abs(predicted - 8) > 1e-3
+
+
+def test_a_model_that_does_not_know_the_valence_gives_the_raw_density(folder, monkeypatch, capsys):
+    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model nameless.safetensors --grid 6 6 6")
+    assert "predicted and kept: the model does not say" in said["electrons"]
+
+
+def test_grids(folder, monkeypatch, capsys):
+    model = "--model model.safetensors"
+    write_chgcar("other", bulk("Al"), (3, 4, 5), [np.ones((3, 4, 5))])
+    said = {
+        arguments: summary(monkeypatch, capsys, f"{arguments} {model}")["grid"]
+        for arguments in (
+            "--poscar mgo.vasp --like other",
+            "--poscar mgo.vasp --encut 100",
+            "--poscar mgo.vasp",
+            "--db rows.db --id 1",
+            "--db rows.db --id 1 --grid 4 4 4",
+            "--db rows.db --id 1 --encut 100",
+        )
+    }
+    assert list(said.values()) == [
+        "3 x 4 x 5 = 60 points, the grid of other",
+        "24 x 24 x 24 = 13,824 points, VASP's fine grid for ENCUT = 100 eV",
+        "48 x 48 x 48 = 110,592 points, VASP's fine grid for ENCUT = 500 eV",
+        "5 x 6 x 7 = 210 points, the grid of row 1 of rows.db",
+        "4 x 4 x 4 = 64 points, as given",
+        "24 x 24 x 24 = 13,824 points, VASP's fine grid for ENCUT = 100 eV",
+    ]
+
+
+def test_augmentation_occupancies_are_copied(folder, monkeypatch, capsys):
+    mgo = bulk("MgO", "rocksalt", 4.2)
+    write_chgcar("earlier", mgo, (2, 2, 2), [np.ones((2, 2, 2))], None, Augmentation(("Mg", "O"), OCCUPANCIES))
+    arguments = "--poscar mgo.vasp --model model.safetensors --grid 4 5 6 -o CHGCAR --augmentation-from earlier"
+    said = summary(monkeypatch, capsys, arguments)
+    assert "occupancies of earlier" in said["restart"]
+    assert read_augmentation("CHGCAR").total == OCCUPANCIES
+
+
+def truncate(path: str) -> None:
+    Path(path).write_bytes(Path("model.safetensors").read_bytes()[:-100])
+
+
+def from_the_future(path: str) -> None:
+    content = Path("model.safetensors").read_bytes()
+    length = struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8 : 8 + length])
+    own = json.loads(header["__metadata__"]["deepaw"])
+    header["__metadata__"]["deepaw"] = json.dumps({**own, "schema": own["schema"] + 1})
+    text = json.dumps(header).encode()
+    Path(path).write_bytes(struct.pack("<Q", len(text)) + text + content[8 + length :])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--poscar gold.vasp --model model.safetensors", "never seen Au; it knows O Mg"),
+        ("--poscar mgo.vasp --model none.safetensors", "no model none.safetensors"),
+        ("--poscar mgo.vasp --model cut.safetensors", "cut short"),
+        ("--poscar mgo.vasp --model mgo.vasp", "mgo.vasp is not a model file"),
+        ("--poscar mgo.vasp --model new.safetensors", "update deepaw"),
+        ("--poscar mgo.vasp --model model.safetensors --precision best", "tight, default, fast"),
+        ("--poscar mgo.vasp --model model.safetensors --device abacus", "cpu, cuda or cuda:N"),
+    ],
+)
+def test_models_and_elements_that_do_not_do(folder, monkeypatch, capsys, arguments, said):
+    write("gold.vasp", Atoms("Au", cell=[3, 3, 3], pbc=True), format="vasp")
+    truncate("cut.safetensors")
+    from_the_future("new.safetensors")
+    before = set(folder.iterdir())
+    code, out, err = run(monkeypatch, capsys, f"{arguments} --grid 4 4 4 -o CHGCAR")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert said in err
+    assert set(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["CHGCAR", "rho.cube", "rho.npy"])
+def test_a_full_disk(folder, name):
+    program = f"""
+import resource, sys
+from deepaw.cli.predict import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+sys.argv = "deepaw-predict --poscar mgo.vasp --model model.safetensors --grid 20 20 20 -o {name}".split()
+main()
+"""
+    before = set(folder.iterdir())
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {name} cannot be written: the disk is full; nothing was left behind.\n"
+    assert set(folder.iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send there")
+def test_ctrl_c_leaves_nothing(folder):
+    """Interrupted while it computes a grid that takes minutes."""
+    write("rattled.vasp", rattled(), format="vasp")
+    before = set(folder.iterdir())
+    command = [sys.executable, "-m", "deepaw", "predict", "--poscar", "rattled.vasp", "--model", "model.safetensors"]
+    process = subprocess.Popen(
+        [*command, "--grid", "400", "400", "400", "-o", "CHGCAR"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+    )
+    time.sleep(6.0)  # whether it is still importing or already computing, the end is the same
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    assert set(folder.iterdir()) == before
+
+
+def rattled() -> Atoms:
+    atoms = bulk("MgO", "rocksalt", 4.2, cubic=True)
+    atoms.rattle(0.05, seed=0)
+    return atoms
