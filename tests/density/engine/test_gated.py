@@ -142,21 +142,17 @@ def local_evaluator() -> GatedEvaluator:
 
 def test_shells_give_what_merged_images_give(local_evaluator: GatedEvaluator, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a supercell every image is another atom and is worked on in the basis of its shell."""
-    used: list[bool] = []
-    shell = equivariant.EquivariantProbes._shell
-    monkeypatch.setattr(
-        equivariant.EquivariantProbes,
-        "_shell",
-        lambda self, length: used.append(True) or shell(self, length),  # type: ignore[func-returns-value]
-    )
     points = np.random.default_rng(2).uniform(0, 0.5, (300, 3))
-    small, large = _structure(), _structure().repeat((3, 3, 2))
-    values = [
-        local_evaluator.evaluate(local_evaluator.prepare(atoms), Surroundings(atoms, 4.0).tile(points))
-        for atoms in (small, large)
-    ]
-    assert used
-    torch.testing.assert_close(values[1], values[0], atol=3e-6 * float(values[0].abs().max()), rtol=0)
+    large = _structure().repeat((3, 3, 2))
+    part, tile = local_evaluator.prepare(large), Surroundings(large, 4.0).tile(points)
+    in_shells = local_evaluator.evaluate(part, tile)
+    with monkeypatch.context() as patched:
+        patched.setattr(local_evaluator._probes, "_precision", None)  # no shells then
+        merged = local_evaluator.evaluate(part, tile)
+    assert not torch.equal(in_shells, merged)
+    torch.testing.assert_close(in_shells, merged, atol=3e-6 * float(merged.abs().max()), rtol=0)
+    cell = local_evaluator.evaluate(local_evaluator.prepare(_structure()), Surroundings(_structure(), 4.0).tile(points))
+    torch.testing.assert_close(in_shells, cell, atol=3e-6 * float(merged.abs().max()), rtol=0)
 
 
 def test_dropped_tensors_are_made_again(local_evaluator: GatedEvaluator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import copy
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from math import ceil, floor
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -35,10 +36,14 @@ SHELL = 0.25
 
 @dataclass
 class EquivariantPart:
-    """Features after lin1, per layer (n, sender.dim), and the tensors made from them so far, latest used last."""
+    """Features after lin1, per layer (n, sender.dim), and the tensors made from them so far, latest used last.
+
+    Threads that work on different tiles share it; `lock` guards the tensors.
+    """
 
     inputs: list[Tensor]
     tensors: OrderedDict[int, Tensor] = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
 
 
 class EquivariantProbes:
@@ -79,39 +84,49 @@ class EquivariantProbes:
     def evaluate(self, part: EquivariantPart, tile: Tile) -> Tensor:
         """(n, outputs) at the points of a tile."""
         harmonics, length = pair_geometry(tile, self._network.config.lmax, self._like)
+        shells: list[tuple[Table, Tensor]] = []
+        if self._precision is not None and len(tile.atom):
+            nearest, farthest = length.aminmax(dim=1)
+            shells = [self._shell(*ends) for ends in zip(nearest.tolist(), farthest.tolist(), strict=True)]
         message = harmonics.new_zeros(length.shape[1], sum(self._widths))
         atoms = tile.atom.unique().tolist()
         for start in range(0, len(atoms), TOGETHER):
             group = atoms[start : start + TOGETHER]
             for atom, tensor in zip(group, self._tensors(part, group), strict=True):
-                images = (tile.atom == atom).nonzero()[:, 0].to(length.device)
-                message = self._add(message, harmonics[images], length[images], tensor)
+                images = (tile.atom == atom).nonzero()[:, 0]
+                near = images.to(length.device)
+                own = [shells[i] for i in images.tolist()] if shells else []
+                self._add(message, harmonics[near], length[near], tensor, own)
         return self._readout(message)
 
-    def _add(self, message: Tensor, harmonics: Tensor, length: Tensor, tensor: Tensor) -> Tensor:
-        """Add one atom's message: harmonics (i, n, .) and distances (i, n) of its images, tensor (., K, columns)."""
+    def _add(
+        self, message: Tensor, harmonics: Tensor, length: Tensor, tensor: Tensor, shells: list[tuple[Table, Tensor]]
+    ) -> None:
+        """Add one atom's message.
+
+        harmonics (i, n, .) and distances (i, n) of its images, tensor (., K, columns), shells of the images or none.
+        """
         cutoff = self._network.cutoff
         size, basis_size, columns = tensor.shape
-        images, points = length.shape
-        shells = [self._shell(length[i]) for i in range(images)] if self._precision is not None else []
+        points = length.shape[1]
         local = sum(size * map_.shape[0] * columns * (points + basis_size) for _, map_ in shells)
         if not shells or points * size * basis_size * columns <= local:
             basis = self._radial.basis(length.to(self._like.dtype)) * (length <= cutoff).unsqueeze(-1)
             rows = torch.einsum("inl,ink->nlk", harmonics, basis)
-            return message.addmm_(rows.flatten(1), tensor.flatten(0, 1))
+            message.addmm_(rows.flatten(1), tensor.flatten(0, 1))
+            return
         for i, (table, map_) in enumerate(shells):
             basis = table(length[i].to(self._like.dtype)) * (length[i] <= cutoff).unsqueeze(-1)
             rows = (harmonics[i].unsqueeze(-1) * basis.unsqueeze(-2)).flatten(1)
-            message = message.addmm_(rows, (map_ @ tensor).flatten(0, 1))
-        return message
+            message.addmm_(rows, (map_ @ tensor).flatten(0, 1))
 
-    def _shell(self, length: Tensor) -> tuple[Table, Tensor]:
-        """A basis h of the shell that holds some distances, and U (h.size, K) with g = h @ U there."""
+    def _shell(self, nearest: float, farthest: float) -> tuple[Table, Tensor]:
+        """A basis h of the shell that holds these distances, and U (h.size, K) with g = h @ U there."""
         assert self._precision is not None and self._radial.reduced is not None
         cutoff = self._network.cutoff
         last = ceil(cutoff / SHELL)
-        low = min(floor(float(length.min()) / SHELL), last - 1)
-        high = max(low + 1, min(ceil(float(length.max()) / SHELL), last))
+        low = min(floor(nearest / SHELL), last - 1)
+        high = max(low + 1, min(ceil(farthest / SHELL), last))
         if (low, high) not in self._shells:
             basis, map_ = self._radial.reduced.restricted(
                 low * SHELL, min(high * SHELL, cutoff), self._precision.tolerance
@@ -120,18 +135,22 @@ class EquivariantProbes:
         return self._shells[low, high]
 
     def _tensors(self, part: EquivariantPart, atoms: list[int]) -> list[Tensor]:
-        missing = [atom for atom in atoms if atom not in part.tensors]
+        with part.lock:
+            found = {atom: part.tensors[atom] for atom in atoms if atom in part.tensors}
+        missing = [atom for atom in atoms if atom not in found]
         if missing:
             inputs = [x[missing] for x in part.inputs]
             made = atom_tensors(self._routes, self._widths, inputs, self._network.config.lmax)
-            part.tensors.update(zip(missing, made.unbind(0), strict=True))
-        for atom in atoms:
-            part.tensors.move_to_end(atom)
-        result = [part.tensors[atom] for atom in atoms]
-        each = result[0].numel() * result[0].element_size()
-        while len(part.tensors) > max(len(atoms), KEPT // each):
-            part.tensors.popitem(last=False)
-        return result
+            # copies: a view would keep the tensors of the whole group alive
+            found.update((atom, tensor.clone()) for atom, tensor in zip(missing, made, strict=True))
+        each = found[atoms[0]].numel() * found[atoms[0]].element_size()
+        with part.lock:
+            part.tensors.update(found)
+            for atom in atoms:
+                part.tensors.move_to_end(atom)
+            while len(part.tensors) > max(len(atoms), KEPT // each):
+                part.tensors.popitem(last=False)
+        return [found[atom] for atom in atoms]
 
     def _readout(self, message: Tensor) -> Tensor:
         hidden = message.new_zeros(len(message), 1)

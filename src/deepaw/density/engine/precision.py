@@ -16,20 +16,18 @@ class Precision:
 
     tolerance: singular values below this fraction of the largest are dropped from the radial basis.
     intervals: of the table the radial basis is read from.
-    reduced: matrix products on a GPU may round their factors to tf32 (10 bits of mantissa).
     """
 
     name: PrecisionName
     budget: float
     tolerance: float
     intervals: int
-    reduced: bool
 
 
 PRECISIONS: dict[str, Precision] = {
-    "tight": Precision("tight", 1e-5, 1e-7, 32768, reduced=False),
-    "default": Precision("default", 1e-4, 1e-5, 8192, reduced=False),
-    "fast": Precision("fast", 1e-3, 1e-4, 4096, reduced=True),
+    "tight": Precision("tight", 1e-5, 1e-7, 32768),
+    "default": Precision("default", 1e-4, 1e-5, 8192),
+    "fast": Precision("fast", 1e-3, 1e-4, 4096),
 }
 
 
