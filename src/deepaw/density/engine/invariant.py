@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from deepaw.density.engine.features import coupling, edge_scale
-from deepaw.density.engine.pairs import RadialFunctions, pair_geometry
+from deepaw.density.engine.pairs import GroupedPairs, RadialFunctions, pair_geometry
 from deepaw.density.engine.precision import Precision
 from deepaw.density.engine.tiles import Tile
 from deepaw.density.model.gated import GatedNetwork
@@ -132,10 +132,20 @@ class InvariantProbes:
 
     def evaluate(self, columns: Tensor, tile: Tile) -> Tensor:
         """(n, outputs) at the points of a tile."""
+        if self._radial.reduced is None:
+            return self._readout(self._scattered_sums(columns, tile))
         harmonics, length = pair_geometry(tile, self._network.config.lmax, self._like)
         basis = self._radial.basis(length.to(self._like.dtype)) * (length <= self._network.cutoff).unsqueeze(-1)
         columns = columns[tile.atom.to(columns.device)]
         return self._readout(scalar_sums(harmonics, basis, columns, self._radial.coefficients))
+
+    def _scattered_sums(self, columns: Tensor, tile: Tile) -> Tensor:
+        """q (n, channels) pair by pair, for gradients: only pairs within the cutoff are computed and kept."""
+        pairs = GroupedPairs.of(tile, self._network.cutoff, self._network.config.lmax, self._like)
+        radial = (self._radial.basis(pairs.length) * pairs.within.unsqueeze(-1)) @ self._radial.coefficients
+        products = torch.bmm(pairs.harmonics, columns[pairs.atom]) * radial
+        sums = products.new_zeros(len(tile.points), products.shape[-1])
+        return sums.index_add(0, pairs.point.flatten(), products.flatten(0, 1))
 
     def _readout(self, sums: Tensor) -> Tensor:
         """From q (n, channels) through the layers to the readout."""

@@ -54,6 +54,45 @@ def tabulated(reduced: ReducedBasis, cutoff: float, precision: Precision, like: 
     return Table.sample(reduced.values, low, high, intervals, like.dtype, like.device)
 
 
+@dataclass(frozen=True)
+class GroupedPairs:
+    """The pairs of a tile that lie within the cutoff and no others, in one row per atom, padded to the longest.
+
+    atom (a,): the atoms of the cell with any pair; harmonics (a, longest, (lmax + 1)^2); length (a, longest) in A;
+    within (a, longest), False where there is padding; point (a, longest), 0 there.
+    """
+
+    atom: Tensor
+    harmonics: Tensor
+    length: Tensor
+    within: Tensor
+    point: Tensor
+
+    @classmethod
+    def of(cls, tile: Tile, cutoff: float, lmax: int, like: Tensor) -> GroupedPairs:
+        """For points scattered over a cell, where most pairs of a tile are out of reach."""
+        centres, points = tile.centres.to(like.device), tile.points.to(like.device)
+        image, point = (torch.cdist(centres, points) <= cutoff).nonzero(as_tuple=True)
+        atom, row = tile.atom.to(like.device)[image].unique(return_inverse=True)
+        row, order = row.sort(stable=True)
+        image, point = image[order], point[order]
+        counts = torch.bincount(row, minlength=len(atom))
+        longest = int(counts.max()) if len(counts) else 0
+        slot = torch.arange(len(row), device=row.device) + row * longest - (counts.cumsum(0) - counts)[row]
+
+        def padded(values: Tensor) -> Tensor:
+            result = values.new_zeros(len(atom) * longest, *values.shape[1:])
+            result[slot] = values
+            return result.view(len(atom), longest, *values.shape[1:])
+
+        vector = points[point] - centres[image]
+        length = vector.norm(dim=-1)
+        unit = directions(vector, length).to(like.dtype)
+        harmonics = torch.stack(harmonic_components(lmax, unit.unbind(-1)), dim=-1)
+        within = torch.ones_like(point, dtype=torch.bool)
+        return cls(atom, padded(harmonics), padded(length.to(like.dtype)), padded(within), padded(point))
+
+
 def pair_geometry(tile: Tile, lmax: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """Harmonics (m, n, (lmax + 1)^2) and distances (m, n) in A between the m centres and n points of a tile.
 
