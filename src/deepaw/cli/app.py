@@ -9,6 +9,8 @@ import typer
 
 from deepaw.cli.predict import predict
 from deepaw.cli.run import run
+from deepaw.cli.test import test
+from deepaw.cli.train import train
 
 app = typer.Typer(
     help="Deep-learning surrogates for DFT: charge densities and potentials.",
@@ -16,6 +18,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(predict)
+app.command()(train)
+app.command()(test)
 
 
 @app.callback()

@@ -40,7 +40,7 @@ class InferenceEngine:
         self, model: str | Path | DensityModel = "fast", device: str = "cpu", precision: str = "default"
     ) -> None:
         self.model = model if isinstance(model, DensityModel) else load_density_model(model)
-        self.device = _device(device)
+        self.device = find_device(device)
         self.precision = find_precision(precision)
         network, fitted = self.model.network, self.model.fitted
         self._evaluators: list[Evaluator] = []
@@ -115,7 +115,8 @@ class InferenceEngine:
         )
 
 
-def _device(name: str) -> torch.device:
+def find_device(name: str) -> torch.device:
+    """The device of that name; raises InputError where there is none."""
     try:
         device = torch.device(name)
     except RuntimeError:

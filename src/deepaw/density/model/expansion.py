@@ -116,7 +116,7 @@ class ExpansionLayer(nn.Module):
         for degree, block in enumerate(self.own(features)):
             mixed[degree] = mixed[degree] + block * own_scale[:, degree, :, None]
         scalars = mixed[0][:, :, 0]
-        gates = torch.sigmoid(self.gates(scalars)).unflatten(-1, (len(mixed) - 1, -1)).unbind(1)
+        gates = torch.sigmoid(self.gates(scalars)).view(len(scalars), len(mixed) - 1, scalars.shape[1]).unbind(1)
         return [
             nn.functional.silu(scalars).unsqueeze(-1),
             *(2 * gate.unsqueeze(-1) * block for gate, block in zip(gates, mixed[1:], strict=True)),

@@ -92,13 +92,30 @@ class ExpansionObjective:
         return self._graphs[id(atoms)]
 
 
+class FittedObjective:
+    """The fitted atoms alone: what a network has to beat."""
+
+    def __init__(self, fitted: FittedAtoms, device: torch.device) -> None:
+        self._fitted, self._device = fitted, device
+
+    def begin_step(self) -> None:
+        """There are no weights."""
+
+    def densities(self, batch: Sequence[tuple[Atoms, Probes]]) -> list[Tensor]:
+        result = []
+        for atoms, probes in batch:
+            coefficients = self._fitted.of_atoms(torch.from_numpy(atoms.get_atomic_numbers())).to(self._device)
+            pairs = GroupedPairs.of(probes, len(atoms), self._fitted.splines, self._device)
+            result.append(pairs.density(self._fitted.splines, coefficients, len(probes.density)))
+        return result
+
+
 class GatedObjective:
     """The gated network, through the engine's trainable evaluator: the basis is fixed, its coefficients are learnt."""
 
     def __init__(self, network: GatedNetwork, fitted: FittedAtoms, device: torch.device) -> None:
         self._evaluator = GatedEvaluator(network, None)
-        self._cutoff = network.cutoff
-        self._fitted, self._device = fitted, device
+        self._baseline = FittedObjective(fitted, device)
 
     def begin_step(self) -> None:
         """Read the weights again."""
@@ -106,12 +123,9 @@ class GatedObjective:
 
     def densities(self, batch: Sequence[tuple[Atoms, Probes]]) -> list[Tensor]:
         result = []
-        for atoms, probes in batch:
-            tile = Surroundings(atoms, self._cutoff).tile(probes.points)
-            density = self._evaluator.evaluate(self._evaluator.prepare(atoms), tile)[:, 0]
-            spherical = self._fitted.of_atoms(torch.from_numpy(atoms.get_atomic_numbers())).to(density)
-            pairs = GroupedPairs.of(probes, len(atoms), self._fitted.splines, self._device)
-            result.append(density + pairs.density(self._fitted.splines, spherical, len(probes.density)))
+        for (atoms, probes), spherical in zip(batch, self._baseline.densities(batch), strict=True):
+            tile = Surroundings(atoms, self._evaluator.cutoff).tile(probes.points)
+            result.append(self._evaluator.evaluate(self._evaluator.prepare(atoms), tile)[:, 0] + spherical)
         return result
 
 

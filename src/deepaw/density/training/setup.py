@@ -1,0 +1,92 @@
+"""From an input file to everything a training works with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from deepaw.density.data.example import Example
+from deepaw.density.data.sources import read_examples
+from deepaw.density.data.split import Split, split
+from deepaw.density.data.valence import valence_electrons
+from deepaw.density.model.config import GatedConfig
+from deepaw.density.model.expansion import ExpansionNetwork
+from deepaw.density.model.expansion_config import ExpansionConfig
+from deepaw.density.model.fitted_atoms import RadialSample, fit_atoms
+from deepaw.density.model.gated import GatedNetwork
+from deepaw.density.model.model import DensityModel, FittedAtoms
+from deepaw.density.model.splines import SplineConfig
+from deepaw.density.training.config import DensityInput, ExpansionInput
+from deepaw.density.training.objective import ExpansionObjective, GatedObjective, Objective
+from deepaw.density.training.probes import ProbeSource
+
+FIT_PROBES = 1500
+"""Points of each structure that the fitted atoms are fitted to."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The split data with probe sources in the same order, the model to train and its objective."""
+
+    split: Split
+    sources: dict[str, ProbeSource]
+    model: DensityModel
+    objective: Objective
+
+
+def prepare_training(
+    settings: DensityInput, folder: Path, device: torch.device, fitted: torch.Tensor | None = None
+) -> Setup:
+    """Read and split the data, fit the atoms (unless their coefficients are given), make the network.
+
+    `folder`: what the data's paths are relative to. Raises InputError: anything wrong with the data.
+    """
+    examples = read_examples(*(folder / system for system in settings.data.systems))
+    parts = split(examples, settings.data.validation_fraction, settings.data.split_seed, settings.data.leave_out)
+    elements = tuple(sorted({int(number) for example in examples for number in example.atoms.numbers}))
+    splines = settings.model.splines.config()
+    config: ExpansionConfig | GatedConfig
+    if isinstance(settings.model, ExpansionInput):
+        config = settings.model.config(elements)
+        reach = splines.cutoff
+    else:
+        config = settings.model.config()
+        reach = max(splines.cutoffs[0], config.cutoff)
+    sources = {example.name: ProbeSource(example.atoms, example.density(), reach) for example in examples}
+    spherical = SplineConfig(splines.counts[:1], splines.cutoffs[:1], splines.power)
+    if fitted is None:
+        fitted = _fit(parts.train, sources, elements, spherical, settings.training.seed).float()
+    atoms = FittedAtoms(elements, spherical, fitted)
+    torch.manual_seed(settings.training.seed)
+    network: ExpansionNetwork | GatedNetwork
+    objective: Objective
+    if isinstance(config, ExpansionConfig):
+        network = ExpansionNetwork(config).to(device)
+        objective = ExpansionObjective(network, atoms, device)
+    else:
+        network = GatedNetwork(config).to(device)
+        objective = GatedObjective(network, atoms, device)
+    return Setup(parts, sources, DensityModel(network, atoms, valence_electrons(examples)), objective)
+
+
+def _fit(
+    examples: Sequence[Example],
+    sources: dict[str, ProbeSource],
+    elements: tuple[int, ...],
+    splines: SplineConfig,
+    seed: int,
+) -> torch.Tensor:
+    species = torch.full((max(elements) + 1,), -1)
+    species[list(elements)] = torch.arange(len(elements))
+    samples = []
+    for number, example in enumerate(examples):
+        probes = sources[example.name].draw(FIT_PROBES, np.random.default_rng([seed, 1, number]))
+        numbers = torch.from_numpy(example.atoms.get_atomic_numbers())
+        samples.append(
+            RadialSample(probes.point, species[numbers[probes.atom]], probes.vectors.norm(dim=-1), probes.density)
+        )
+    return fit_atoms(samples, len(elements), splines)
