@@ -3,7 +3,16 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from deepaw.density.engine.tiles import EXTENT, POINTS, Surroundings, grid_blocks, grid_points, point_blocks
+from deepaw.density.engine.tiles import (
+    ENOUGH,
+    EXTENT,
+    POINTS,
+    WIDEST,
+    Surroundings,
+    grid_blocks,
+    grid_points,
+    point_blocks,
+)
 
 
 def _brute_force(atoms: Atoms, points: np.ndarray, cutoff: float) -> list[tuple[int, int, int]]:
@@ -59,14 +68,16 @@ def test_order_of_questions_does_not_matter() -> None:
     assert sorted(map(tuple, first.centres.tolist())) == sorted(map(tuple, again.centres.tolist()))
 
 
-@pytest.mark.parametrize("shape", [(7, 11, 5), (24, 20, 33), (1, 1, 1)])
+@pytest.mark.parametrize("shape", [(24, 20, 33), (51, 40, 60), (1, 1, 1)])
 def test_blocks_cover_a_grid_once(shape: tuple[int, int, int]) -> None:
     cell = np.array([[5.0, 0, 0], [1, 4, 0], [0, 0, 6]])
     blocks = list(grid_blocks(cell, shape))
     assert all(len(block) <= POINTS for block in blocks)
     assert np.array_equal(np.sort(np.concatenate(blocks)), np.arange(np.prod(shape)))
     for block in blocks:
-        assert np.ptp(grid_points(cell, shape, block), axis=0).max() <= EXTENT * 1.5
+        assert len(block) <= 2 * ENOUGH or np.ptp(grid_points(cell, shape, block), axis=0).max() <= EXTENT * 1.5
+    if np.prod(shape) > 1:
+        assert np.mean([len(block) for block in blocks]) > ENOUGH / 2
 
 
 def test_blocks_of_some_planes() -> None:
@@ -82,9 +93,13 @@ def test_grid_points_are_fractions_of_the_cell_vectors() -> None:
 
 
 def test_groups_of_points_are_small_and_complete() -> None:
-    points = np.random.default_rng(1).normal(scale=3, size=(3000, 3))
+    points = np.random.default_rng(1).uniform(0, 4, size=(5000, 3))
     groups = list(point_blocks(points, 1.0))
-    assert np.array_equal(np.sort(np.concatenate(groups)), np.arange(3000))
+    assert np.array_equal(np.sort(np.concatenate(groups)), np.arange(5000))
     assert all(np.ptp(points[group], axis=0).max() <= 1.0 and len(group) <= POINTS for group in groups)
+    sparse = list(point_blocks(points * 5, 1.0))
+    assert np.array_equal(np.sort(np.concatenate(sparse)), np.arange(5000))
+    assert 1.0 < max(np.ptp(5 * points[group], axis=0).max() for group in sparse) <= WIDEST
+    assert list(point_blocks(np.zeros((0, 3)))) == []
     dense = list(point_blocks(np.zeros((1500, 3))))
     assert [len(group) for group in dense] == [512, 512, 476]

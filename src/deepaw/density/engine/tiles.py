@@ -17,7 +17,13 @@ from torch import Tensor
 from deepaw.structure.neighbours import images_within
 
 POINTS = 512
-"""Points of a tile."""
+"""Most points of a tile."""
+
+ENOUGH = 64
+"""Points that make a tile worth the while: with fewer, its edge may grow."""
+
+WIDEST = 2.0
+"""A: as far as it may grow for scattered points."""
 
 EXTENT = 0.7
 """A: edge of a tile. The smaller it is, the fewer of its pairs of point and atom lie beyond the cutoff."""
@@ -113,9 +119,10 @@ def grid_points(
 def grid_blocks(
     cell: NDArray[np.float64], shape: tuple[int, int, int], planes: slice | None = None, extent: float = EXTENT
 ) -> Iterator[NDArray[np.int64]]:
-    """Cut a grid into blocks of about `extent` and at most `POINTS` points; flat indices of each, z fastest.
+    """Cut a grid into blocks of about `extent` (A) and at most `POINTS` points; flat indices of each, z fastest.
 
-    `planes` restricts it to a range of the third index.
+    Blocks of a coarse grid are wider, so that they hold `ENOUGH` points. `planes` restricts it to a range of the third
+    index.
     """
     low, high, _ = (planes or slice(None)).indices(shape[2])
     sides = _sides(np.linalg.norm(cell, axis=1) / shape, extent)
@@ -135,13 +142,20 @@ def _sides(spacing: NDArray[np.float64], extent: float) -> list[int]:
         axis = int(np.argmin(lengths))
         grown = [*sides]
         grown[axis] += 1
-        if lengths[axis] > extent or np.prod(grown) > POINTS:
+        if np.prod(grown) > POINTS or (lengths[axis] > extent and np.prod(sides) >= ENOUGH):
             return sides
         sides = grown
 
 
 def point_blocks(points: NDArray[np.float64], extent: float = EXTENT) -> Iterator[NDArray[np.int64]]:
-    """Group points (n, 3) into cubes of edge `extent`; indices of each group, at most `POINTS`."""
+    """Group points (n, 3) into cubes of edge `extent` (A); indices of each group, at most `POINTS`.
+
+    Where points are sparse the cubes are larger, up to `WIDEST`, so that they hold about `ENOUGH`.
+    """
+    if not len(points):
+        return
+    volume = float(np.prod(np.ptp(points, axis=0).clip(min=extent)))
+    extent = max(extent, min(WIDEST, (ENOUGH * volume / len(points)) ** (1 / 3)))
     cube = np.floor((points - points.min(axis=0, initial=0.0)) / extent).astype(np.int64)
     order = np.lexsort(cube.T)
     ends = np.flatnonzero((np.diff(cube[order], axis=0) != 0).any(axis=1)) + 1
