@@ -77,6 +77,8 @@ class Example:
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
             raise InputError(f"{self.origin} has a density with {bad} values that are not finite numbers.")
+        if not values.any():
+            raise InputError(f"{self.origin} has a density that is zero everywhere.")
         integral = float(values.mean(dtype=np.float64) * self.atoms.get_volume())
         if self.electrons is not None and abs(integral - self.electrons) > ELECTRON_SLACK * abs(self.electrons):
             raise InputError(

@@ -1,0 +1,29 @@
+"""Lists of structures by name: one a line, as a training writes for the structures it set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepaw.density.data.example import Example
+from deepaw.errors import InputError
+
+
+def read_names(path: str | Path) -> list[str]:
+    """The names in a file, blank lines passed over. Raises InputError: no such file, not text, or no name in it."""
+    try:
+        names = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a list of names, one a line.") from error
+    if not names:
+        raise InputError(f"{path} lists no structures; one name a line is needed.")
+    return names
+
+
+def select(examples: Sequence[Example], names: Sequence[str], source: str | Path) -> list[Example]:
+    """The examples with these names, in their order. Raises InputError where `source` lists one that is not there."""
+    by_name = {example.name: example for example in examples}
+    for name in names:
+        if name not in by_name:
+            raise InputError(f"{source} lists {name}, which is not among the {len(examples)} structures of the data.")
+    return [by_name[name] for name in dict.fromkeys(names)]

@@ -1,0 +1,1 @@
+"""How far predicted densities are from calculated ones."""
