@@ -78,21 +78,27 @@ class MultipoleEvaluator:
     @torch.no_grad()
     def evaluate(self, part: Profiles, tile: Tile) -> Tensor:
         """The density at the points of a tile, (n, 1) e/A^3."""
-        vectors = (tile.points[None] - tile.centres[:, None]).flatten(0, 1).float().to(self._device)
-        squared = vectors.square().sum(dim=-1)
+        points, centres = tile.points.float().to(self._device), tile.centres.float().to(self._device)
+        npoints = len(points)
+        x, y, z = ((points[:, axis] - centres[:, axis, None]).flatten() for axis in range(3))
+        squared = x * x + y * y + z * z
         near = torch.nonzero(squared < self.cutoff**2).squeeze(-1)
-        npoints = len(tile.points)
-        centre, point = near // npoints, near % npoints
-        x, y, z = vectors[near].unbind(-1)
-        r = squared[near].sqrt()
+        centre = torch.div(near, npoints, rounding_mode="floor")
+        x, y, z, r = x[near], y[near], z[near], squared[near].sqrt()
         position = (r * (1 / self.cutoff)).sqrt() * self._intervals
-        index = position.long().clamp(max=self._intervals - 1)
+        index = position.int().clamp(max=self._intervals - 1)
+        fraction = position - index
         row = tile.atom.to(self._device)[centre] * (self._intervals + 1) + index
-        table = part.values.flatten(0, 1)
-        profile = torch.lerp(table[row], table[row + 1], (position - index).unsqueeze(-1))
+        # linear interpolation in one pass over memory
+        profile = torch.nn.functional.embedding_bag(
+            torch.stack((row, row + 1), dim=-1),
+            part.values.flatten(0, 1),
+            mode="sum",
+            per_sample_weights=torch.stack((1 - fraction, fraction), dim=-1),
+        )
         inverse = 1 / r.clamp(min=1e-12)
         components = harmonic_components(self._splines.lmax, (x * inverse, y * inverse, z * inverse))
         value = profile[:, 0].clone()
         for lm, component in enumerate(components[1:], start=1):
             value.addcmul_(profile[:, lm], component)
-        return value.new_zeros(npoints).index_add_(0, point, value).unsqueeze(-1)
+        return value.new_zeros(npoints).index_add_(0, near - centre * npoints, value).unsqueeze(-1)

@@ -33,8 +33,8 @@ EXTENT = 0.7
 class Tile:
     """Points with their surroundings, float64, in A relative to `origin`.
 
-    points (n, 3); centres (m, 3), the images of atoms within the cutoff of any of the points; atom (m,) int64, the
-    atom of the cell each is an image of; origin (3,).
+    points (n, 3); centres (m, 3), the images of atoms within the cutoff of any of the points, and perhaps a few farther
+    ones; atom (m,) int64, the atom of the cell each is an image of; origin (3,).
     """
 
     points: Tensor
@@ -77,12 +77,10 @@ class Surroundings:
         layout = self._layout(reach)
         near = np.asarray(sorted(layout.tree.query_ball_point(wrapped, self.cutoff + reach)), dtype=np.int64)
         centres = layout.images[near] - wrapped
-        if len(near):
-            seen = np.zeros(len(near), dtype=bool)
-            for start in range(0, len(local), 1024):
-                part = local[start : start + 1024]
-                seen |= (((part[:, None] - centres[None]) ** 2).sum(axis=-1).min(axis=0)) <= self.cutoff**2
-            near, centres = near[seen], centres[seen]
+        # distance to the box around the points: cheap, and a little generous
+        outside = np.maximum(np.abs(centres) - np.abs(local).max(axis=0), 0.0)
+        seen = (outside**2).sum(axis=1) <= self.cutoff**2
+        near, centres = near[seen], centres[seen]
         return Tile(
             torch.from_numpy(local),
             torch.from_numpy(np.ascontiguousarray(centres)),
