@@ -42,17 +42,18 @@ def test_installation_comes_first():
 def test_commands_and_snippets_run_in_order(tmp_path):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     path = f"{Path(sys.executable).parent}{pathsep}{environ['PATH']}"
-    earlier = ""
+    earlier = ""  # a snippet may go on from those before it, as in one session
     for language, text in blocks("README.md"):
         if language == "sh":
             for line in text.splitlines():
                 if not line.startswith(NOT_RUN_HERE):
                     execute(["bash", "-c", line], tmp_path, path)
+        elif language == "json":
+            (tmp_path / "density.json").write_text(text)
         elif language == "python":
-            # a snippet may go on from the ones before it
             execute([sys.executable, "-c", earlier + text], tmp_path, path)
-            earlier = earlier + text if "connect(" not in text else earlier
-    for name in ("CHGCAR", "density.cube", "density.npy"):
+            earlier += text
+    for name in ("CHGCAR", "density.cube", "density.npy", "trained/model.safetensors", "report.csv", "report.png"):
         assert (tmp_path / name).exists(), name
 
 
