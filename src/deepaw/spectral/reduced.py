@@ -49,8 +49,9 @@ def reduce_basis(chebyshev: ChebyshevBasis, coefficients: Tensor, tolerance: flo
     """
     samples = 16 * chebyshev.size
     x = torch.linspace(chebyshev.low, chebyshev.high, samples, dtype=torch.float64, device=coefficients.device)
-    functions = chebyshev.values(x) @ coefficients.double()
-    _, singular, right = torch.linalg.svd(functions, full_matrices=False)
+    # the samples' own factor Q does not change singular values and right vectors of Q R C, and R C is much smaller
+    _, upper = torch.linalg.qr(chebyshev.values(x))
+    _, singular, right = torch.linalg.svd(upper @ coefficients.double(), full_matrices=False)
     keep = max(1, int((singular > tolerance * singular[0]).sum()))
     scale = singular[:keep] / samples**0.5
     combination = coefficients.double() @ right[:keep].T / scale

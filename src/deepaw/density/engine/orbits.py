@@ -8,8 +8,6 @@ import numpy as np
 import spglib
 from ase import Atoms
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 POSITION_TOLERANCE = 1e-5
 """A: how far an atom may be from where an operation puts it; spglib's own default."""
@@ -43,24 +41,16 @@ def find_orbits(atoms: Atoms, shape: tuple[int, int, int], rotations: bool = Tru
     operations = grid_operations(atoms, shape, rotations)
     if len(operations) < 2:
         return None
-    count = int(np.prod(shape))
-    index = np.arange(count, dtype=np.int32)
-    images = [_map_grid(shape, rotation, shift) for rotation, shift in _generators(operations, shape)]
-    graph = coo_matrix(
-        (
-            np.ones(count * len(images), dtype=bool),
-            (np.tile(index, len(images)), np.concatenate(images)),
-        ),
-        shape=(count, count),
-    )
-    number, label = connected_components(graph, directed=False)
-    # orbits numbered by their first point, so that representatives ascend
-    first = np.full(number, count, dtype=np.int64)
-    np.minimum.at(first, label, index)
-    order = np.argsort(first)
-    rank = np.empty(number, dtype=np.int32)
-    rank[order] = np.arange(number, dtype=np.int32)
-    return Orbits(first[order], rank[label])
+    # the smallest index in the orbit under a subgroup, for larger and larger subgroups
+    first = np.arange(int(np.prod(shape)), dtype=np.int32)
+    for cosets in _coset_chain(operations, shape):
+        smallest = first.copy()
+        for rotation, shift in cosets:
+            np.minimum(smallest, first[_map_grid(shape, rotation, shift)], out=smallest)
+        first = smallest
+    chosen = first == np.arange(len(first), dtype=np.int32)
+    rank = np.cumsum(chosen, dtype=np.int32) - np.int32(1)
+    return Orbits(np.flatnonzero(chosen), rank[first])
 
 
 Operation = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -91,30 +81,39 @@ def grid_operations(atoms: Atoms, shape: tuple[int, int, int], rotations: bool) 
     return sorted(found, key=lambda o: (not np.array_equal(o[0], identity), tuple(o[1])))
 
 
-def _generators(operations: list[Operation], shape: tuple[int, int, int]) -> list[Operation]:
-    """A few operations whose products are all of them: every new one at least doubles the group they make."""
+def _coset_chain(operations: list[Operation], shape: tuple[int, int, int]) -> list[list[Operation]]:
+    """A chain of subgroups 1 < H1 < H2 < ... ending with all operations, each given by what it adds to the last.
+
+    For H in H' these are operations t_j with H' = H + H t_1 + H t_2 + ...: the orbit of x under H' consists of the
+    orbits under H of x, t_1 x, t_2 x, ... That takes a handful of operations where the group has up to 192.
+    """
     sizes = np.array(shape)
-    chosen: list[Operation] = []
-    group: dict[bytes, Operation] = {}
+
+    def multiply(a: Operation, b: Operation) -> Operation:
+        return a[0] @ b[0], (a[0] @ b[1] + a[1]) % sizes
+
     identity = (np.eye(3, dtype=np.int64), np.zeros(3, dtype=np.int64))
+    group = {_key(identity): identity}
+    chosen: list[Operation] = []
+    chain: list[list[Operation]] = []
     for operation in operations:
-        if not group:
-            group[_key(identity)] = identity
         if _key(operation) in group:
             continue
         chosen.append(operation)
-        group = {_key(identity): identity}
-        frontier = [identity]
+        larger, frontier = dict(group), list(group.values())
         while frontier:
-            grown = []
-            for rotation, shift in frontier:
-                for left, move in chosen:
-                    product = (left @ rotation, (left @ shift + move) % sizes)
-                    if _key(product) not in group:
-                        group[_key(product)] = product
-                        grown.append(product)
-            frontier = grown
-    return chosen
+            products = [multiply(left, right) for right in frontier for left in chosen]
+            grown = {_key(product): product for product in products if _key(product) not in larger}
+            larger.update(grown)
+            frontier = list(grown.values())
+        covered, cosets = set(group), []
+        for key, element in larger.items():
+            if key not in covered:
+                cosets.append(element)
+                covered |= {_key(multiply(member, element)) for member in group.values()}
+        chain.append(cosets)
+        group = larger
+    return chain
 
 
 def _key(operation: Operation) -> bytes:
