@@ -39,31 +39,26 @@ def test_installation_comes_first():
     assert [line.split(" && ")[0] for line in lines[:2]] == ["pip install .", "pip install '.[test]'"]
 
 
-def test_commands_and_snippets_run_in_order(tmp_path):
+def test_commands_and_snippets_run_in_order(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    path = f"{Path(sys.executable).parent}{pathsep}{environ['PATH']}"
-    earlier = ""  # a snippet may go on from those before it, as in one session
+    monkeypatch.chdir(tmp_path)
+    session: dict[str, object] = {}  # a snippet may go on from those before it
     for language, text in blocks("README.md"):
         if language == "sh":
             for line in text.splitlines():
                 if not line.startswith(NOT_RUN_HERE):
-                    execute(["bash", "-c", line], tmp_path, path)
+                    execute(line)
         elif language == "json":
-            (tmp_path / "density.json").write_text(text)
+            Path("density.json").write_text(text)
         elif language == "python":
-            execute([sys.executable, "-c", earlier + text], tmp_path, path)
-            earlier += text
+            exec(compile(text, "README.md", "exec"), session)
     for name in ("CHGCAR", "density.cube", "density.npy", "trained/model.safetensors", "report.csv", "report.png"):
-        assert (tmp_path / name).exists(), name
+        assert Path(name).exists(), name
 
 
-def execute(command: list[str], folder: Path, path: str) -> None:
+def execute(line: str) -> None:
+    path = f"{Path(sys.executable).parent}{pathsep}{environ['PATH']}"
     done = subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**environ, "PATH": path, "OMP_NUM_THREADS": "1"},
-        check=False,
+        ["bash", "-c", line], capture_output=True, text=True, env={**environ, "PATH": path}, check=False
     )
-    assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
