@@ -12,7 +12,7 @@ __all__ = ["InferenceEngine", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """`InferenceEngine` brings torch with it, which commands that do not compute should not wait for."""
+    """`deepaw.InferenceEngine`, loaded when it is asked for: torch takes a second to import."""
     if name == "InferenceEngine":
         from deepaw.density.engine import InferenceEngine
 

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from physics import Density, DensityPhysics
 
 from deepaw.density.engine.gated import GatedEvaluator
 from deepaw.density.engine.precision import PRECISIONS
 from deepaw.density.engine.tiles import Surroundings, point_blocks
 from deepaw.density.model.config import GatedConfig
 from deepaw.density.model.gated import GatedNetwork
+from density.physics import Density, DensityPhysics
 
 CUTOFF = 4.0
 

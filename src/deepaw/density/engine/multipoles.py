@@ -51,7 +51,8 @@ class MultipoleEvaluator:
         self.cutoff = self._splines.cutoff
         self._intervals = ceil(precision.intervals**0.5) * 16
         rows = torch.arange(self._intervals + 1, dtype=torch.float64) / self._intervals
-        self._functions = spline_values(self._splines, self.cutoff * rows.square()).float().to(device)
+        self._like = network.embedding if network is not None else fitted.coefficients.to(device)  # type: ignore[union-attr]
+        self._functions = spline_values(self._splines, self.cutoff * rows.square()).to(self._like)
 
     @torch.no_grad()
     def prepare(self, atoms: Atoms) -> Profiles:
@@ -63,12 +64,12 @@ class MultipoleEvaluator:
 
     @torch.no_grad()
     def coefficients(self, atoms: Atoms) -> Tensor:
-        """(natoms, coefficient_count) in the splines' units, float32."""
+        """(natoms, coefficient_count) in the splines' units, in the network's precision."""
         parts = []
         if self._network is not None:
             parts.append(self._network(self._network.graph(atoms)))
         if self._fitted is not None:
-            spherical = self._fitted.of_atoms(torch.from_numpy(atoms.get_atomic_numbers())).float().to(self._device)
+            spherical = self._fitted.of_atoms(torch.from_numpy(atoms.get_atomic_numbers())).to(self._like)
             parts.append(spherical)
         total = parts[0].clone()
         if len(parts) == 2:
@@ -78,7 +79,7 @@ class MultipoleEvaluator:
     @torch.no_grad()
     def evaluate(self, part: Profiles, tile: Tile) -> Tensor:
         """The density at the points of a tile, (n, 1) e/A^3."""
-        points, centres = tile.points.float().to(self._device), tile.centres.float().to(self._device)
+        points, centres = tile.points.to(self._like), tile.centres.to(self._like)
         npoints = len(points)
         x, y, z = ((points[:, axis] - centres[:, axis, None]).flatten() for axis in range(3))
         squared = x * x + y * y + z * z

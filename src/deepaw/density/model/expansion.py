@@ -21,6 +21,10 @@ INITIAL_SCALE = 0.03
 """Size of the first predicted coefficients: small beside the fitted atoms that the network corrects."""
 
 
+EDGES, NODES = 4096, 512
+"""Edges and atoms worked on at a time: memory grows with the features of the atoms and with nothing else."""
+
+
 @dataclass(frozen=True)
 class AtomGraph:
     """What the network reads of one or several structures; it depends on positions alone.
@@ -124,31 +128,36 @@ class ExpansionLayer(nn.Module):
 
     def convolution(self, senders: list[Tensor], graph: AtomGraph) -> list[Tensor]:
         """A of the class's equation: for every l3 (natoms, channels * paths, 2 l3 + 1)."""
-        channels, natoms = senders[0].shape[1], senders[0].shape[0]
-        coupling = self.edge_coupling.to(graph.angular.dtype)
-        # Y is contracted first: that part is the same for all channels
-        per_edge = (graph.angular @ coupling.transpose(0, 1).flatten(1)).unflatten(1, (coupling.shape[0], -1))
-        product = torch.cat(senders, dim=-1)[graph.sender] @ per_edge
-        radial = (self.radial(graph.radial) * (graph.fade * self.scale)).unflatten(-1, (channels, -1))
-        weights = radial.split(self.edge_paths.counts(), dim=-1)
-        weighted = [
-            (block * weight.unsqueeze(-1)).flatten(1)
-            for block, weight in zip(self.edge_paths.split(product), weights, strict=True)
+        natoms, channels = senders[0].shape[:2]
+        counts = self.edge_paths.counts()
+        sums = [
+            senders[0].new_zeros(natoms, channels * count * (2 * degree + 1)) for degree, count in enumerate(counts)
         ]
-        summed = [
-            block.new_zeros(natoms, block.shape[1]).index_add_(0, graph.receiver, block) for block in weighted
-        ]
+        coupling = self.edge_coupling.to(graph.angular.dtype).transpose(0, 1).flatten(1)
+        flat = torch.cat(senders, dim=-1)
+        for start in range(0, len(graph.sender), EDGES):
+            edges = slice(start, start + EDGES)
+            # Y is contracted first: that part is the same for all channels
+            per_edge = (graph.angular[edges] @ coupling).unflatten(1, (flat.shape[-1], -1))
+            product = self.edge_paths.split(flat[graph.sender[edges]] @ per_edge)
+            radial = self.radial(graph.radial[edges]) * (graph.fade[edges] * self.scale)
+            weights = radial.unflatten(-1, (channels, -1)).split(counts, dim=-1)
+            for degree, (block, weight) in enumerate(zip(product, weights, strict=True)):
+                weighted = (block * weight.unsqueeze(-1)).flatten(1)
+                sums[degree] = sums[degree].index_add_(0, graph.receiver[edges], weighted)
         return [
             block.view(natoms, channels * count, 2 * degree + 1)
-            for degree, (block, count) in enumerate(zip(summed, self.edge_paths.counts(), strict=True))
+            for degree, (block, count) in enumerate(zip(sums, counts, strict=True))
         ]
 
     def square(self, messages: list[Tensor]) -> list[Tensor]:
         """(a x a) channel by channel: for every l3 (natoms, channels * paths, 2 l3 + 1)."""
-        flat = torch.cat(messages, dim=-1)
-        outer = (flat.unsqueeze(-1) * flat.unsqueeze(-2)).flatten(-2)
-        product = outer @ self.node_coupling.to(outer.dtype).flatten(0, 1)
-        return [block.flatten(1, 2) for block in self.node_paths.split(product)]
+        coupling = self.node_coupling.to(messages[0].dtype).flatten(0, 1)
+        products = []
+        for part in torch.cat(messages, dim=-1).split(NODES):
+            outer = (part.unsqueeze(-1) * part.unsqueeze(-2)).flatten(-2)
+            products.append(self.node_paths.split(outer @ coupling))
+        return [torch.cat(blocks).flatten(1, 2) for blocks in zip(*products, strict=True)]
 
 
 class ExpansionNetwork(nn.Module):
@@ -161,7 +170,9 @@ class ExpansionNetwork(nn.Module):
         self.config = config
         self.basis = RadialBasis(config.num_basis, config.cutoff, "bessel")
         self.embedding = nn.Parameter(torch.randn(len(config.elements), config.channels))
-        self.layers = nn.ModuleList(ExpansionLayer(config, first=index == 0) for index in range(config.num_interactions))
+        self.layers = nn.ModuleList(
+            ExpansionLayer(config, first=index == 0) for index in range(config.num_interactions)
+        )
         counts = list(config.splines.counts)
         features = config.channels * config.num_interactions
         self.readout = DegreewiseLinear([features] * len(counts), counts)

@@ -48,9 +48,7 @@ def density_of_pairs(splines: SplineConfig, coefficients: Tensor, atom: Tensor, 
     return total
 
 
-def density_of_grouped_pairs(
-    splines: SplineConfig, coefficients: Tensor, radial: Tensor, angular: Tensor
-) -> Tensor:
+def density_of_grouped_pairs(splines: SplineConfig, coefficients: Tensor, radial: Tensor, angular: Tensor) -> Tensor:
     """The same for pairs grouped by atom, differentiable in the coefficients: a few dense products.
 
     Args:
