@@ -10,6 +10,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from ase import Atoms
 from ase.io import read
 from matplotlib.colors import LogNorm
 
@@ -32,8 +33,12 @@ def main() -> None:
     density = np.asarray(density).reshape(len(x), len(y))
 
     figure, axes = plt.subplots(figsize=(9, 4.6), constrained_layout=True)
-    image = axes.pcolormesh(x, y, density.T.clip(min=1e-3), norm=LogNorm(0.01, 5), cmap="magma", rasterized=True)
+    image = axes.pcolormesh(x, y, density.T.clip(min=1e-3), norm=LogNorm(0.02, 8), cmap="magma", rasterized=True)
     axes.contour(x, y, density.T, levels=[0.05, 0.1, 0.2, 0.4, 0.8, 1.6], colors="white", linewidths=0.4, alpha=0.6)
+    for symbol, across, along in in_plane(
+        atoms.repeat((5, 5, 5)), origin + 2 * atoms.cell.array.sum(axis=0), right, up
+    ):
+        axes.text(across, along, symbol, ha="center", va="center", fontsize=8, color="black")
     axes.set_aspect("equal")
     axes.set_xlabel("Å")
     axes.set_ylabel("Å")
@@ -49,6 +54,14 @@ def plane(positions: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.nd
     right = first / np.linalg.norm(first)
     up = second - (second @ right) * right
     return positions[0], right, up / np.linalg.norm(up)
+
+
+def in_plane(atoms: Atoms, origin: np.ndarray, right: np.ndarray, up: np.ndarray) -> list[tuple[str, float, float]]:
+    """Symbols and places in the picture of the atoms that lie within 0.3 A of its plane."""
+    vectors = atoms.positions - origin
+    across, along, off = vectors @ right, vectors @ up, vectors @ np.cross(right, up)
+    shown = (np.abs(off) < 0.3) & (2 * np.abs(across) < EXTENT[0] - 0.3) & (2 * np.abs(along) < EXTENT[1] - 0.3)
+    return [(atoms.symbols[i], float(across[i]), float(along[i])) for i in np.flatnonzero(shown)]
 
 
 if __name__ == "__main__":
