@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typer
 
+from deepaw.cli.convert import convert
+from deepaw.cli.info import info
 from deepaw.cli.predict import predict
 from deepaw.cli.run import run
 from deepaw.cli.test import test
@@ -20,6 +22,8 @@ app = typer.Typer(
 app.command()(predict)
 app.command()(train)
 app.command()(test)
+app.command()(info)
+app.command()(convert)
 
 
 @app.callback()
