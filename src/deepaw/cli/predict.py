@@ -59,16 +59,12 @@ def predict(
     target = choose_output(output, format, augmentation_from, request.atoms)
 
     from deepaw.density.engine import InferenceEngine
+    from deepaw.density.predict import answer
 
     engine = InferenceEngine(model=model, device=device, precision=precision)
     with LateProgress("density") as progress:
-        prediction = engine.predict(
-            atoms=request.atoms, grid_shape=request.grid.shape, raw=request.raw, progress=progress
-        )
-    if target is not None:
-        spin = prediction.magnetisation_3d
-        target.write(request.atoms, request.grid.shape, [prediction.density_3d], None if spin is None else [spin])
-    print_summary(request, prediction, target)
+        summary = answer(engine, request, target, progress)
+    print_summary(request, summary, target)
 
 
 app = typer.Typer(pretty_exceptions_show_locals=False, add_completion=False)

@@ -10,27 +10,26 @@ from rich.text import Text
 from deepaw.density.files.formats import Format
 
 if TYPE_CHECKING:
-    from deepaw.density.engine import Prediction
+    from deepaw.density.engine import PredictionSummary
     from deepaw.density.files.output import Output
     from deepaw.density.request import PredictRequest
 
 
-def print_summary(request: PredictRequest, prediction: Prediction, output: Output | None) -> None:
+def print_summary(request: PredictRequest, prediction: PredictionSummary, output: Output | None) -> None:
     """Print grid, range, electrons, time and symmetry, and what a restart in VASP will and will not use."""
     console = Console(soft_wrap=True)
     for key, text in summary(request, prediction, output):
         console.print(Text.assemble((f"{key:<11}", "bold"), text))
 
 
-def summary(request: PredictRequest, prediction: Prediction, output: Output | None) -> list[tuple[str, str]]:
+def summary(request: PredictRequest, prediction: PredictionSummary, output: Output | None) -> list[tuple[str, str]]:
     """The same as (what, text) pairs."""
     nx, ny, nz = request.grid.shape
-    density = prediction.density_3d
     points, evaluated = prediction.points_total, prediction.points_evaluated
     rows = [
         ("structure", f"{request.atoms.get_chemical_formula()}, {len(request.atoms)} atoms ({request.name})"),
         ("grid", f"{nx} x {ny} x {nz} = {points:,} points, {request.grid.source}"),
-        ("range", f"{density.min():.6g} to {density.max():.6g} e/A^3"),
+        ("range", f"{prediction.lowest:.6g} to {prediction.highest:.6g} e/A^3"),
         ("electrons", _electrons(prediction, request.raw)),
         ("time", f"{prediction.elapsed:.2f} s, {points / max(prediction.elapsed, 1e-9):,.0f} points/s"),
         ("symmetry", _symmetry(points, evaluated)),
@@ -42,7 +41,7 @@ def summary(request: PredictRequest, prediction: Prediction, output: Output | No
     return rows
 
 
-def _electrons(prediction: Prediction, raw: bool) -> str:
+def _electrons(prediction: PredictionSummary, raw: bool) -> str:
     predicted, exact = prediction.electrons_predicted, prediction.electrons_exact
     if exact is None:
         return f"{predicted:.4f} predicted and kept: the model does not say how many there should be"

@@ -10,7 +10,7 @@ import typer
 
 def train(
     input_file: Annotated[Path, typer.Argument(metavar="INPUT", help="What to train, such as density.json.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for curve, checkpoint and model.")] = Path("."),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for curve, checkpoint and model.")] = Path(),
     restart: Annotated[Path | None, typer.Option(help="Go on from this checkpoint.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from deepaw.density.engine.gated import GatedEvaluator
 from deepaw.density.engine.multipoles import MultipoleEvaluator
 from deepaw.density.engine.precision import find_precision
-from deepaw.density.engine.prediction import Prediction
+from deepaw.density.engine.prediction import Prediction, PredictionSummary
 from deepaw.density.engine.prepared import Evaluator, PreparedStructure, Progress
 from deepaw.density.grid import given_grid, grid_of_row
 from deepaw.density.model.expansion import ExpansionNetwork
@@ -102,17 +102,67 @@ class InferenceEngine:
         start = time.perf_counter()
         values, evaluated = self.prepare(atoms).grid(shape, progress, symmetry)
         density = np.ascontiguousarray(values[..., 0])
-        magnetisation = np.ascontiguousarray(values[..., 1]) if values.shape[3] == 2 else None
-        predicted = float(density.sum(dtype=np.float64)) * atoms.cell.volume / density.size
-        exact = self.model.electrons([int(number) for number in atoms.numbers])
-        scale = 1.0
-        if exact is not None and not raw and predicted > 0:
-            scale = exact / predicted
-            density *= np.float32(scale)
-        elapsed = time.perf_counter() - start
+        electrons = float(density.sum(dtype=np.float64)) * atoms.cell.volume / density.size
+        exact, scale = self._scale(atoms, electrons, raw)
+        density *= np.float32(scale)
         return Prediction(
-            density, magnetisation, atoms, shape, elapsed, predicted, exact, scale, evaluated, int(np.prod(shape))
+            atoms=atoms,
+            grid_shape=shape,
+            elapsed=time.perf_counter() - start,
+            electrons_predicted=electrons,
+            electrons_exact=exact,
+            scale=scale,
+            points_evaluated=evaluated,
+            lowest=float(density.min()),
+            highest=float(density.max()),
+            density_3d=density,
+            magnetisation_3d=np.ascontiguousarray(values[..., 1]) if values.shape[3] == 2 else None,
         )
+
+    def stream(
+        self,
+        atoms: Atoms,
+        grid_shape: Sequence[int],
+        take: Callable[[np.ndarray], None],
+        *,
+        raw: bool = False,
+        progress: Progress | None = None,
+    ) -> PredictionSummary:
+        """The density on a grid that need not fit into memory.
+
+        Args:
+            atoms, grid_shape, raw, progress: as in `predict`.
+            take: called with arrays (nx, ny, n, outputs) that follow one another along the third cell vector, not
+                scaled: the factor is known at the end, as `scale` of what is returned.
+        """
+        check_box(atoms, "The structure")
+        shape = given_grid(grid_shape).shape
+        start = time.perf_counter()
+        total, lowest, highest = 0.0, np.inf, -np.inf
+        for block in self.prepare(atoms).blocks(shape, progress):
+            density = block[..., 0]
+            total += float(density.sum(dtype=np.float64))
+            lowest, highest = min(lowest, float(density.min())), max(highest, float(density.max()))
+            take(block)
+        points = int(np.prod(shape))
+        electrons = total * atoms.cell.volume / points
+        exact, scale = self._scale(atoms, electrons, raw)
+        return PredictionSummary(
+            atoms=atoms,
+            grid_shape=shape,
+            elapsed=time.perf_counter() - start,
+            electrons_predicted=electrons,
+            electrons_exact=exact,
+            scale=scale,
+            points_evaluated=points,
+            lowest=lowest * scale,
+            highest=highest * scale,
+        )
+
+    def _scale(self, atoms: Atoms, electrons: float, raw: bool) -> tuple[float | None, float]:
+        """The exact number of electrons, if the model knows it, and the factor that brings `electrons` to it."""
+        exact = self.model.electrons([int(number) for number in atoms.numbers])
+        return exact, exact / electrons if exact is not None and not raw and electrons > 0 else 1.0
 
 
 def find_device(name: str) -> torch.device:

@@ -9,20 +9,17 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """The density of a structure on a grid.
+@dataclass(frozen=True, kw_only=True)
+class PredictionSummary:
+    """A prediction without its numbers.
 
-    density_3d: (nx, ny, nz) float32, e/A^3; point (i, j, k) lies at fractional (i / nx, j / ny, k / nz).
-    magnetisation_3d: the same for the spin density of a model with spin, else None.
     elapsed: seconds in the engine, loading and file reading not counted.
     electrons_predicted: integral before scaling; electrons_exact: what the elements' valence adds up to, or None.
     scale: what the prediction was multiplied by to hold the exact number of electrons (1 where it was not).
     points_evaluated: points the network was asked for; the rest of points_total follow by symmetry.
+    lowest, highest: of the density, e/A^3.
     """
 
-    density_3d: NDArray[np.float32]
-    magnetisation_3d: NDArray[np.float32] | None
     atoms: Atoms
     grid_shape: tuple[int, int, int]
     elapsed: float
@@ -30,7 +27,25 @@ class Prediction:
     electrons_exact: float | None
     scale: float
     points_evaluated: int
-    points_total: int
+    lowest: float
+    highest: float
+
+    @property
+    def points_total(self) -> int:
+        """Points of the grid."""
+        return int(np.prod(self.grid_shape))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction(PredictionSummary):
+    """The density of a structure on a grid.
+
+    density_3d: (nx, ny, nz) float32, e/A^3; point (i, j, k) lies at fractional (i / nx, j / ny, k / nz).
+    magnetisation_3d: the same for the spin density of a model with spin, else None.
+    """
+
+    density_3d: NDArray[np.float32]
+    magnetisation_3d: NDArray[np.float32] | None = None
 
     @property
     def density_flat(self) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """The baseline a network corrects: one spherical density per element, fitted to real densities.
 
-Most of a density is a sum of spherical atoms. Fitted rather than computed ones need no free-atom calculation, contain the
-average charge transfer, and are what an untrained corner of chemistry falls back to.
+Most of a density is a sum of spherical atoms. Fitted rather than computed ones need no free-atom calculation, contain
+the average charge transfer, and are what an untrained corner of chemistry falls back to.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class RadialSample:
 def fit_atoms(samples: Sequence[RadialSample], species: int, splines: SplineConfig) -> Tensor:
     """Spherical densities that minimise the mean over structures of sum |error| / sum |density|.
 
-    Iteratively reweighted least squares (Daubechies et al., Commun. Pure Appl. Math. 63, 1 (2010)) on the splines of degree 0.
+    Iteratively reweighted least squares (Daubechies et al., Commun. Pure Appl. Math. 63, 1 (2010)) on the splines of
+    degree 0.
 
     Args:
         samples: one per structure.

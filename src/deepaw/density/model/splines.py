@@ -10,6 +10,7 @@ import torch
 from scipy.interpolate import BSpline
 from torch import Tensor
 
+from deepaw.errors import InputError
 from deepaw.spectral import Table
 
 TABLE_INTERVALS = 8192
@@ -31,10 +32,11 @@ class SplineConfig:
     power: float = 1.3
 
     def __post_init__(self) -> None:
-        if len(self.counts) != len(self.cutoffs) or min(self.counts) < 4 or min(self.cutoffs) <= 0 or self.power < 1:
-            raise ValueError(
-                "splines need one count (4 or more) and one positive cutoff for every degree and a power of at least 1, "
-                f"not counts={self.counts}, cutoffs={self.cutoffs}, power={self.power}"
+        matching = 0 < len(self.counts) == len(self.cutoffs)
+        if not matching or min(self.counts) < 4 or min(self.cutoffs) <= 0 or self.power < 1:
+            raise InputError(
+                "splines need a count of at least 4 and a positive cutoff for every degree, and a power of at least 1, "
+                f"not counts={self.counts}, cutoffs={self.cutoffs}, power={self.power}."
             )
 
     @property

@@ -63,15 +63,15 @@ def draw_curve(points: list[CurvePoint], path: Path, baseline: float) -> None:
     figure, axes = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
     steps = [point.step for point in points]
     axes.axhline(100 * baseline, color="0.6", linestyle="--", label="fitted atoms, validation")
-    for name, label, style in (
-        ("train", "training (batches)", {"color": "0.75"}),
-        ("val_mean", "validation, mean", {"color": "tab:blue"}),
-        ("val_median", "validation, median", {"color": "tab:blue", "linestyle": ":"}),
-        ("out", "crystal types left out", {"color": "tab:red"}),
+    for name, label, color, line in (
+        ("train", "training (batches)", "0.75", "-"),
+        ("val_mean", "validation, mean", "tab:blue", "-"),
+        ("val_median", "validation, median", "tab:blue", ":"),
+        ("out", "crystal types left out", "tab:red", "-"),
     ):
         values = np.array([100 * getattr(point, name) for point in points])
         if np.isfinite(values).any():
-            axes.plot(steps, values, label=label, **style)
+            axes.plot(steps, values, label=label, color=color, linestyle=line)
     axes.set(yscale="log", xlabel="step", ylabel="NMAE, %")
     axes.grid(alpha=0.3, which="both")
     axes.legend()
