@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, Tag, model_validator
 
 from deepaw.density.model.config import GatedConfig, LocalConfig
 from deepaw.density.model.expansion_config import ExpansionConfig
 from deepaw.density.model.splines import SplineConfig
-from deepaw.errors import InputError
-
-
-class Section(BaseModel):
-    """A part of the file: no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from deepaw.inputfile import Section, chosen_by, read_input_file, refusing
 
 
 class SplinesInput(Section):
@@ -26,6 +19,12 @@ class SplinesInput(Section):
     counts: tuple[int, ...] = SplineConfig.counts
     cutoffs: tuple[float, ...] = SplineConfig.cutoffs
     power: float = SplineConfig.power
+
+    @model_validator(mode="after")
+    def _makes_splines(self) -> SplinesInput:
+        with refusing():
+            self.config()
+        return self
 
     def config(self) -> SplineConfig:
         """The same as the model owns it."""
@@ -45,6 +44,12 @@ class ExpansionInput(Section):
     radial_hidden: int = ExpansionConfig.radial_hidden
     num_neighbors: float = ExpansionConfig.num_neighbors
     splines: SplinesInput = SplinesInput()
+
+    @model_validator(mode="after")
+    def _makes_a_network(self) -> ExpansionInput:
+        with refusing():
+            self.config(elements=(1,))
+        return self
 
     def config(self, elements: tuple[int, ...]) -> ExpansionConfig:
         """The same as the model owns it."""
@@ -74,6 +79,12 @@ class GatedInput(Section):
     num_neighbors: float = GatedConfig.num_neighbors
     local: LocalInput | None = None
     splines: SplinesInput = SplinesInput()
+
+    @model_validator(mode="after")
+    def _makes_a_network(self) -> GatedInput:
+        with refusing():
+            self.config()
+        return self
 
     def config(self) -> GatedConfig:
         """The same as the model owns it; its cutoff envelope is on."""
@@ -105,7 +116,7 @@ class TrainingInput(Section):
     weight_decay, gradient_clip: of AdamW, and the norm gradients are cut to.
     ema: decay of the averaged weights, which are the ones that are validated and kept.
     accumulate: parts a batch is worked on in, for memory.
-    mixed_precision: bfloat16 where it is safe, on a GPU.
+    mixed_precision: bfloat16 where it is safe; needs a GPU.
     validate_every, validation_probes: steps between validations, points of each structure there.
     save_every: steps between checkpoints.
     """
@@ -128,9 +139,12 @@ class TrainingInput(Section):
 
 
 class DensityInput(Section):
-    """The whole file."""
+    """The whole file; `model.readout` decides which keys `model` has."""
 
-    model: Annotated[ExpansionInput | GatedInput, Field(discriminator="readout")] = ExpansionInput()
+    model: Annotated[
+        Annotated[ExpansionInput, Tag("expansion")] | Annotated[GatedInput, Tag("gated")],
+        chosen_by("readout", "expansion"),
+    ] = ExpansionInput()
     data: DataInput
     training: TrainingInput = TrainingInput()
 
@@ -140,20 +154,4 @@ def read_input(path: str | Path) -> DensityInput:
 
     Raises InputError: no such file, not JSON, an unknown key or a wrong value, named by its place in the file.
     """
-    path = Path(path)
-    try:
-        content: Any = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist; give the input file of a training.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}.") from None
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}.") from None
-    try:
-        if isinstance(content, dict) and isinstance(content.get("model"), dict):
-            content["model"].setdefault("readout", "expansion")
-        return DensityInput.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(f"{path}: {place}: {first['msg']} (found {first['input']!r}).") from None
+    return read_input_file(path, DensityInput)
