@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
@@ -10,7 +11,8 @@ from deepaw.errors import InputError
 
 
 def run(app: typer.Typer) -> None:
-    """Run `app` on the process's arguments and exit."""
+    """Run `app` on the process's arguments and exit; warnings take one line on stderr."""
+    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
         app()
     except InputError as error:
