@@ -86,12 +86,11 @@ def test_the_answer_does_not_depend_on_the_tiles(
     atoms = magnesia.copy()
     atoms.rattle(0.05, seed=1)
     structure = engine.prepare(atoms)
-    whole, evaluated = structure.grid((10, 9, 8))
-    assert evaluated == 720
+    whole = structure.grid((10, 9, 8))
     monkeypatch.setattr(prepared, "BLOCK_POINTS", 200)
     blocks = list(structure.blocks((10, 9, 8)))
     assert [block.shape[2] for block in blocks] == [2, 2, 2, 2]
-    np.testing.assert_allclose(np.concatenate(blocks, axis=2), whole, atol=2e-6 * whole.max(), rtol=0)
+    np.testing.assert_allclose(np.concatenate(blocks, axis=2)[..., 0], whole, atol=2e-6 * whole.max(), rtol=0)
     index = np.stack(np.meshgrid(*map(np.arange, (10, 9, 8)), indexing="ij"), axis=-1).reshape(-1, 3)
     points = index / (10, 9, 8) @ atoms.cell.array
     np.testing.assert_allclose(structure.at(points), whole.ravel(), atol=2e-6 * whole.max(), rtol=0)

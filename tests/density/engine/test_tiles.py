@@ -31,7 +31,8 @@ def _from_tile(atoms: Atoms, points: np.ndarray, cutoff: float) -> list[tuple[in
     tile = Surroundings(atoms, cutoff).tile(points)
     np.testing.assert_allclose((tile.points + tile.origin).numpy(), points, atol=1e-12)
     distance = (tile.points[:, None] - tile.centres[None]).norm(dim=-1).numpy()
-    assert (distance.min(axis=0) <= cutoff).all(), "an image that no point sees"
+    box = (tile.centres.abs() - tile.points.abs().max(dim=0).values).clamp(min=0).norm(dim=-1)
+    assert (box <= cutoff).all(), "an image out of reach of the box around the points"
     near = zip(*np.nonzero(distance <= cutoff), strict=True)
     return sorted((int(tile.atom[m]), round(distance[p, m] * 1e6), int(p)) for p, m in near)
 

@@ -100,7 +100,7 @@ class InferenceEngine:
             raise InputError("A grid is needed: give grid_shape=(nx, ny, nz).")
         check_box(atoms, "The structure")
         start = time.perf_counter()
-        values, evaluated = self.prepare(atoms).grid(shape, progress, symmetry)
+        values, evaluated = self.prepare(atoms).evaluate_grid(shape, progress, symmetry)
         density = np.ascontiguousarray(values[..., 0])
         electrons = float(density.sum(dtype=np.float64)) * atoms.cell.volume / density.size
         exact, scale = self._scale(atoms, electrons, raw)

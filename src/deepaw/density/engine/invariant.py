@@ -28,8 +28,8 @@ from deepaw.density.model.interaction import Interaction
 from deepaw.density.model.layout import SCALAR, Block
 from deepaw.density.model.linear import silu
 
-CHUNK = 2**19
-"""Pairs of point and atom, times channels, that are worked on at a time: it should fit a core's cache."""
+CPU_CHUNK, GPU_CHUNK = 2**19, 2**27
+"""Pairs of point and atom, times channels, that are worked on at a time: what fits a core's cache, or keeps a GPU busy."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def scalar_sums(harmonics: Tensor, radial: Tensor, columns: Tensor, weights: Ten
     harmonics (m, n, (lmax + 1)^2), radial basis (m, n, K), columns (m, (lmax + 1)^2, channels), weights (K, channels).
     """
     atoms, points, _ = radial.shape
-    step = max(8, CHUNK // max(1, atoms * weights.shape[1]))
+    step = max(8, (GPU_CHUNK if radial.is_cuda else CPU_CHUNK) // max(1, atoms * weights.shape[1]))
     sums = [
         (torch.bmm(harmonics[:, a : a + step], columns) * (radial[:, a : a + step] @ weights)).sum(dim=0)
         for a in range(0, points, step)

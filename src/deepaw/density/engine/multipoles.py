@@ -10,7 +10,7 @@ from ase import Atoms
 from torch import Tensor
 
 from deepaw.density.engine.precision import Precision
-from deepaw.density.engine.tiles import Tile
+from deepaw.density.engine.tiles import Tile, TileSize
 from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.model import FittedAtoms
 from deepaw.density.model.multipoles import by_degree
@@ -37,7 +37,7 @@ class MultipoleEvaluator:
 
     invariant = True
     outputs = 1
-    tile_extent = 1.0
+    tile_size = TileSize(1.0, 512)
 
     def __init__(
         self, network: ExpansionNetwork | None, fitted: FittedAtoms | None, precision: Precision, device: torch.device

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepaw.density.engine.orbits import find_orbits
-from deepaw.density.engine.tiles import Surroundings, Tile, grid_blocks, grid_points, point_blocks
+from deepaw.density.engine.tiles import Surroundings, Tile, TileSize, grid_blocks, grid_points, point_blocks
 
 BLOCK_POINTS = 4_000_000
 """Points of a streamed block, about: 16 MB."""
@@ -28,7 +28,7 @@ class Evaluator(Protocol):
     cutoff: float
     outputs: int
     invariant: bool
-    tile_extent: float
+    tile_size: TileSize
 
     def prepare(self, atoms: Atoms) -> Any:
         """Everything that depends on the atoms only."""
@@ -45,16 +45,21 @@ class PreparedStructure:
         self._evaluators = evaluators
         self._parts = [evaluator.prepare(atoms) for evaluator in evaluators]
         self.outputs = max(evaluator.outputs for evaluator in evaluators)
-        self._extent = min(evaluator.tile_extent for evaluator in evaluators)
+        self._tiles = min((evaluator.tile_size for evaluator in evaluators), key=lambda size: size.extent)
 
     def at(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
         """The density at points (n, 3) in A, anywhere in space: (n,), or (n, 2) with spin (total, magnetisation)."""
         values = np.empty((len(points), self.outputs), dtype=np.float32)
-        for index, value in self._evaluate((group, points[group]) for group in point_blocks(points, self._extent)):
+        for index, value in self._evaluate((group, points[group]) for group in point_blocks(points, self._tiles)):
             values[index] = value
         return values[:, 0] if self.outputs == 1 else values
 
-    def grid(
+    def grid(self, shape: tuple[int, int, int]) -> NDArray[np.float32]:
+        """The density, not scaled, on a grid: (nx, ny, nz), or (nx, ny, nz, 2) with spin (total, magnetisation)."""
+        values, _ = self.evaluate_grid(shape)
+        return values[..., 0] if self.outputs == 1 else values
+
+    def evaluate_grid(
         self, shape: tuple[int, int, int], progress: Progress | None = None, symmetry: bool = True
     ) -> tuple[NDArray[np.float32], int]:
         """The density on a grid, (nx, ny, nz, outputs), and how many points the network was asked for.
@@ -72,7 +77,7 @@ class PreparedStructure:
         points = grid_points(cell, shape, chosen)
         values = np.empty((len(chosen), self.outputs), dtype=np.float32)
         done = 0
-        blocks = ((group, points[group]) for group in point_blocks(points, self._extent))
+        blocks = ((group, points[group]) for group in point_blocks(points, self._tiles))
         for index, value in self._evaluate(blocks):
             values[index] = value
             done += len(index)
@@ -103,7 +108,7 @@ class PreparedStructure:
     ) -> None:
         """Write the planes of a grid into `values`, (points of the planes, outputs), z fastest."""
         cell, thickness = self.atoms.cell.array, planes.stop - planes.start
-        blocks = ((index, grid_points(cell, shape, index)) for index in grid_blocks(cell, shape, planes, self._extent))
+        blocks = ((index, grid_points(cell, shape, index)) for index in grid_blocks(cell, shape, planes, self._tiles))
         for index, value in self._evaluate(blocks):
             column, z = np.divmod(index, shape[2])
             values[column * thickness + z - planes.start] = value

@@ -16,17 +16,30 @@ from torch import Tensor
 
 from deepaw.structure.neighbours import images_within
 
-POINTS = 512
-"""Most points of a tile."""
-
 ENOUGH = 64
 """Points that make a tile worth the while: with fewer, its edge may grow."""
 
 WIDEST = 2.0
 """A: as far as it may grow for scattered points."""
 
-EXTENT = 0.7
-"""A: edge of a tile. The smaller it is, the fewer of its pairs of point and atom lie beyond the cutoff."""
+LAYOUT_STEP = 0.7
+"""A: images of atoms are laid out for tiles that reach 1, 2, 3... times as far."""
+
+
+@dataclass(frozen=True)
+class TileSize:
+    """How tiles are cut: edge in A, and the most points.
+
+    The smaller the edge, the fewer pairs of point and atom lie beyond the cutoff; the more points, the less time goes
+    into starting work.
+    """
+
+    extent: float
+    points: int
+
+
+CPU_TILES = TileSize(0.7, 512)
+GPU_TILES = TileSize(1.5, 8192)
 
 
 @dataclass(frozen=True)
@@ -93,9 +106,9 @@ class Surroundings:
 
         Several threads may ask at once; at worst they do the same work twice.
         """
-        steps = ceil(reach / EXTENT)
+        steps = ceil(reach / LAYOUT_STEP)
         if steps not in self._layouts:
-            self._layouts[steps] = self._laid_out(steps * EXTENT)
+            self._layouts[steps] = self._laid_out(steps * LAYOUT_STEP)
         return self._layouts[steps]
 
     def _laid_out(self, reach: float) -> _Layout:
@@ -115,15 +128,15 @@ def grid_points(
 
 
 def grid_blocks(
-    cell: NDArray[np.float64], shape: tuple[int, int, int], planes: slice | None = None, extent: float = EXTENT
+    cell: NDArray[np.float64], shape: tuple[int, int, int], planes: slice | None = None, size: TileSize = CPU_TILES
 ) -> Iterator[NDArray[np.int64]]:
-    """Cut a grid into blocks of about `extent` (A) and at most `POINTS` points; flat indices of each, z fastest.
+    """Cut a grid into blocks of a size; flat indices of each, z fastest.
 
     Blocks of a coarse grid are wider, so that they hold `ENOUGH` points. `planes` restricts it to a range of the third
     index.
     """
     low, high, _ = (planes or slice(None)).indices(shape[2])
-    sides = _sides(np.linalg.norm(cell, axis=1) / shape, extent)
+    sides = _sides(np.linalg.norm(cell, axis=1) / shape, size)
     x, y, z = (
         [np.arange(a, min(a + side, end)) for a in range(begin, end, side)]
         for begin, end, side in zip((0, 0, low), (*shape[:2], high), sides, strict=True)
@@ -132,7 +145,7 @@ def grid_blocks(
         yield ((i[:, None, None] * shape[1] + j[:, None]) * shape[2] + k).ravel()
 
 
-def _sides(spacing: NDArray[np.float64], extent: float) -> list[int]:
+def _sides(spacing: NDArray[np.float64], size: TileSize) -> list[int]:
     """Points along each edge of a block: as near to a cube as the limits allow."""
     sides = [1, 1, 1]
     while True:
@@ -140,23 +153,23 @@ def _sides(spacing: NDArray[np.float64], extent: float) -> list[int]:
         axis = int(np.argmin(lengths))
         grown = [*sides]
         grown[axis] += 1
-        if np.prod(grown) > POINTS or (lengths[axis] > extent and np.prod(sides) >= ENOUGH):
+        if np.prod(grown) > size.points or (lengths[axis] > size.extent and np.prod(sides) >= ENOUGH):
             return sides
         sides = grown
 
 
-def point_blocks(points: NDArray[np.float64], extent: float = EXTENT) -> Iterator[NDArray[np.int64]]:
-    """Group points (n, 3) into cubes of edge `extent` (A); indices of each group, at most `POINTS`.
+def point_blocks(points: NDArray[np.float64], size: TileSize = CPU_TILES) -> Iterator[NDArray[np.int64]]:
+    """Group points (n, 3) into cubes of a size; indices of each group.
 
     Where points are sparse the cubes are larger, up to `WIDEST`, so that they hold about `ENOUGH`.
     """
     if not len(points):
         return
-    volume = float(np.prod(np.ptp(points, axis=0).clip(min=extent)))
-    extent = max(extent, min(WIDEST, (ENOUGH * volume / len(points)) ** (1 / 3)))
+    volume = float(np.prod(np.ptp(points, axis=0).clip(min=size.extent)))
+    extent = max(size.extent, min(WIDEST, (ENOUGH * volume / len(points)) ** (1 / 3)))
     cube = np.floor((points - points.min(axis=0, initial=0.0)) / extent).astype(np.int64)
     order = np.lexsort(cube.T)
     ends = np.flatnonzero((np.diff(cube[order], axis=0) != 0).any(axis=1)) + 1
     for group in np.split(order, ends):
-        for start in range(0, len(group), POINTS):
-            yield group[start : start + POINTS]
+        for start in range(0, len(group), size.points):
+            yield group[start : start + size.points]
