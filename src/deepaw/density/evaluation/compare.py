@@ -87,8 +87,8 @@ def _compare(
         scaled = normalised_error(scale * predicted, reference)
     alone = None
     if fitted is not None:
-        values, _ = PreparedStructure(example.atoms, [fitted]).grid((nx, ny, nz))
-        alone = normalised_error(values[..., 0], reference)
+        values = PreparedStructure(example.atoms, [fitted]).grid((nx, ny, nz))
+        alone = normalised_error(values, reference)
     electrons = example.electron_count()
     shown = random.choice(reference.size, min(sample, reference.size), replace=False)
     return Comparison(
