@@ -4,11 +4,11 @@ from ase import Atoms
 from ase.build import bulk
 
 from deepaw.density.engine.tiles import (
+    CPU_TILES,
     ENOUGH,
-    EXTENT,
-    POINTS,
     WIDEST,
     Surroundings,
+    TileSize,
     grid_blocks,
     grid_points,
     point_blocks,
@@ -73,10 +73,12 @@ def test_order_of_questions_does_not_matter() -> None:
 def test_blocks_cover_a_grid_once(shape: tuple[int, int, int]) -> None:
     cell = np.array([[5.0, 0, 0], [1, 4, 0], [0, 0, 6]])
     blocks = list(grid_blocks(cell, shape))
-    assert all(len(block) <= POINTS for block in blocks)
+    assert all(len(block) <= CPU_TILES.points for block in blocks)
     assert np.array_equal(np.sort(np.concatenate(blocks)), np.arange(np.prod(shape)))
     for block in blocks:
-        assert len(block) <= 2 * ENOUGH or np.ptp(grid_points(cell, shape, block), axis=0).max() <= EXTENT * 1.5
+        assert (
+            len(block) <= 2 * ENOUGH or np.ptp(grid_points(cell, shape, block), axis=0).max() <= CPU_TILES.extent * 1.5
+        )
     if np.prod(shape) > 1:
         assert np.mean([len(block) for block in blocks]) > ENOUGH / 2
 
@@ -95,10 +97,10 @@ def test_grid_points_are_fractions_of_the_cell_vectors() -> None:
 
 def test_groups_of_points_are_small_and_complete() -> None:
     points = np.random.default_rng(1).uniform(0, 4, size=(5000, 3))
-    groups = list(point_blocks(points, 1.0))
+    groups = list(point_blocks(points, TileSize(1.0, 512)))
     assert np.array_equal(np.sort(np.concatenate(groups)), np.arange(5000))
-    assert all(np.ptp(points[group], axis=0).max() <= 1.0 and len(group) <= POINTS for group in groups)
-    sparse = list(point_blocks(points * 5, 1.0))
+    assert all(np.ptp(points[group], axis=0).max() <= 1.0 and len(group) <= 512 for group in groups)
+    sparse = list(point_blocks(points * 5, TileSize(1.0, 512)))
     assert np.array_equal(np.sort(np.concatenate(sparse)), np.arange(5000))
     assert 1.0 < max(np.ptp(5 * points[group], axis=0).max() for group in sparse) <= WIDEST
     assert list(point_blocks(np.zeros((0, 3)))) == []
