@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ class InferenceEngine:
         if isinstance(network, ExpansionNetwork):
             self._evaluators.append(MultipoleEvaluator(network, fitted, self.precision, self.device))
         else:
-            self._evaluators.append(GatedEvaluator(network.to(self.device), self.precision))
+            self._evaluators.append(GatedEvaluator(copy.deepcopy(network).to(self.device), self.precision))
             if fitted is not None:
                 self._evaluators.append(MultipoleEvaluator(None, fitted, self.precision, self.device))
 

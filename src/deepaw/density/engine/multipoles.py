@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from math import ceil
 
@@ -44,14 +45,14 @@ class MultipoleEvaluator:
     ) -> None:
         if network is None and fitted is None:
             raise ValueError("neither a network nor fitted atoms")
-        self._network = network.to(device) if network is not None else None
+        self._network = copy.deepcopy(network).to(device).requires_grad_(False) if network is not None else None
         self._fitted = fitted
         self._device = device
         self._splines: SplineConfig = network.config.splines if network is not None else fitted.splines  # type: ignore[union-attr]
         self.cutoff = self._splines.cutoff
         self._intervals = ceil(precision.intervals**0.5) * 16
         rows = torch.arange(self._intervals + 1, dtype=torch.float64) / self._intervals
-        self._like = network.embedding if network is not None else fitted.coefficients.to(device)  # type: ignore[union-attr]
+        self._like = self._network.embedding if self._network is not None else fitted.coefficients.to(device)  # type: ignore[union-attr]
         self._functions = spline_values(self._splines, self.cutoff * rows.square()).to(self._like)
 
     @torch.no_grad()
