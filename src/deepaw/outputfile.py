@@ -32,6 +32,19 @@ def check_output(path: str | Path) -> Path:
     return path
 
 
+def check_folder(path: Path) -> None:
+    """Refuse a folder to write into that neither exists nor can be made in a folder that does.
+
+    Raises InputError: no parent folder, a file of that name, or no permission.
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"The output folder {path} is a file; give the name of a folder.")
+    if not path.exists() and not path.absolute().parent.is_dir():
+        raise InputError(f"The folder {path.parent} for the output {path.name} does not exist; create it first.")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise InputError(f"The output folder {path} may not be written to.")
+
+
 @contextmanager
 def output_file(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to, which takes its place when the block ends without an error.

@@ -20,10 +20,7 @@ def train(
     from deepaw.density.engine.engine import find_device
     from deepaw.density.training.config import read_input
     from deepaw.density.training.trainer import Trainer
-    from deepaw.outputfile import check_output
 
     settings = read_input(input_file)
     place = find_device(device)
-    output.mkdir(exist_ok=True)
-    check_output(output / "model.safetensors")
     Trainer(settings, input_file.parent, output, place, restart, partial(print, flush=True)).run()

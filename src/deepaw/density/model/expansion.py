@@ -130,8 +130,9 @@ class ExpansionLayer(nn.Module):
         """A of the class's equation: for every l3 (natoms, channels * paths, 2 l3 + 1)."""
         natoms, channels = senders[0].shape[:2]
         counts = self.edge_paths.counts()
+        # of the dtype of what is added up, which under autocast is not that of the senders
         sums = [
-            senders[0].new_zeros(natoms, channels * count * (2 * degree + 1)) for degree, count in enumerate(counts)
+            graph.fade.new_zeros(natoms, channels * count * (2 * degree + 1)) for degree, count in enumerate(counts)
         ]
         coupling = self.edge_coupling.to(graph.angular.dtype).transpose(0, 1).flatten(1)
         flat = torch.cat(senders, dim=-1)

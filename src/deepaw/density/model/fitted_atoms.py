@@ -64,7 +64,8 @@ def fit_atoms(samples: Sequence[RadialSample], species: int, splines: SplineConf
             normal[columns[:, None], columns] += weighted @ design
             right[columns] += weighted @ density
         diagonal = normal.diagonal()
-        ridge = RIDGE * diagonal[diagonal > 0].median()
+        seen = diagonal[diagonal > 0]
+        ridge = RIDGE * seen.median() if len(seen) else 1.0
         solution = torch.linalg.solve(normal + ridge * torch.eye(len(diagonal), dtype=torch.float64), right)
     return solution.view(species, count)
 
@@ -77,4 +78,4 @@ def _design(sample: RadialSample, count: int, splines: SplineConfig) -> tuple[Te
     design = torch.zeros(len(sample.density) * len(present), count, dtype=torch.float64)
     design.index_add_(0, sample.point * len(present) + local, values)
     columns = (present[:, None] * count + torch.arange(count)).flatten()
-    return columns, design.view(len(sample.density), -1), sample.density.double()
+    return columns, design.view(len(sample.density), len(present) * count), sample.density.double()

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from deepaw.outputfile import output_file
+from deepaw.errors import InputError
+from deepaw.outputfile import disk_errors, output_file
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """A line of the curve; NMAEs as fractions, of sampled points.
+    """A line of the curve; NMAEs as fractions, of sampled points; nan where there is nothing to take them of.
 
     train: mean loss since the line before. val_*: over structures of the validation set. val_electrons: mean relative
-    error of the electron count. out: mean over the crystal types that were left out (nan where there are none).
+    error of the electron count. out: mean over the crystal types that were left out. lr: learning rate of the step
+    that follows. seconds: of training so far.
     """
 
     step: int
@@ -29,11 +31,14 @@ class CurvePoint:
     seconds: float
 
 
-HEADER = "# " + " ".join(f"{field.name:>12}" for field in fields(CurvePoint))
+HEADER = "# " + " ".join(f"{field.name:>13}" for field in fields(CurvePoint))
 
 
 class LearningCurve:
-    """`lcurve.out` in a folder, appended to line by line; a restart drops the lines after its step."""
+    """`lcurve.out` in a folder, appended to line by line; a restart drops the lines after its step.
+
+    Raises InputError where the file cannot be written, or is there and is not a learning curve.
+    """
 
     def __init__(self, path: Path, from_step: int) -> None:
         self.path = path
@@ -43,14 +48,25 @@ class LearningCurve:
 
     def append(self, point: CurvePoint) -> None:
         """Add a line."""
-        with self.path.open("a") as file:
+        with disk_errors(self.path), self.path.open("a") as file:
             file.write(_line(point) + "\n")
 
 
 def read_curve(path: Path) -> list[CurvePoint]:
-    """The lines of an `lcurve.out`."""
-    rows = np.loadtxt(path, ndmin=2)
-    return [CurvePoint(int(row[0]), *map(float, row[1:])) for row in rows]
+    """The lines of an `lcurve.out`; a last one that was cut short, when its writer was killed, is passed over.
+
+    Raises InputError where a line is not one of a learning curve.
+    """
+    points = []
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(keepends=True), start=1):
+        if line.startswith("#") or not line.endswith("\n"):
+            continue
+        try:
+            step, *values = line.split()
+            points.append(CurvePoint(int(step), *map(float, values)))
+        except (ValueError, TypeError):
+            raise InputError(f"{path}, line {number} is not one of a learning curve; move the file away.") from None
+    return points
 
 
 def draw_curve(points: list[CurvePoint], path: Path, baseline: float) -> None:
@@ -82,4 +98,4 @@ def draw_curve(points: list[CurvePoint], path: Path, baseline: float) -> None:
 
 def _line(point: CurvePoint) -> str:
     step, *values = astuple(point)
-    return f"  {step:>12d} " + " ".join(f"{value:>12.5e}" for value in values)
+    return f"  {step:>13d} " + " ".join(f"{value:>13.5e}" for value in values)

@@ -47,7 +47,7 @@ class GroupedPairs:
         """Lay out the pairs of some probes."""
         atom, vectors = probes.atom.to(device), probes.vectors.to(device)
         counts = torch.bincount(atom, minlength=natoms)
-        longest = int(counts.max())
+        longest = max(1, int(counts.max()))  # in a box that is mostly empty no probe may be within reach
         slot = atom * longest + torch.arange(len(atom), device=device) - (counts.cumsum(0) - counts)[atom]
         table = spline_table(splines)
         radial = torch.zeros(natoms * longest, splines.size, device=device)
@@ -59,9 +59,10 @@ class GroupedPairs:
         return GroupedPairs(radial.view(natoms, longest, -1), angular.view(natoms, longest, -1), point)
 
     def density(self, splines: SplineConfig, coefficients: Tensor, npoints: int) -> Tensor:
-        """(npoints,), e/A^3."""
-        values = density_of_grouped_pairs(splines, coefficients, self.radial, self.angular).flatten()
-        return values.new_zeros(npoints).index_add(0, self.point, values)
+        """(npoints,), e/A^3; in float32 under autocast too, since a density needs more digits than bfloat16 has."""
+        with torch.autocast(coefficients.device.type, enabled=False):
+            values = density_of_grouped_pairs(splines, coefficients, self.radial, self.angular).flatten()
+            return values.new_zeros(npoints).index_add(0, self.point, values)
 
 
 class ExpansionObjective:
@@ -69,7 +70,7 @@ class ExpansionObjective:
 
     def __init__(self, network: ExpansionNetwork, fitted: FittedAtoms, device: torch.device) -> None:
         self._network, self._fitted, self._device = network, fitted, device
-        self._graphs: dict[int, AtomGraph] = {}
+        self._graphs: dict[int, tuple[Atoms, AtomGraph]] = {}
 
     def begin_step(self) -> None:
         """Nothing is kept that depends on weights."""
@@ -87,9 +88,10 @@ class ExpansionObjective:
         return result
 
     def _graph(self, atoms: Atoms) -> AtomGraph:
+        """By identity; the atoms are kept as well, for an id is free again once its owner is gone."""
         if id(atoms) not in self._graphs:
-            self._graphs[id(atoms)] = self._network.graph(atoms)
-        return self._graphs[id(atoms)]
+            self._graphs[id(atoms)] = (atoms, self._network.graph(atoms))
+        return self._graphs[id(atoms)][1]
 
 
 class FittedObjective:

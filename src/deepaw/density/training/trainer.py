@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,14 +15,23 @@ from torch import Tensor
 from deepaw import __version__
 from deepaw.density.data.example import Example
 from deepaw.density.model.model import DensityModel
-from deepaw.density.training.checkpoint import Checkpoint, read_checkpoint
+from deepaw.density.training.batches import batch_of_step, probes_of_step
+from deepaw.density.training.checkpoint import (
+    Checkpoint,
+    check_settings,
+    check_structures,
+    read_checkpoint,
+    structure_names,
+)
 from deepaw.density.training.config import DensityInput
 from deepaw.density.training.curve import CurvePoint, LearningCurve, draw_curve, read_curve
+from deepaw.density.training.interruption import Interruption
 from deepaw.density.training.objective import FittedObjective, Objective, nmae
 from deepaw.density.training.schedule import AveragedWeights, learning_rate
 from deepaw.density.training.setup import prepare_training
 from deepaw.density.training.validation import Validation, validate
 from deepaw.errors import InputError
+from deepaw.outputfile import check_folder, output_file
 
 Say = Callable[[str], None]
 
@@ -31,15 +40,19 @@ class Trainer:
     """Trains one model in one folder, which receives `lcurve.out`, `lcurve.png`, `checkpoint.pt`, `model.safetensors`,
     and the names of the structures set aside in `validation.txt` and `left_out.txt`.
 
+    A restart goes on at the checkpoint's step with the settings as they are now. Model, data, split, seed, batch_size
+    and probes must be the same; the rest may change and holds from there on. The learning rate depends on the step and
+    the settings alone: with more steps than before it rises again to where the longer cosine is at that step.
+
     Args:
         settings: the input file's content; `folder`: what its data's paths are relative to.
-        output: the folder to work in, which exists.
+        output: the folder to work in, made if need be.
         device: where to train.
         restart: a checkpoint to go on from. On a CPU the result is bit for bit that of an uninterrupted training.
         say: receives the progress lines.
 
     Raises:
-        InputError: anything wrong with the data or the checkpoint.
+        InputError: anything wrong with the data, the checkpoint or the folder, which may not hold another training.
     """
 
     def __init__(
@@ -53,113 +66,125 @@ class Trainer:
     ) -> None:
         self.settings, self.output, self.say = settings, output, say
         self._device = device
-        checkpoint = read_checkpoint(restart) if restart is not None else None
-        content = settings.model_dump(mode="json")
-        if checkpoint is not None:
-            _check_same(restart, checkpoint.settings, content)
-        self._setup = prepare_training(settings, folder, device, checkpoint.fitted if checkpoint else None)
-        network = self._setup.model.network
-        if checkpoint is not None:
-            network.load_state_dict(checkpoint.weights)
+        self._checkpoint = output / "checkpoint.pt"
         training = settings.training
+        if training.mixed_precision and device.type != "cuda":
+            raise InputError(f"training.mixed_precision is true and the device is {device}; it needs a CUDA device.")
+        check_folder(output)
+        if restart is None and self._checkpoint.exists():
+            raise InputError(f"{self._checkpoint} is there already; go on with --restart, or choose another --output.")
+        checkpoint = read_checkpoint(restart) if restart is not None else None
+        if restart is not None and checkpoint is not None:
+            check_settings(restart, checkpoint, settings.model_dump(mode="json"))
+        self._setup = prepare_training(settings, folder, device, checkpoint.fitted if checkpoint else None)
+        network, parts = self._setup.model.network, self._setup.split
         self._weights = [weight for weight in network.parameters() if weight.requires_grad]
         self._optimizer = torch.optim.AdamW(
             self._weights, lr=training.learning_rate, betas=(0.9, 0.98), weight_decay=training.weight_decay
         )
         self._averages = AveragedWeights(self._weights, training.ema)
-        self._step, self._seconds = 0, 0.0
-        if checkpoint is not None:
+        self._step, self._seconds, self._losses = 0, 0.0, list[float]()
+        if restart is not None and checkpoint is not None:
+            check_structures(restart, checkpoint, parts)
+            network.load_state_dict(checkpoint.weights)
             self._optimizer.load_state_dict(checkpoint.optimizer)
             for mine, kept in zip(self._averages.averages, checkpoint.averages, strict=True):
                 mine.copy_(kept)
-            self._step, self._seconds = checkpoint.step, checkpoint.seconds
+            self._step, self._seconds, self._losses = checkpoint.step, checkpoint.seconds, checkpoint.losses
+        output.mkdir(exist_ok=True)
         self._curve = LearningCurve(output / "lcurve.out", self._step)
-        parts = self._setup.split
-        (output / "validation.txt").write_text("".join(f"{example.name}\n" for example in parts.validation))
-        (output / "left_out.txt").write_text("".join(f"{example.name}\n" for example in parts.left_out))
+        for part in ("validation", "left_out"):
+            with output_file(output / f"{part}.txt") as beside:
+                beside.write_text("".join(f"{name}\n" for name in structure_names(parts)[part]))
         assert self._setup.model.fitted is not None
         self.baseline = self._validate(FittedObjective(self._setup.model.fitted, device), parts.validation)
         say(
-            f"{len(parts.train)} structures to learn from, {len(parts.validation)} to validate, {len(parts.left_out)} of "
-            f"crystal types left out; {sum(weight.numel() for weight in self._weights):,} weights; fitted atoms: "
-            f"NMAE {100 * _mean(self.baseline.nmae):.2f} % on the validation set"
+            f"{len(parts.train)} structures to learn from, {len(parts.validation)} to validate, "
+            f"{len(parts.left_out)} of crystal types left out; {sum(weight.numel() for weight in self._weights):,} "
+            f"weights; fitted atoms: NMAE {100 * _mean(self.baseline.nmae):.2f} % on the validation set"
         )
 
     def run(self) -> DensityModel:
-        """Train to the last step and return the model with the averaged weights, which is also written."""
+        """Train to the last step and return the model with the averaged weights, which is also written.
+
+        Raises KeyboardInterrupt after Ctrl-C, once the step is done and a checkpoint written; InputError where the loss
+        is no finite number any more.
+        """
         training = self.settings.training
-        losses: list[float] = []
         begun = time.monotonic() - self._seconds
         first, started = self._step, time.monotonic()
-        try:
-            while self._step < training.steps:
-                losses.append(self._train_step())
+        with Interruption() as interruption:
+            while self._step < training.steps and not interruption.asked:
+                self._losses.append(self._train_step())
                 self._seconds = time.monotonic() - begun
                 if self._step % training.validate_every == 0 or self._step == training.steps:
-                    rate = (self._step - first) / (time.monotonic() - started)
-                    self._report(_mean(np.array(losses)), rate)
-                    losses = []
-                if self._step % training.save_every == 0 or self._step == training.steps:
+                    self._report((self._step - first) / (time.monotonic() - started))
+                if self._step % training.save_every == 0 or self._step == training.steps or interruption.asked:
                     self._save()
-        except KeyboardInterrupt:
-            self._save()
-            self.say(f"stopped at step {self._step}; go on with --restart {self.output / 'checkpoint.pt'}")
-            raise
+            if interruption.asked:
+                self.say(f"stopped at step {self._step}; go on with --restart {self._checkpoint}")
+                raise KeyboardInterrupt
         return self._finish()
 
     def _train_step(self) -> float:
         """One optimisation step; returns its loss. Everything random follows from the seed and the step."""
         training, step = self.settings.training, self._step
-        batch = self._batch(step)
+        batch = batch_of_step(self._setup.split.train, training.batch_size, training.seed, step)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(training, step)
         self._optimizer.zero_grad()
         self._setup.objective.begin_step()
-        total = 0.0
-        parts = [batch[start :: training.accumulate] for start in range(min(training.accumulate, len(batch)))]
+        losses = torch.zeros(len(batch))
+        parts = [range(len(batch))[start :: training.accumulate] for start in range(training.accumulate)]
+        parts = [part for part in parts if part]
         for number, part in enumerate(parts):
-            loss = self._loss(part, np.random.default_rng([training.seed, 0, step, number])) / len(batch)
-            loss.backward(retain_graph=number + 1 < len(parts))
-            total += float(loss.detach())
-        if not np.isfinite(total):
-            raise InputError(
-                f"The loss is {total} at step {step + 1}, on {', '.join(example.name for example in batch)}; lower "
-                f"training.learning_rate. The last good checkpoint is {self.output / 'checkpoint.pt'}."
-            )
-        torch.nn.utils.clip_grad_norm_(self._weights, training.gradient_clip)
+            of_part = self._loss(batch, part)
+            # what follows from the weights alone is shared by the parts
+            (of_part.sum() / len(batch)).backward(retain_graph=number + 1 < len(parts))
+            losses[list(part)] = of_part.detach().cpu()
+            del of_part  # with the memory of its graph
+        norm = torch.nn.utils.clip_grad_norm_(self._weights, training.gradient_clip)
+        if not torch.isfinite(losses).all() or not torch.isfinite(norm):
+            self._refuse(batch, losses)
         self._optimizer.step()
         self._averages.update(step)
         self._step += 1
-        return total
+        return float(losses.mean())
 
-    def _loss(self, batch: list[Example], random: np.random.Generator) -> Tensor:
-        """Sum over the batch of each structure's mean |error| over its mean |density|."""
-        sources = [self._setup.sources[example.name] for example in batch]
-        drawn = [(source.atoms, source.draw(self.settings.training.probes, random)) for source in sources]
-        mixed = self.settings.training.mixed_precision and self._device.type == "cuda"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=mixed):
+    def _loss(self, batch: list[Example], part: range) -> Tensor:
+        """Each structure's mean |error| over its mean |density|, for those of the batch at the positions `part`."""
+        training = self.settings.training
+        sources = [self._setup.sources[batch[position].name] for position in part]
+        drawn = [
+            (source.atoms, probes_of_step(source, training.probes, training.seed, self._step, position))
+            for source, position in zip(sources, part, strict=True)
+        ]
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=training.mixed_precision):
             densities = self._setup.objective.densities(drawn)
         losses = [
             nmae(density.float(), probes.density, source.mean)
             for density, (_, probes), source in zip(densities, drawn, sources, strict=True)
         ]
-        return torch.stack(losses).sum()
+        return torch.stack(losses)
 
-    def _batch(self, step: int) -> list[Example]:
-        """The structures of a step: every epoch goes through all of them in an order of its own."""
-        train, size, seed = self._setup.split.train, self.settings.training.batch_size, self.settings.training.seed
-        chosen = []
-        for position in range(step * size, (step + 1) * size):
-            epoch, place = divmod(position, len(train))
-            order = np.random.default_rng([seed, 3, epoch]).permutation(len(train))
-            chosen.append(train[order[place]])
-        return chosen
+    def _refuse(self, batch: list[Example], losses: Tensor) -> None:
+        """Raise InputError about a step whose loss or gradient is not finite; the weights are still those before it."""
+        names = [example.name for example, loss in zip(batch, losses, strict=True) if not loss.isfinite()]
+        what = "loss" if names else "gradient"
+        kept = (
+            f"the last good checkpoint is {self._checkpoint}" if self._checkpoint.exists() else "nothing was saved yet"
+        )
+        raise InputError(
+            f"The {what} is not a finite number at step {self._step + 1}, on "
+            f"{', '.join(names or [example.name for example in batch])}; lower training.learning_rate ({kept})."
+        )
 
     def _validate(self, objective: Objective, examples: list[Example]) -> Validation:
         training = self.settings.training
         return validate(objective, examples, self._setup.sources, training.validation_probes, training.seed)
 
-    def _report(self, train: float, steps_per_second: float) -> None:
+    def _report(self, steps_per_second: float) -> None:
+        """Validate, and write and say a line of the curve."""
         parts = self._setup.split
         self._averages.swap()
         known = self._validate(self._setup.objective, parts.validation)
@@ -168,7 +193,7 @@ class Trainer:
         steps = self.settings.training.steps
         point = CurvePoint(
             self._step,
-            train,
+            _mean(np.array(self._losses)),
             _mean(known.nmae),
             float(np.median(known.nmae)) if len(known.nmae) else float("nan"),
             float(known.nmae.max()) if len(known.nmae) else float("nan"),
@@ -178,8 +203,9 @@ class Trainer:
             self._seconds,
         )
         self._curve.append(point)
+        self._losses = []
         left = (steps - self._step) / steps_per_second
-        text = f"step {self._step}/{steps}  train {100 * train:.3f} %"
+        text = f"step {self._step}/{steps}  train {100 * point.train:.3f} %"
         if len(known.nmae):
             text += f"  validation {100 * point.val_mean:.3f} % (worst {100 * point.val_worst:.2f})"
         if len(unseen.nmae):
@@ -195,9 +221,11 @@ class Trainer:
             self._averages.averages,
             self._optimizer.state_dict(),
             model.fitted.coefficients,
+            self._losses,
+            structure_names(self._setup.split),
             self.settings.model_dump(mode="json"),
             self._seconds,
-        ).write(self.output / "checkpoint.pt")
+        ).write(self._checkpoint)
 
     def _finish(self) -> DensityModel:
         self._averages.swap()
@@ -212,24 +240,12 @@ class Trainer:
             "nmae_fitted_atoms": _mean(self.baseline.nmae) if len(self.baseline.nmae) else None,
             "hours": self._seconds / 3600,
         }
-        model = replace(self._setup.model, provenance=provenance)
+        model = replace(self._setup.model, network=copy.deepcopy(self._setup.model.network), provenance=provenance)
         model.save(self.output / "model.safetensors")
         self._averages.swap()
         draw_curve(read_curve(self._curve.path), self.output / "lcurve.png", _mean(self.baseline.nmae))
         self.say(f"written: {self.output / 'model.safetensors'}, lcurve.out, lcurve.png")
         return model
-
-
-def _check_same(path: Path | None, kept: dict[str, Any], given: dict[str, Any]) -> None:
-    """A restart goes on with the same model, data and seed; the rest (steps, intervals) may change."""
-    for section, names in (("model", None), ("data", None), ("training", ("seed", "batch_size", "probes"))):
-        for name in names or given[section].keys() | kept[section].keys():
-            mine, other = given[section].get(name), kept[section].get(name)
-            if mine != other:
-                raise InputError(
-                    f"{path} was made with {section}.{name} = {other!r} and the input file says {mine!r}; restart with "
-                    "the same value."
-                )
 
 
 def _mean(values: np.ndarray) -> float:
@@ -239,5 +255,3 @@ def _mean(values: np.ndarray) -> float:
 def _duration(seconds: float) -> str:
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-
-
