@@ -117,7 +117,7 @@ def run_speed(local: bool) -> None:
             start = time.perf_counter()
             prepared = engine.prepare(atoms)
             ready = time.perf_counter()
-            values, evaluated = prepared.grid(shape)
+            values, evaluated = prepared.evaluate_grid(shape)
             end = time.perf_counter()
             index, points = grid_sample(atoms, shape)
             expected = reference_density(model, atoms, points)[:, 0]

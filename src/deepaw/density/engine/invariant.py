@@ -29,7 +29,7 @@ from deepaw.density.model.layout import SCALAR, Block
 from deepaw.density.model.linear import silu
 
 CPU_CHUNK, GPU_CHUNK = 2**19, 2**27
-"""Pairs of point and atom, times channels, that are worked on at once: what fits a core's cache, what keeps a GPU busy."""
+"""Pairs of point and atom, times channels, worked on at once: what fits a core's cache, what keeps a GPU busy."""
 
 
 @dataclass(frozen=True)
