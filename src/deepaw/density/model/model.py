@@ -115,14 +115,14 @@ def load_density_model(source: str | Path) -> DensityModel:
     Raises InputError: no such model or file, a damaged or foreign file, tensors that do not fit the configuration.
     """
     path = Path(source)
-    bundled = Path(str(files("deepaw") / "models" / f"{source}.safetensors"))
-    if not path.exists() and bundled.exists():
-        path = bundled
+    bundled = {file.stem: file for file in Path(str(files("deepaw") / "models")).glob("*.safetensors")}
+    if not path.exists():
+        if str(source) not in bundled:
+            names = ", ".join(sorted(bundled))
+            raise InputError(f"There is no model {source}; give a file, a directory or a bundled model ({names}).")
+        path = bundled[str(source)]
     if path.is_dir():
         return DensityModel(read_published(path))
-    if not path.exists():
-        names = ", ".join(sorted(model.stem for model in bundled.parent.glob("*.safetensors")))
-        raise InputError(f"There is no model {source}; give a file, a directory or a bundled model ({names}).")
     return _from_file(path)
 
 
