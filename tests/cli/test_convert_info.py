@@ -10,6 +10,7 @@ from deepaw.density.model.config import GatedConfig, LocalConfig
 from deepaw.density.model.gated import GatedNetwork
 from deepaw.density.model.model import DensityModel, load_density_model
 from deepaw.errors import InputError
+from density.engine.test_engine import MODELS
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_nothing_is_written_from_a_damaged_checkpoint(checkpoint: Path, tmp_path
 
 
 def test_info_states_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deviation, "GRID", (6, 6, 6))
+    monkeypatch.setattr(deviation, "SECONDS", 0.0)
     torch.manual_seed(0)
     network = GatedNetwork(GatedConfig(mul=20, lmax=2, num_interactions=2))
     path = tmp_path / "model.safetensors"
@@ -61,9 +62,15 @@ def test_info_states_what_it_measured(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_deviations_are_within_their_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deviation, "GRID", (6, 6, 6))
+    monkeypatch.setattr(deviation, "SECONDS", 0.0)
     torch.manual_seed(1)
     model = DensityModel(GatedNetwork(GatedConfig(mul=20, lmax=2, num_interactions=2)))
     rows = list(deviation.measure_deviations(model))
     assert [row.precision for row in rows] == ["tight", "default", "fast"]
     assert all(0 < row.deviation < row.budget and row.points_per_second > 0 for row in rows)
+
+
+def test_the_expansion_is_compared_with_its_reference_on_e3nn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deviation, "SECONDS", 0.0)
+    rows = list(deviation.measure_deviations(MODELS["expansion"]))
+    assert all(0 < row.deviation < row.budget for row in rows)

@@ -61,8 +61,7 @@ def _layer(
         reached = []
         for l1, l2 in pairs:
             y = harmonics[:, l2**2 : (l2 + 1) ** 2]
-            product = _couple(l1, l2, l3)
-            edge = torch.stack([product(sent[l1][sender, c], y) for c in range(channels)], dim=1)
+            edge = _product(l1, l2, l3, sent[l1][sender], y.unsqueeze(1).expand(-1, channels, -1))
             edge = edge * radial[:, :, path, None]
             reached.append(edge.new_zeros(natoms, channels, 2 * l3 + 1).index_add(0, receiver, edge) * layer.scale)
             path += 1
@@ -70,10 +69,7 @@ def _layer(
         messages.append(message * layer.message_scale[species][:, l3, :, None])
     mixed = []
     for l3, pairs in enumerate(layer.node_paths.by_degree()):
-        squares = [
-            torch.stack([_couple(l1, l2, l3)(messages[l1][:, c], messages[l2][:, c]) for c in range(channels)], dim=1)
-            for l1, l2 in pairs
-        ]
+        squares = [_product(l1, l2, l3, messages[l1], messages[l2]) for l1, l2 in pairs]
         block = messages[l3] + _mix(layer.lin3.weights[l3], torch.stack(squares, dim=2).flatten(1, 2))
         if l3 < len(features):
             block = block + _mix(layer.own.weights[l3], features[l3]) * layer.own_scale[species][:, l3, :, None]
@@ -97,10 +93,8 @@ def _mix(weight: Tensor, block: Tensor) -> Tensor:
     return torch.einsum("oi,nim->nom", weight, block) / sqrt(weight.shape[1])
 
 
-def _couple(l1: int, l2: int, l3: int) -> o3.TensorProduct:
-    """(n, 2 l1 + 1) x (n, 2 l2 + 1) -> (n, 2 l3 + 1), unit variance kept."""
-    parity = [(-1) ** degree for degree in (l1, l2, l3)]
-    irreps = [o3.Irreps([(1, (degree, p))]) for degree, p in zip((l1, l2, l3), parity, strict=True)]
-    return o3.TensorProduct(
-        *irreps, [(0, 0, 0, "uuu", False)], irrep_normalization="component", compile_left_right=True
-    ).to(torch.float64)
+def _product(l1: int, l2: int, l3: int, a: Tensor, b: Tensor) -> Tensor:
+    """(n, c, 2 l1 + 1) x (n, c, 2 l2 + 1) -> (n, c, 2 l3 + 1), copy by copy, unit variance kept."""
+    irreps = [o3.Irreps([(1, (degree, (-1) ** degree))]) for degree in (l1, l2, l3)]
+    couple = o3.TensorProduct(*irreps, [(0, 0, 0, "uuu", False)], irrep_normalization="component").to(a.dtype)
+    return couple(a.flatten(0, 1), b.flatten(0, 1)).unflatten(0, a.shape[:2])
