@@ -148,8 +148,14 @@ def test_the_disk_is_full(tmp_path):
 
 @pytest.mark.parametrize(
     ("section", "key", "value"),
-    [("model", "channels", 8), ("model", "readout", "gated"), ("model", "mul", 3), ("training", "seed", 1)]
-    + [("training", "batch_size", 3), ("training", "probes", 10)],
+    [
+        ("model", "channels", 8),
+        ("model", "readout", "gated"),
+        ("model", "mul", 3),
+        ("training", "seed", 1),
+        ("training", "batch_size", 3),
+        ("training", "probes", 10),
+    ],
 )
 def test_other_settings_are_refused(section, key, value):
     given = {**SETTINGS, section: {**SETTINGS[section], key: value}}
