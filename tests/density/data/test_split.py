@@ -96,3 +96,14 @@ def test_what_cannot_be(fraction, leave_out, said):
     with pytest.raises(InputError) as caught:
         split(DATA, fraction, 1, leave_out)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_compounds_of_one_crystal_type_keep_their_elements_in_training(seed):
+    compounds = ("MgO", "NaCl", "KF", "LiBr", "CaS", "MgO")
+    data = [example("rocksalt", formula, number) for number, formula in enumerate(compounds)]
+    parts = split(data, 0.5, seed)
+    known = {symbol for example in parts.train for symbol in example.atoms.symbols}
+    assert known == {symbol for example in data for symbol in example.atoms.symbols}
+    assert {str(example.atoms.symbols) for example in parts.validation} == {"MgO"}
+    assert len(parts.validation) == 1

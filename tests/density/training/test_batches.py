@@ -30,7 +30,8 @@ def test_batches_depend_on_seed_and_step_alone():
 
 
 def test_probes_differ_by_step_position_and_seed():
-    source = ProbeSource(crystal(0), np.random.default_rng(0).random((9, 9, 9), np.float32), 2.0)
+    density = np.random.default_rng(0).random((9, 9, 9), np.float32)
+    source = ProbeSource(crystal(0), lambda: density, 2.0)
     first = probes_of_step(source, 20, seed=1, step=3, position=0).density
     assert (probes_of_step(source, 20, seed=1, step=3, position=0).density == first).all()
     for other in ((2, 3, 0), (1, 4, 0), (1, 3, 1)):

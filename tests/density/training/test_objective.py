@@ -79,7 +79,7 @@ STRUCTURES = {
 
 
 def _drawn(atoms: Atoms, count: int = 150, seed: int = 0) -> Probes:
-    return ProbeSource(atoms, np.ones((15, 16, 17), np.float32), SPLINES.cutoff).draw(
+    return ProbeSource(atoms, lambda: np.ones((15, 16, 17), np.float32), SPLINES.cutoff).draw(
         count, np.random.default_rng(seed)
     )
 
@@ -199,7 +199,7 @@ def test_half_precision_is_near_and_has_gradients(name):
 
 def test_no_probe_within_reach():
     atoms = Atoms("LiF", positions=[[10, 10, 10], [10, 10, 11.8]], cell=[20, 20, 20], pbc=False)
-    probes = ProbeSource(atoms, np.ones((2, 2, 2), np.float32), 3.0).draw(3, np.random.default_rng(1))
+    probes = ProbeSource(atoms, lambda: np.ones((2, 2, 2), np.float32), 3.0).draw(3, np.random.default_rng(1))
     far = probes.vectors.norm(dim=-1).numel() == 0
     assert far
     for name in ("expansion", "gated"):

@@ -21,7 +21,7 @@ def test_points_densities_and_every_pair(pbc):
     atoms.pbc = pbc
     atoms.positions += [1.0, -2.0, 0.5]  # part of them outside of the cell
     values = _values()
-    probes = ProbeSource(atoms, values, 3.0).draw(40, np.random.default_rng(0))
+    probes = ProbeSource(atoms, lambda: values, 3.0).draw(40, np.random.default_rng(0))
     fractional = atoms.cell.scaled_positions(probes.points) * SHAPE
     index = np.rint(fractional).astype(int)
     np.testing.assert_allclose(fractional, index, atol=1e-9)
@@ -44,7 +44,7 @@ def test_points_densities_and_every_pair(pbc):
 
 
 def test_the_same_generator_draws_the_same():
-    source = ProbeSource(crystal(0), _values(), 3.0)
+    source = ProbeSource(crystal(0), _values, 3.0)
     a, b, c = (source.draw(30, np.random.default_rng(seed)) for seed in (7, 7, 8))
     np.testing.assert_array_equal(a.points, b.points)
     assert torch.equal(a.vectors, b.vectors) and torch.equal(a.density, b.density)
@@ -52,7 +52,7 @@ def test_the_same_generator_draws_the_same():
 
 
 def test_all_points_are_drawn_equally_often():
-    source = ProbeSource(Atoms("Li", cell=[3, 3, 3], pbc=True), _values(), 1.0)
+    source = ProbeSource(Atoms("Li", cell=[3, 3, 3], pbc=True), _values, 1.0)
     density = source.draw(60_000, np.random.default_rng(1)).density.abs()
     counts = torch.bincount(density.long(), minlength=121)[1:]
     assert counts.min() > 400 and counts.max() < 600

@@ -30,7 +30,7 @@ def _validate(probes: int, seed: int = 0, electrons: float | None = None):
         density = grid_density(atoms, multipoles=0.0)
         name = str(number)
         examples.append(Example(name, "kind", atoms, electrons, name, lambda density=density: density))
-        sources[name] = ProbeSource(atoms, density, 3.0)
+        sources[name] = ProbeSource(atoms, examples[-1].density, 3.0)
     return validate(OBJECTIVE, examples, sources, probes, seed)
 
 

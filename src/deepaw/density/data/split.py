@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -30,7 +31,8 @@ def split(examples: Sequence[Example], fraction: float, seed: int, leave_out: Se
     """Divide a data set by structure, stratified by crystal type.
 
     A `fraction` of every crystal type, at least one structure, goes to validation; types with fewer than
-    `SMALLEST_STRATUM` structures are pooled, and the fraction is taken of the pool, keeping every element in training.
+    `SMALLEST_STRATUM` structures are pooled, and the fraction is taken of the pool. A structure without which an
+    element would be missing from training stays there.
     The choice depends on the names and the seed alone, not on the order of the examples.
 
     leave_out: crystal types that go to `left_out` as a whole; `*` and `?` as in file names.
@@ -45,6 +47,7 @@ def split(examples: Sequence[Example], fraction: float, seed: int, leave_out: Se
     for example in sorted(examples, key=lambda example: _rank(example, seed)):
         if example.name not in left_out:
             strata.setdefault(example.kind, []).append(example)
+    holders = Counter(symbol for members in strata.values() for e in members for symbol in set(e.atoms.symbols))
     chosen: set[str] = set()
     pool: list[Example] = []
     if fraction > 0:
@@ -53,9 +56,8 @@ def split(examples: Sequence[Example], fraction: float, seed: int, leave_out: Se
                 pool += members
             else:
                 count = min(max(1, round(fraction * len(members))), len(members) - 1)
-                chosen.update(example.name for example in members[:count])
-    kept = [example for members in strata.values() for example in members if example.name not in chosen]
-    chosen |= _dispensable(sorted(pool, key=lambda e: _rank(e, seed)), kept, round(fraction * len(pool)))
+                chosen |= _dispensable(members, holders, count)
+    chosen |= _dispensable(sorted(pool, key=lambda e: _rank(e, seed)), holders, round(fraction * len(pool)))
     result = Split(
         [example for example in examples if example.name not in chosen and example.name not in left_out],
         [example for example in examples if example.name in chosen],
@@ -82,19 +84,17 @@ def _matching(examples: Sequence[Example], patterns: Sequence[str]) -> set[str]:
     return names
 
 
-def _dispensable(candidates: Sequence[Example], kept: Sequence[Example], count: int) -> set[str]:
-    """Up to `count` of the candidates, in their order, without which `kept` still has every element."""
-    holders: dict[str, int] = {}
-    for example in kept:
-        for symbol in set(example.atoms.symbols):
-            holders[symbol] = holders.get(symbol, 0) + 1
+def _dispensable(candidates: Sequence[Example], holders: Counter[str], count: int) -> set[str]:
+    """Up to `count` of the candidates, in their order, so that every element keeps a holder.
+
+    holders: structures by element that are not set aside, from which those that are chosen are subtracted.
+    """
     taken: set[str] = set()
     for example in candidates:
         symbols = set(example.atoms.symbols)
         if len(taken) < count and all(holders[symbol] > 1 for symbol in symbols):
             taken.add(example.name)
-            for symbol in symbols:
-                holders[symbol] -= 1
+            holders.subtract(symbols)
     return taken
 
 

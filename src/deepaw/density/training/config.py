@@ -116,7 +116,7 @@ class TrainingInput(Section):
     weight_decay, gradient_clip: of AdamW, and the norm gradients are cut to.
     ema: decay of the averaged weights, which are the ones that are validated and kept.
     accumulate: parts a batch is worked on in, for memory.
-    mixed_precision: bfloat16 where it is safe; needs a GPU.
+    mixed_precision: bfloat16 in the network, the density itself in float32; needs a GPU.
     validate_every, validation_probes: steps between validations, points of each structure there.
     save_every: steps between checkpoints.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,22 +30,26 @@ class Probes:
 
 
 class ProbeSource:
-    """A structure and its density, to draw probes from; the images of the atoms are laid out once."""
+    """A structure and its density, to draw probes from; the images of the atoms are laid out once.
 
-    def __init__(self, atoms: Atoms, density: NDArray[np.float32], cutoff: float) -> None:
+    read: gives the density (nx, ny, nz), e/A^3. It is asked at every draw, since not all densities of a data set may
+    fit into memory.
+    """
+
+    def __init__(self, atoms: Atoms, read: Callable[[], NDArray[np.float32]], cutoff: float) -> None:
         self.atoms = atoms
         self.cutoff = cutoff
-        self.shape = density.shape
-        self._density = density.reshape(-1)
-        self.mean = float(np.abs(self._density).mean(dtype=np.float64))
+        self._read = read
+        self.mean = float(np.abs(read()).mean(dtype=np.float64))
         index, images = images_within(atoms, np.zeros(3), np.ones(3), cutoff)
         order = np.argsort(index, kind="stable")
         self._atom, self._images = index[order], images[order].astype(np.float32)
 
     def draw(self, count: int, random: np.random.Generator) -> Probes:
         """`count` points, uniformly and with repetition."""
-        chosen = random.integers(0, self._density.size, count)
-        fractional = np.stack(np.unravel_index(chosen, self.shape), axis=-1) / np.array(self.shape)
+        density = self._read()
+        chosen = random.integers(0, density.size, count)
+        fractional = np.stack(np.unravel_index(chosen, density.shape), axis=-1) / np.array(density.shape)
         points = fractional @ self.atoms.cell.array
         places = points.astype(np.float32)
         squared = (
@@ -56,5 +61,5 @@ class ProbeSource:
             torch.from_numpy(self._atom[image]),
             torch.from_numpy(point),
             torch.from_numpy(places[point] - self._images[image]),
-            torch.from_numpy(self._density[chosen]),
+            torch.from_numpy(density.reshape(-1)[chosen]),
         )

@@ -56,7 +56,7 @@ def prepare_training(
     else:
         config = settings.model.config()
         reach = max(splines.cutoffs[0], config.cutoff)
-    sources = {example.name: ProbeSource(example.atoms, example.density(), reach) for example in examples}
+    sources = {example.name: ProbeSource(example.atoms, example.density, reach) for example in examples}
     spherical = SplineConfig(splines.counts[:1], splines.cutoffs[:1], splines.power)
     if fitted is None:
         fitted = _fit(parts.train, sources, elements, spherical, settings.training.seed).float()
