@@ -27,6 +27,10 @@ from deepaw.density.training.probes import ProbeSource
 FIT_PROBES = 1500
 """Points of each structure that the fitted atoms are fitted to."""
 
+READOUT_START = 300.0
+"""Factor on a gated network's last weights. Those of variance 1 make a density of 1e-4 e/A^3 or so, and what fitted atoms
+leave to it is some hundred times more; from there on it learns in half as many steps."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -69,6 +73,8 @@ def prepare_training(
         objective = ExpansionObjective(network, atoms, device)
     else:
         network = GatedNetwork(config).to(device)
+        with torch.no_grad():
+            network.probe_model.readout.weight.mul_(READOUT_START)
         objective = GatedObjective(network, atoms, device)
     return Setup(parts, sources, DensityModel(network, atoms, valence_electrons(examples)), objective)
 
