@@ -21,6 +21,7 @@ from deepaw.density.engine.pairs import RadialFunctions, pair_geometry, tabulate
 from deepaw.density.engine.precision import Precision
 from deepaw.density.engine.tensors import atom_tensors, routes, width
 from deepaw.density.engine.tiles import Tile
+from deepaw.density.engine.weighted import WeightedTensor, heavy_rows, rounds_fast
 from deepaw.density.model.gated import GatedNetwork
 from deepaw.spectral import Table
 
@@ -34,6 +35,15 @@ SHELL = 0.25
 """A: shells begin and end at multiples of it."""
 
 
+@dataclass(frozen=True)
+class Shell:
+    """A basis h of a part of [0, cutoff], U (h.size, K) with g = h @ U there, and how many of h matter most."""
+
+    basis: Table
+    map: Tensor
+    heavy: int
+
+
 @dataclass
 class EquivariantPart:
     """Features after lin1, per layer (n, sender.dim), and the tensors made from them so far, latest used last.
@@ -42,7 +52,7 @@ class EquivariantPart:
     """
 
     inputs: list[Tensor]
-    tensors: OrderedDict[int, Tensor] = field(default_factory=OrderedDict)
+    tensors: OrderedDict[int, WeightedTensor] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
 
@@ -59,7 +69,7 @@ class EquivariantProbes:
         self._like = network.probe_model.basis.mean
         self._interactions = [interaction for interaction, _ in network.probe_model.layers()]
         self._widths = [width(interaction) for interaction in self._interactions]
-        self._shells: dict[tuple[int, int], tuple[Table, Tensor]] = {}
+        self._shells: dict[tuple[int, int], Shell] = {}
         if precision is None:
             self.refresh()
             return
@@ -74,6 +84,7 @@ class EquivariantProbes:
 
     def _set(self, radial: RadialFunctions) -> None:
         self._radial = radial
+        self._heavy = self._heavy_rows(radial.coefficients)
         hidden = radial.coefficients.chunk(len(self._interactions), dim=1)
         self._routes = [routes(i, part) for i, part in zip(self._interactions, hidden, strict=True)]
 
@@ -84,7 +95,7 @@ class EquivariantProbes:
     def evaluate(self, part: EquivariantPart, tile: Tile) -> Tensor:
         """(n, outputs) at the points of a tile."""
         harmonics, length = pair_geometry(tile, self._network.config.lmax, self._like)
-        shells: list[tuple[Table, Tensor]] = []
+        shells: list[Shell] = []
         if self._precision is not None and len(tile.atom):
             nearest, farthest = length.aminmax(dim=1)
             shells = [self._shell(*ends) for ends in zip(nearest.tolist(), farthest.tolist(), strict=True)]
@@ -100,28 +111,33 @@ class EquivariantProbes:
         return self._readout(message)
 
     def _add(
-        self, message: Tensor, harmonics: Tensor, length: Tensor, tensor: Tensor, shells: list[tuple[Table, Tensor]]
+        self, message: Tensor, harmonics: Tensor, length: Tensor, tensor: WeightedTensor, shells: list[Shell]
     ) -> None:
         """Add one atom's message.
 
-        harmonics (i, n, .) and distances (i, n) of its images, tensor (., K, columns), shells of the images or none.
+        harmonics (i, n, .) and distances (i, n) of its images, tensor (K, ., columns), shells of the images or none.
         """
         cutoff = self._network.cutoff
-        size, basis_size, columns = tensor.shape
+        basis_size, size, columns = tensor.shape
         points = length.shape[1]
-        local = sum(size * map_.shape[0] * columns * (points + basis_size) for _, map_ in shells)
+        local = sum(size * len(shell.map) * columns * (points + basis_size) for shell in shells)
         if not shells or points * size * basis_size * columns <= local:
             basis = self._radial.basis(length.to(self._like.dtype)) * (length <= cutoff).unsqueeze(-1)
-            rows = torch.einsum("inl,ink->nlk", harmonics, basis)
-            message.addmm_(rows.flatten(1), tensor.flatten(0, 1))
+            tensor.add_product(message, torch.einsum("ink,inl->nkl", basis, harmonics))
             return
-        for i, (table, map_) in enumerate(shells):
-            basis = table(length[i].to(self._like.dtype)) * (length[i] <= cutoff).unsqueeze(-1)
-            rows = (harmonics[i].unsqueeze(-1) * basis.unsqueeze(-2)).flatten(1)
-            message.addmm_(rows, (map_ @ tensor).flatten(0, 1))
+        for i, shell in enumerate(shells):
+            basis = shell.basis(length[i].to(self._like.dtype)) * (length[i] <= cutoff).unsqueeze(-1)
+            within = WeightedTensor.of(tensor.mapped(shell.map), shell.heavy)
+            within.add_product(message, basis.unsqueeze(-1) * harmonics[i].unsqueeze(-2))
 
-    def _shell(self, nearest: float, farthest: float) -> tuple[Table, Tensor]:
-        """A basis h of the shell that holds these distances, and U (h.size, K) with g = h @ U there."""
+    def _heavy_rows(self, coefficients: Tensor) -> int:
+        precision = self._precision
+        if precision is None or self._like.dtype != torch.float32 or not rounds_fast(self._like.device):
+            return len(coefficients)
+        return heavy_rows(coefficients, precision.rounded)
+
+    def _shell(self, nearest: float, farthest: float) -> Shell:
+        """The shell that holds these distances."""
         assert self._precision is not None and self._radial.reduced is not None
         cutoff = self._network.cutoff
         last = ceil(cutoff / SHELL)
@@ -131,10 +147,11 @@ class EquivariantProbes:
             basis, map_ = self._radial.reduced.restricted(
                 low * SHELL, min(high * SHELL, cutoff), self._precision.tolerance
             )
-            self._shells[low, high] = (tabulated(basis, cutoff, self._precision, self._like), map_.to(self._like))
+            table, map_ = tabulated(basis, cutoff, self._precision, self._like), map_.to(self._like)
+            self._shells[low, high] = Shell(table, map_, self._heavy_rows(map_ @ self._radial.coefficients))
         return self._shells[low, high]
 
-    def _tensors(self, part: EquivariantPart, atoms: list[int]) -> list[Tensor]:
+    def _tensors(self, part: EquivariantPart, atoms: list[int]) -> list[WeightedTensor]:
         with part.lock:
             found = {atom: part.tensors[atom] for atom in atoms if atom in part.tensors}
         missing = [atom for atom in atoms if atom not in found]
@@ -142,8 +159,9 @@ class EquivariantProbes:
             inputs = [x[missing] for x in part.inputs]
             made = atom_tensors(self._routes, self._widths, inputs, self._network.config.lmax)
             # copies: a view would keep the tensors of the whole group alive
-            found.update((atom, tensor.clone()) for atom, tensor in zip(missing, made, strict=True))
-        each = found[atoms[0]].numel() * found[atoms[0]].element_size()
+            weighted = [WeightedTensor.of(tensor, self._heavy).copy() for tensor in made]
+            found.update(zip(missing, weighted, strict=True))
+        each = found[atoms[0]].bytes
         with part.lock:
             part.tensors.update(found)
             for atom in atoms:

@@ -72,7 +72,7 @@ def routes(interaction: Interaction, radial: Tensor) -> list[Route]:
 
 
 def atom_tensors(layer_routes: list[list[Route]], widths: list[int], inputs: list[Tensor], lmax: int) -> Tensor:
-    """T of some atoms for all layers side by side, (n, (lmax + 1)^2, K, sum of widths).
+    """T of some atoms for all layers side by side, (n, K, (lmax + 1)^2, sum of widths).
 
     inputs: per layer (n, sender.dim), after lin1.
     """
@@ -80,7 +80,7 @@ def atom_tensors(layer_routes: list[list[Route]], widths: list[int], inputs: lis
     size = layer_routes[0][0].weights.shape[1] // layer_routes[0][0].copies
     layers = []
     for found, total, x in zip(layer_routes, widths, inputs, strict=True):
-        tensor = x.new_zeros(atoms, (lmax + 1) ** 2, size, total)
+        tensor = x.new_zeros(atoms, size, (lmax + 1) ** 2, total)
         for route in found:
             edge = 2 * route.degree + 1
             coupled = [
@@ -88,9 +88,9 @@ def atom_tensors(layer_routes: list[list[Route]], widths: list[int], inputs: lis
                 for block, matrix in route.senders
             ]
             product = torch.cat(coupled, dim=-1) @ route.weights
-            product = product.view(atoms, edge, route.dim, size, route.copies).permute(0, 1, 3, 4, 2)
+            product = product.view(atoms, edge, route.dim, size, route.copies).permute(0, 3, 1, 4, 2)
             rows = slice(route.degree**2, (route.degree + 1) ** 2)
             columns = slice(route.start, route.start + route.copies * route.dim)
-            tensor[:, rows, :, columns] = product.reshape(atoms, edge, size, -1)
+            tensor[:, :, rows, columns] = product.reshape(atoms, size, edge, -1)
         layers.append(tensor)
     return torch.cat(layers, dim=-1)
