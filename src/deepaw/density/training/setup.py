@@ -28,8 +28,8 @@ FIT_PROBES = 1500
 """Points of each structure that the fitted atoms are fitted to."""
 
 READOUT_START = 300.0
-"""Factor on a gated network's last weights. Those of variance 1 make a density of 1e-4 e/A^3 or so, and what fitted atoms
-leave to it is some hundred times more; from there on it learns in half as many steps."""
+"""Factor on a gated network's last weights. Those of variance 1 make a density of 1e-4 e/A^3 or so, and what fitted
+atoms leave to it is some hundred times more; from there on it learns in half as many steps."""
 
 
 @dataclass(frozen=True)
