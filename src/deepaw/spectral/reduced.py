@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from deepaw.spectral.chebyshev import ChebyshevBasis
+
+SAMPLES = 16
+"""Points per polynomial where functions are sampled."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,15 @@ class ReducedBasis:
         return reduce_basis(part, part.fit(self.values, self.combination.dtype), tolerance)
 
 
+@cache
+def _sampled(size: int) -> Tensor:
+    """R of the QR decomposition of `size` polynomials at even samples: the same on every interval."""
+    unit = ChebyshevBasis(-1.0, 1.0, size)
+    x = torch.linspace(-1.0, 1.0, SAMPLES * size, dtype=torch.float64)
+    upper: Tensor = torch.linalg.qr(unit.values(x))[1]
+    return upper
+
+
 def reduce_basis(chebyshev: ChebyshevBasis, coefficients: Tensor, tolerance: float) -> tuple[ReducedBasis, Tensor]:
     """The smallest orthonormal basis that spans some functions to within a tolerance.
 
@@ -47,10 +60,9 @@ def reduce_basis(chebyshev: ChebyshevBasis, coefficients: Tensor, tolerance: flo
     Returns:
         The basis g (K functions of mean square 1) and the map (K, M) with f = g @ map up to the tolerance.
     """
-    samples = 16 * chebyshev.size
-    x = torch.linspace(chebyshev.low, chebyshev.high, samples, dtype=torch.float64, device=coefficients.device)
+    samples = SAMPLES * chebyshev.size
     # the samples' own factor Q does not change singular values and right vectors of Q R C, and R C is much smaller
-    _, upper = torch.linalg.qr(chebyshev.values(x))
+    upper = _sampled(chebyshev.size).to(coefficients.device)
     _, singular, right = torch.linalg.svd(upper @ coefficients.double(), full_matrices=False)
     keep = max(1, int((singular > tolerance * singular[0]).sum()))
     scale = singular[:keep] / samples**0.5

@@ -13,7 +13,7 @@ from deepaw.density.engine.equivariant import EquivariantPart, EquivariantProbes
 from deepaw.density.engine.features import atom_features
 from deepaw.density.engine.invariant import InvariantProbes
 from deepaw.density.engine.precision import Precision
-from deepaw.density.engine.tiles import CPU_TILES, GPU_TILES, Tile
+from deepaw.density.engine.tiles import CPU_TILES, DENSE_CPU_TILES, GPU_TILES, Tile
 from deepaw.density.model.gated import GatedNetwork
 from deepaw.structure.neighbours import atom_edges
 
@@ -27,8 +27,8 @@ class GatedEvaluator:
 
     def __init__(self, network: GatedNetwork, precision: Precision | None) -> None:
         self.cutoff = network.cutoff
-        on_gpu = next(network.parameters()).is_cuda
-        self.tile_size = GPU_TILES if on_gpu else CPU_TILES
+        on_cpu = CPU_TILES if network.local is None else DENSE_CPU_TILES
+        self.tile_size = GPU_TILES if next(network.parameters()).is_cuda else on_cpu
         self.outputs = network.config.outputs
         self.invariant = network.invariant
         self._network = network if precision is None else copy.deepcopy(network).requires_grad_(False)

@@ -39,6 +39,9 @@ class TileSize:
 
 
 CPU_TILES = TileSize(0.7, 512)
+DENSE_CPU_TILES = TileSize(1.2, 512)
+"""Where the work grows with the atoms in reach more than with the pairs."""
+
 GPU_TILES = TileSize(1.5, 8192)
 
 
