@@ -147,6 +147,22 @@ def test_a_loss_that_is_no_number(settings, tmp_path, training):
     assert all(weight.isfinite().all() for weight in kept.weights.values())
 
 
+def test_a_gradient_that_is_no_number_does_not_reach_the_weights(settings, tmp_path):
+    trainer = Trainer(settings(save_every=1, validate_every=100), Path(), tmp_path / "a", CPU, say=lambda text: None)
+    weight = trainer._weights[0]
+    steps = []
+
+    def spoil(gradient: torch.Tensor) -> torch.Tensor:
+        steps.append(1)
+        return gradient * (np.inf if len(steps) == 4 else 1.0)
+
+    weight.register_hook(spoil)
+    with pytest.raises(InputError, match=r"^The gradient is not a finite number at step 4, on \w+, \w+; lower "):
+        trainer.run()
+    assert weight.isfinite().all()
+    assert read_checkpoint(tmp_path / "a" / "checkpoint.pt").step == 3
+
+
 @pytest.mark.parametrize("accumulate", [2, 3, 4, 9])
 def test_parts_of_a_batch_add_up_to_it(settings, tmp_path, model, accumulate):
     common = {"batch_size": 4, "steps": 2, "save_every": 2, "validate_every": 2}
