@@ -31,6 +31,9 @@ KEPT = 700 * 2**20
 TOGETHER = 8
 """Atoms whose tensors are computed at once."""
 
+FEW = 2
+"""Images of one atom, up to which their shells are considered: a shell's basis is a third of the whole one and more."""
+
 SHELL = 0.25
 """A: shells begin and end at multiples of it."""
 
@@ -95,10 +98,10 @@ class EquivariantProbes:
     def evaluate(self, part: EquivariantPart, tile: Tile) -> Tensor:
         """(n, outputs) at the points of a tile."""
         harmonics, length = pair_geometry(tile, self._network.config.lmax, self._like)
-        shells: list[Shell] = []
+        ends: list[tuple[float, float]] = []
         if self._precision is not None and len(tile.atom):
             nearest, farthest = length.aminmax(dim=1)
-            shells = [self._shell(*ends) for ends in zip(nearest.tolist(), farthest.tolist(), strict=True)]
+            ends = list(zip(nearest.tolist(), farthest.tolist(), strict=True))
         message = harmonics.new_zeros(length.shape[1], sum(self._widths))
         atoms = tile.atom.unique().tolist()
         for start in range(0, len(atoms), TOGETHER):
@@ -106,7 +109,8 @@ class EquivariantProbes:
             for atom, tensor in zip(group, self._tensors(part, group), strict=True):
                 images = (tile.atom == atom).nonzero()[:, 0]
                 near = images.to(length.device)
-                own = [shells[i] for i in images.tolist()] if shells else []
+                few = bool(ends) and len(images) <= FEW
+                own = [self._shell(*ends[i]) for i in images.tolist()] if few else []
                 self._add(message, harmonics[near], length[near], tensor, own)
         return self._readout(message)
 
