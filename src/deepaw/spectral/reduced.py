@@ -32,10 +32,20 @@ class ReducedBasis:
         """g_k(x), (..., size)."""
         return self.chebyshev.values(x) @ self.combination.to(x)
 
-    def restricted(self, low: float, high: float, tolerance: float) -> tuple[ReducedBasis, Tensor]:
-        """A still smaller basis h on a part [low, high] of the interval, and U (h.size, size) with g = h @ U there."""
+    def restricted(
+        self, low: float, high: float, tolerance: float, weights: Tensor | None = None
+    ) -> tuple[ReducedBasis, Tensor]:
+        """A still smaller basis h on a part [low, high] of the interval, and U (h.size, size) with g = h @ U there.
+
+        weights: (size,), what each function is multiplied by where it is used; errors are relative to the weighted
+        functions, and functions that weigh little need not be represented well.
+        """
         part = ChebyshevBasis(low, high, self.chebyshev.size)
-        return reduce_basis(part, part.fit(self.values, self.combination.dtype), tolerance)
+        fitted = part.fit(self.values, self.combination.dtype)
+        if weights is None:
+            return reduce_basis(part, fitted, tolerance)
+        basis, weighted = reduce_basis(part, fitted * weights.to(fitted), tolerance)
+        return basis, weighted / weights.to(fitted)
 
 
 @cache

@@ -64,6 +64,7 @@ def images_within(atoms: Atoms, low: np.ndarray, high: np.ndarray, reach: float)
             fractional, index = fractional.repeat(copies, axis=0), index.repeat(copies)
             fractional[:, axis] += shifts
         else:
-            near = (fractional[:, axis] >= low[axis] - margin[axis]) & (fractional[:, axis] <= high[axis] + margin[axis])
+            along = fractional[:, axis]
+            near = (along >= low[axis] - margin[axis]) & (along <= high[axis] + margin[axis])
             fractional, index = fractional[near], index[near]
     return index, fractional @ cell

@@ -61,7 +61,7 @@ def test_expansion_keeps_the_error_budget(precision: str) -> None:
     atoms = rattled_crystal()
     network = expansion()
     engine = InferenceEngine(DensityModel(network), precision=precision)
-    source = ProbeSource(atoms, np.zeros((9, 8, 7), dtype=np.float32), SPLINES.cutoff)
+    source = ProbeSource(atoms, lambda: np.zeros((9, 8, 7), dtype=np.float32), SPLINES.cutoff)
     probes = source.draw(200, np.random.default_rng(0))
     exact = ExpansionNetwork(network.config).double()
     exact.load_state_dict(network.state_dict())

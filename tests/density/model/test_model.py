@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from density.engine.test_engine import MODELS, expansion, gated
 
 from deepaw.density.model.config import GatedConfig, LocalConfig
 from deepaw.density.model.gated import GatedNetwork
 from deepaw.density.model.model import DensityModel, load_density_model
 from deepaw.errors import InputError
 from deepaw.modelfile import read_model, write_model
+from density.engine.test_engine import MODELS, expansion, gated
 
 
 def test_knows_its_elements_and_their_electrons() -> None:

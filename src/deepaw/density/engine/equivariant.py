@@ -149,7 +149,7 @@ class EquivariantProbes:
         high = max(low + 1, min(ceil(farthest / SHELL), last))
         if (low, high) not in self._shells:
             basis, map_ = self._radial.reduced.restricted(
-                low * SHELL, min(high * SHELL, cutoff), self._precision.tolerance
+                low * SHELL, min(high * SHELL, cutoff), self._precision.tolerance, self._radial.coefficients.norm(dim=1)
             )
             table, map_ = tabulated(basis, cutoff, self._precision, self._like), map_.to(self._like)
             self._shells[low, high] = Shell(table, map_, self._heavy_rows(map_ @ self._radial.coefficients))
