@@ -64,6 +64,15 @@ def test_restarted_is_uninterrupted(settings, tmp_path, model, validate_every):
     _assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_threads_do_not_race(settings, tmp_path):
+    """With arrays as large as threads share among themselves."""
+    whole = settings({**EXPANSION, "channels": 24, "num_interactions": 2}, batch_size=6, steps=4, save_every=2)
+    torch.set_num_threads(3)
+    for name in ("first", "second"):
+        _train(whole, tmp_path / name)
+    _assert_same(tmp_path / "first", tmp_path / "second")
+
+
 @pytest.mark.parametrize("validate_every", [2, 4])
 def test_ctrl_c_loses_nothing(settings, tmp_path, validate_every):
     whole = settings(validate_every=validate_every, save_every=100)

@@ -25,6 +25,7 @@ from deepaw.density.training.checkpoint import (
 )
 from deepaw.density.training.config import DensityInput
 from deepaw.density.training.curve import CurvePoint, LearningCurve, draw_curve, read_curve
+from deepaw.density.training.determinism import deterministic
 from deepaw.density.training.interruption import Interruption
 from deepaw.density.training.objective import FittedObjective, Objective, nmae
 from deepaw.density.training.schedule import AveragedWeights, learning_rate
@@ -48,7 +49,8 @@ class Trainer:
         settings: the input file's content; `folder`: what its data's paths are relative to.
         output: the folder to work in, made if need be.
         device: where to train.
-        restart: a checkpoint to go on from. On a CPU the result is bit for bit that of an uninterrupted training.
+        restart: a checkpoint to go on from. On a CPU, with as many threads, the result is bit for bit
+            that of an uninterrupted training.
         say: receives the progress lines.
 
     Raises:
@@ -113,7 +115,7 @@ class Trainer:
         training = self.settings.training
         begun = time.monotonic() - self._seconds
         first, started = self._step, time.monotonic()
-        with Interruption() as interruption:
+        with deterministic(self._device), Interruption() as interruption:
             while self._step < training.steps and not interruption.asked:
                 self._losses.append(self._train_step())
                 self._seconds = time.monotonic() - begun
