@@ -21,7 +21,7 @@ from deepaw.density.engine.pairs import RadialFunctions, pair_geometry, tabulate
 from deepaw.density.engine.precision import Precision
 from deepaw.density.engine.tensors import atom_tensors, routes, width
 from deepaw.density.engine.tiles import Tile
-from deepaw.density.engine.weighted import WeightedTensor, heavy_rows, rounds_fast
+from deepaw.density.engine.weighted import WeightedTensor, cost, heavy_rows, rounds_fast
 from deepaw.density.model.gated import GatedNetwork
 from deepaw.spectral import Table
 
@@ -31,8 +31,8 @@ KEPT = 700 * 2**20
 TOGETHER = 8
 """Atoms whose tensors are computed at once."""
 
-FEW = 2
-"""Images of one atom, up to which their shells are considered: a shell's basis is a third of the whole one and more."""
+FEW = 3
+"""Images of one atom, up to which their shells are considered: a shell's basis is about a third of the whole one."""
 
 SHELL = 0.25
 """A: shells begin and end at multiples of it."""
@@ -122,10 +122,9 @@ class EquivariantProbes:
         harmonics (i, n, .) and distances (i, n) of its images, tensor (K, ., columns), shells of the images or none.
         """
         cutoff = self._network.cutoff
-        basis_size, size, columns = tensor.shape
         points = length.shape[1]
-        local = sum(size * len(shell.map) * columns * (points + basis_size) for shell in shells)
-        if not shells or points * size * basis_size * columns <= local:
+        in_shells = sum(points * cost(len(s.map), s.heavy) + len(s.map) * tensor.cost for s in shells)
+        if not shells or points * tensor.cost <= in_shells:
             basis = self._radial.basis(length.to(self._like.dtype)) * (length <= cutoff).unsqueeze(-1)
             tensor.add_product(message, torch.einsum("ink,inl->nkl", basis, harmonics))
             return

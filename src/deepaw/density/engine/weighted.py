@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+LIGHT = 0.25
+"""Time of a bfloat16 product in units of a float32 one, about."""
+
 
 def rounds_fast(device: torch.device) -> bool:
     """Whether bfloat16 products are faster than float32 on a device."""
@@ -24,6 +27,11 @@ def heavy_rows(coefficients: Tensor, rounded: float) -> int:
     """How many leading rows of (K, functions) reach the fraction `rounded` of the largest; `rounded` 0 keeps all."""
     weight = coefficients.norm(dim=1)
     return int((weight >= rounded * weight.max()).sum())
+
+
+def cost(size: int, heavy: int) -> float:
+    """Time of a product with `size` rows of which `heavy` are not rounded, in units of one of these."""
+    return heavy + LIGHT * (size - heavy)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,11 @@ class WeightedTensor:
         """(K, rows, columns)."""
         heavy, rows, columns = self.heavy.shape
         return heavy + len(self.light), rows, columns
+
+    @property
+    def cost(self) -> float:
+        """That of a product with it."""
+        return cost(self.shape[0], len(self.heavy))
 
     def copy(self) -> WeightedTensor:
         """The same in memory of its own."""
