@@ -4,7 +4,7 @@
     python benchmarks/density.py speed large     some parts: speed, local, large, large-local, fast, start
 
 speed, local: the full-size network (mul 500, lmax 4, random weights), without and with F_local: seconds a point beside
-e3nn's, three crystals on an 80^3 grid, largest deviation beside each. large, large-local: a 1,500-atom rattled
+e3nn's, three crystals on an 80^3 grid (32^3), largest deviation beside each. large, large-local: a 1,500-atom rattled
 supercell, one block of 64^3 points of its grid. fast: the bundled model. start: first prediction in a new process.
 """
 
@@ -24,6 +24,7 @@ from ase.spacegroup import crystal
 from numpy.typing import NDArray
 
 SHAPE = (80, 80, 80)
+LOCAL_SHAPE = (32, 32, 32)
 COMPARED = 40
 """Grid points of every crystal at which the engine is compared with the float64 reference."""
 
@@ -113,7 +114,7 @@ def run_speed(local: bool) -> None:
         for name, atoms in (("cubic", cubic()), ("monoclinic", monoclinic()), ("rattled", rattled())):
             if precision != "default" and name != "cubic":
                 continue
-            shape = (32, 32, 80) if local and name != "cubic" else SHAPE
+            shape = LOCAL_SHAPE if local else SHAPE
             start = time.perf_counter()
             prepared = engine.prepare(atoms)
             ready = time.perf_counter()
@@ -137,7 +138,7 @@ def run_large(local: bool) -> None:
     from deepaw.density.engine.tiles import grid_points
 
     engine = InferenceEngine(full_size(local))
-    side = 16 if local else BLOCK
+    side = 32 if local else BLOCK
     corner = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     seconds = []
     for copies in (1, 5):
