@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import pytest
@@ -45,13 +46,21 @@ def double() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-@pytest.fixture(params=CONFIGS)
-def pair(request: pytest.FixtureRequest, double: None) -> tuple[ReferenceNetwork, GatedNetwork]:
-    """A reference and its twin with the same random weights, float64."""
+@cache
+def _reference(name: str) -> ReferenceNetwork:
+    """Random weights, float64; e3nn takes seconds to build one."""
     torch.manual_seed(2)
-    reference = ReferenceNetwork(CONFIGS[request.param])
+    reference = ReferenceNetwork(CONFIGS[name])
     if reference.local is not None:
         torch.nn.init.normal_(reference.local.mlp.weight, std=0.3)
+    return reference
+
+
+@pytest.fixture(params=CONFIGS)
+def pair(request: pytest.FixtureRequest, double: None) -> tuple[ReferenceNetwork, GatedNetwork]:
+    """A reference and its twin with the same weights, float64."""
+    reference = _reference(request.param)
+    reference.zero_grad()
     twin = GatedNetwork(reference.config)
     twin.load_state_dict({k: v for k, v in reference.state_dict().items() if "_w3j_" not in k})
     return reference, twin
