@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from ase import Atoms
 from numpy.typing import NDArray
 from torch import Tensor
 
 from deepaw.density.engine.orbits import find_orbits
+from deepaw.density.engine.threads import map_in_threads
 from deepaw.density.engine.tiles import Surroundings, Tile, TileSize, grid_blocks, grid_points, point_blocks
 
 BLOCK_POINTS = 4_000_000
@@ -134,24 +132,5 @@ class PreparedStructure:
             assert total is not None
             return index, total
 
-        for index, value in _map_in_threads(evaluate, blocks):
+        for index, value in map_in_threads(evaluate, blocks):
             yield index, value.float().cpu().numpy()
-
-
-def _map_in_threads(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """`map`, on as many threads as torch uses, each of which then works alone: the products of a tile are too small
-    to be worth splitting. Only a few results are ahead of the one that is asked for."""
-    threads = torch.get_num_threads()
-    if threads == 1:
-        yield from map(function, items)
-        return
-    iterator = iter(items)
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        waiting = [pool.submit(function, item) for item in islice(iterator, 4 * threads)]
-        while waiting:
-            yield waiting.pop(0).result()
-            waiting.extend(pool.submit(function, item) for item in islice(iterator, 1))
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
