@@ -38,7 +38,8 @@ class MultipoleEvaluator:
 
     invariant = True
     outputs = 1
-    tile_size = TileSize(1.0, 512)
+    # large enough that threads spend their time in torch and not in taking turns to call it
+    tile_size = TileSize(1.5, 2048)
 
     def __init__(
         self, network: ExpansionNetwork | None, fitted: FittedAtoms | None, precision: Precision, device: torch.device
