@@ -6,9 +6,7 @@ model predicts), and the fields of that kind (configuration, units, elements, tr
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from deepaw.errors import InputError
+from deepaw.outputfile import output_file
 
 SCHEMA = 1
 """Raised by one whenever a file would be misread by older software."""
@@ -41,21 +40,10 @@ def write_model(path: str | Path, model: ModelFile) -> None:
 
     Raises InputError: the folder does not exist or may not be written to, or the disk is full; nothing is left behind.
     """
-    path = Path(path)
     header = json.dumps({"schema": SCHEMA, "kind": model.kind, **model.metadata})
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.tensors.items()}
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(save(tensors, {KEY: header}))
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+    with output_file(path) as beside:
+        beside.write_bytes(save(tensors, {KEY: header}))
 
 
 def read_model(path: str | Path, kind: str | None = None) -> ModelFile:
