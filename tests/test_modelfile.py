@@ -84,5 +84,5 @@ def test_full_disk_leaves_nothing_and_keeps_the_old_file(
 
 
 def test_missing_folder(tmp_path: Path, model: ModelFile) -> None:
-    with pytest.raises(InputError, match="nowhere .*does not exist"):
+    with pytest.raises(InputError, match=r"nowhere .*does not exist"):
         write_model(tmp_path / "nowhere" / "m.safetensors", model)
