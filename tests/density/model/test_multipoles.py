@@ -83,7 +83,7 @@ def test_grouped_pairs(pairs):
 
 def test_profiles(pairs):
     coefficients, atom, vectors = pairs
-    profiles = radial_profiles(CONFIG, spline_table(CONFIG, torch.float64), coefficients)
+    profiles = radial_profiles(CONFIG, spline_table(CONFIG, torch.float64).values, coefficients)
     assert profiles.shape[0] == NATOMS and profiles.shape[2] == 9
     radii = torch.linspace(0, CONFIG.cutoff, profiles.shape[1], dtype=torch.float64)
     row = torch.searchsorted(radii, vectors.norm(dim=-1)).clamp(max=len(radii) - 1)

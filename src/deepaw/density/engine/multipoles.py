@@ -14,7 +14,7 @@ from deepaw.density.engine.precision import Precision
 from deepaw.density.engine.tiles import Tile, TileSize
 from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.model import FittedAtoms
-from deepaw.density.model.multipoles import by_degree
+from deepaw.density.model.multipoles import radial_profiles
 from deepaw.density.model.splines import SplineConfig, spline_values
 from deepaw.equivariant.harmonics import harmonic_components
 
@@ -59,10 +59,7 @@ class MultipoleEvaluator:
     @torch.no_grad()
     def prepare(self, atoms: Atoms) -> Profiles:
         """Everything that depends on the atoms only."""
-        coefficients = self.coefficients(atoms)
-        functions = self._functions.split(list(self._splines.counts), dim=-1)
-        blocks = by_degree(self._splines, coefficients)
-        return Profiles(torch.cat([f @ block for f, block in zip(functions, blocks, strict=True)], dim=-1))
+        return Profiles(radial_profiles(self._splines, self._functions, self.coefficients(atoms)))
 
     @torch.no_grad()
     def coefficients(self, atoms: Atoms) -> Tensor:

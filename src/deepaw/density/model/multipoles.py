@@ -12,7 +12,6 @@ from torch import Tensor
 
 from deepaw.density.model.splines import SplineConfig, spline_values
 from deepaw.equivariant import spherical_harmonics
-from deepaw.spectral import Table
 
 
 def coefficient_count(splines: SplineConfig) -> int:
@@ -65,12 +64,12 @@ def density_of_grouped_pairs(splines: SplineConfig, coefficients: Tensor, radial
     return (torch.cat(profiles, dim=-1) * angular).sum(dim=-1)
 
 
-def radial_profiles(splines: SplineConfig, table: Table, coefficients: Tensor) -> Tensor:
-    """f[a, r, lm] = sum_k g_lk(r) c[a, lk, m] at the table's radii: (natoms, intervals + 1, (lmax + 1)^2).
+def radial_profiles(splines: SplineConfig, functions: Tensor, coefficients: Tensor) -> Tensor:
+    """f[a, r, lm] = sum_k g_lk(r) c[a, lk, m] at some radii: (natoms, nradii, (lmax + 1)^2).
 
-    Evaluation then needs no radial function any more: one row of this table per pair.
+    functions: (nradii, splines.size), the g_lk there. A pair of atom and point then needs no radial function any more,
+    only a row of this table.
     """
-    functions = table.values.to(coefficients).split(list(splines.counts), dim=-1)
-    return torch.cat(
-        [functions[degree] @ block for degree, block in enumerate(by_degree(splines, coefficients))], dim=-1
-    )
+    blocks = by_degree(splines, coefficients)
+    parts = functions.split(list(splines.counts), dim=-1)
+    return torch.cat([part @ block for part, block in zip(parts, blocks, strict=True)], dim=-1)

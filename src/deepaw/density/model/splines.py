@@ -69,9 +69,9 @@ def spline_values(config: SplineConfig, r: Tensor) -> Tensor:
 
 
 @cache
-def spline_table(config: SplineConfig, dtype: torch.dtype = torch.float32) -> Table:
+def spline_table(config: SplineConfig, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> Table:
     """The same as a table on [0, cutoff]: (..., config.size) by linear interpolation; zero beyond the cutoff."""
-    return Table.sample(lambda r: spline_values(config, r), 0.0, config.cutoff, TABLE_INTERVALS, dtype)
+    return Table.sample(lambda r: spline_values(config, r), 0.0, config.cutoff, TABLE_INTERVALS, dtype, device)
 
 
 def _spline(degree: int, count: int, cutoff: float, power: float) -> BSpline:

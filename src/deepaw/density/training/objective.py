@@ -49,9 +49,8 @@ class GroupedPairs:
         counts = torch.bincount(atom, minlength=natoms)
         longest = max(1, int(counts.max()))  # in a box that is mostly empty no probe may be within reach
         slot = atom * longest + torch.arange(len(atom), device=device) - (counts.cumsum(0) - counts)[atom]
-        table = spline_table(splines)
         radial = torch.zeros(natoms * longest, splines.size, device=device)
-        radial[slot] = type(table)(table.low, table.high, table.values.to(device))(vectors.norm(dim=-1))
+        radial[slot] = spline_table(splines, device=device)(vectors.norm(dim=-1))
         angular = torch.zeros(natoms * longest, (splines.lmax + 1) ** 2, device=device)
         angular[slot] = spherical_harmonics(splines.lmax, vectors)
         point = torch.zeros(natoms * longest, dtype=torch.int64, device=device)

@@ -86,6 +86,7 @@ class Trainer:
         )
         self._averages = AveragedWeights(self._weights, training.ema)
         self._step, self._seconds, self._losses = 0, 0.0, list[float]()
+        self._validated: tuple[Validation, Validation] | None = None
         if restart is not None and checkpoint is not None:
             check_structures(restart, checkpoint, parts)
             network.load_state_dict(checkpoint.weights)
@@ -185,13 +186,17 @@ class Trainer:
         training = self.settings.training
         return validate(objective, examples, self._setup.sources, training.validation_probes, training.seed)
 
+    def _validate_averages(self) -> tuple[Validation, Validation]:
+        """The averaged weights on the validation set and on the crystal types left out."""
+        self._averages.swap()
+        known = self._validate(self._setup.objective, self._setup.split.validation)
+        unseen = self._validate(self._setup.objective, self._setup.split.left_out)
+        self._averages.swap()
+        return known, unseen
+
     def _report(self, steps_per_second: float) -> None:
         """Validate, and write and say a line of the curve."""
-        parts = self._setup.split
-        self._averages.swap()
-        known = self._validate(self._setup.objective, parts.validation)
-        unseen = self._validate(self._setup.objective, parts.left_out)
-        self._averages.swap()
+        known, unseen = self._validated = self._validate_averages()
         steps = self.settings.training.steps
         point = CurvePoint(
             self._step,
@@ -230,9 +235,9 @@ class Trainer:
         ).write(self._checkpoint)
 
     def _finish(self) -> DensityModel:
+        # a restart at the last step has no report of its own
+        known, unseen = self._validated or self._validate_averages()
         self._averages.swap()
-        known = self._validate(self._setup.objective, self._setup.split.validation)
-        unseen = self._validate(self._setup.objective, self._setup.split.left_out)
         provenance = {
             "software": f"deepaw {__version__}",
             "input": self.settings.model_dump(mode="json"),
