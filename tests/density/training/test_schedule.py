@@ -1,12 +1,11 @@
-"""Learning rates and averages against their formulas."""
+"""Learning rates against their formulas."""
 
 from math import cos, pi
 
 import pytest
-import torch
 
 from deepaw.density.training.config import TrainingInput
-from deepaw.density.training.schedule import AveragedWeights, learning_rate
+from deepaw.density.training.schedule import learning_rate
 
 
 def test_warm_up_is_linear_and_ends_at_the_rate():
@@ -27,28 +26,3 @@ def test_then_half_a_cosine(warmup):
 def test_a_warm_up_longer_than_the_training():
     config = TrainingInput(steps=5, warmup=10, learning_rate=1.0, final_learning_rate=0.1)
     assert [learning_rate(config, step) for step in range(5)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
-
-
-def test_averages():
-    weight = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
-    averages = AveragedWeights([weight], 0.4)
-    expected = weight.detach().clone()
-    for step in range(12):
-        with torch.no_grad():
-            weight.copy_(torch.tensor([float(step), 3.0 * step]))
-        averages.update(step)
-        decay = min(0.4, (step + 1) / (step + 10))
-        expected = decay * expected + (1 - decay) * weight.detach()
-        torch.testing.assert_close(averages.averages[0], expected)
-    assert not averages.averages[0].requires_grad
-
-
-def test_swap_twice_is_nothing():
-    weight = torch.nn.Parameter(torch.tensor([1.0]))
-    averages = AveragedWeights([weight], 0.9)
-    with torch.no_grad():
-        weight.fill_(5.0)
-    averages.swap()
-    assert (weight.item(), averages.averages[0].item()) == (1.0, 5.0)
-    averages.swap()
-    assert (weight.item(), averages.averages[0].item()) == (5.0, 1.0)

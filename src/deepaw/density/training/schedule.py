@@ -1,12 +1,8 @@
-"""Learning rate and weight averaging."""
+"""Learning rate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import cos, pi
-
-import torch
-from torch import Tensor
 
 from deepaw.density.training.config import TrainingInput
 
@@ -19,26 +15,3 @@ def learning_rate(config: TrainingInput, step: int) -> float:
     return config.final_learning_rate + (config.learning_rate - config.final_learning_rate) * (
         0.5 * (1 + cos(pi * progress))
     )
-
-
-class AveragedWeights:
-    """Exponential moving average of some weights, with a shorter memory in the first steps."""
-
-    def __init__(self, weights: Iterable[Tensor], decay: float) -> None:
-        self._weights = list(weights)
-        self._decay = decay
-        self.averages = [weight.detach().clone() for weight in self._weights]
-
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """After optimisation step `step`, counted from 0."""
-        decay = min(self._decay, (step + 1) / (step + 10))
-        torch._foreach_lerp_(self.averages, [weight.detach() for weight in self._weights], 1 - decay)
-
-    @torch.no_grad()
-    def swap(self) -> None:
-        """Exchange the weights and their averages; a second call undoes it."""
-        for weight, average in zip(self._weights, self.averages, strict=True):
-            kept = weight.detach().clone()
-            weight.copy_(average)
-            average.copy_(kept)

@@ -25,13 +25,14 @@ from deepaw.density.training.checkpoint import (
 )
 from deepaw.density.training.config import DensityInput
 from deepaw.density.training.curve import CurvePoint, LearningCurve, draw_curve, read_curve
-from deepaw.density.training.determinism import deterministic
-from deepaw.density.training.interruption import Interruption
 from deepaw.density.training.objective import FittedObjective, Objective, nmae
-from deepaw.density.training.schedule import AveragedWeights, learning_rate
+from deepaw.density.training.schedule import learning_rate
 from deepaw.density.training.setup import prepare_training
 from deepaw.density.training.validation import Validation, validate
 from deepaw.errors import InputError
+from deepaw.optimisation.averaging import AveragedWeights
+from deepaw.optimisation.determinism import deterministic
+from deepaw.optimisation.interruption import Interruption
 from deepaw.outputfile import check_folder, output_file
 
 Say = Callable[[str], None]

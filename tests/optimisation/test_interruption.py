@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from deepaw.density.training.interruption import Interruption
+from deepaw.optimisation.interruption import Interruption
 
 
 def test_the_first_is_noted_the_second_raised():

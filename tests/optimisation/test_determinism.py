@@ -3,11 +3,19 @@
 import pytest
 import torch
 
-from deepaw.density.training.determinism import deterministic
+from deepaw.optimisation.determinism import deterministic
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
-def threads():
+def threads(one_thread):
     torch.set_num_threads(2)
 
 

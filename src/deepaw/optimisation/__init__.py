@@ -1,0 +1,1 @@
+"""What every optimisation needs, whatever it trains: averages, interruption, the same numbers every time."""
