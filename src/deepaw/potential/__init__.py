@@ -1,0 +1,1 @@
+"""Deep Potentials: energies, forces and virials from trained networks (`docs/potential.md`)."""

@@ -1,0 +1,27 @@
+"""Several descriptors side by side (`hybrid`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from deepaw.potential.descriptor.base import Descriptor
+from deepaw.potential.neighbours.environment import Environment
+
+
+class Hybrid(Descriptor):
+    """The rows of its parts, one after the other."""
+
+    def __init__(self, parts: Sequence[Descriptor]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.rcut = max(part.rcut for part in parts)
+        self.width = sum(part.width for part in parts)
+        self.sel = tuple(max(counts) for counts in zip(*(part.sel for part in parts), strict=True))
+
+    def forward(self, env: Environment) -> Tensor:
+        """(natoms, sum of the widths)."""
+        distance = torch.linalg.vector_norm(env.vector.detach(), dim=-1)
+        return torch.cat([part(env.select(distance < part.rcut)) for part in self.parts], dim=-1)

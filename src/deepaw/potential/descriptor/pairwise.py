@@ -1,0 +1,197 @@
+"""What descriptors that embed one neighbour at a time have in common: keys, networks, slots, the spectral basis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor
+
+from deepaw.errors import InputError
+from deepaw.inputfile import Section
+from deepaw.potential.descriptor.base import Descriptor
+from deepaw.potential.neighbours.environment import Environment, nearest
+from deepaw.potential.network.activation import ActivationName
+from deepaw.potential.network.embedding import EmbeddingNets
+from deepaw.potential.precision import Precision, dtype_of
+
+AUTO_FACTOR = 1.1
+"""Room that `sel: "auto"` leaves above the largest number of neighbours in the data."""
+
+
+class PairwiseConfig(Section):
+    """Keys of descriptors made of embedding nets of one neighbour.
+
+    rcut_smth, rcut: A, where the switch function starts to fall and where it is 0.
+    """
+
+    rcut: float = Field(6.0, gt=0, description="cutoff radius, A")
+    rcut_smth: float = Field(0.5, ge=0, description="where the switch function starts to fall, A")
+    sel: tuple[int, ...] | str = Field(
+        "auto",
+        description="neighbours of each type that the normalisation counts with; auto, or auto:FACTOR times the most "
+        "that the data has, rounded up to a multiple of 4",
+    )
+    neuron: tuple[int, ...] = Field((10, 20, 40), min_length=1, description="widths of the embedding net's layers")
+    type_one_side: bool = Field(False, description="one net for each neighbour type, not for each pair of types")
+    resnet_dt: bool = Field(False, description="a timestep in residual layers")
+    activation_function: ActivationName = Field("tanh", description="of the embedding net")
+    precision: Precision = Field("default", description="of the embedding net; default is float64")
+    exclude_types: tuple[tuple[int, int], ...] = Field((), description="pairs of types that do not see each other")
+    seed: int | None = Field(None, description="of the initial weights; by default that of the training")
+    trainable: bool = Field(True, description="whether training changes it")
+    set_davg_zero: bool = Field(False, description="rows are not shifted by their mean before they are scaled")
+    env_protection: float = Field(0.0, ge=0, description="added to r where it divides, A")
+
+    @field_validator("sel")
+    @classmethod
+    def _counts(cls, sel: tuple[int, ...] | str) -> tuple[int, ...] | str:
+        if isinstance(sel, str):
+            auto_factor(sel)
+        elif min(sel, default=0) < 0 or sum(sel) == 0:
+            raise ValueError(f"{list(sel)} should be counts of neighbours, not all of them 0")
+        return sel
+
+    @field_validator("neuron")
+    @classmethod
+    def _widths(cls, neuron: tuple[int, ...]) -> tuple[int, ...]:
+        if min(neuron) < 1:
+            raise ValueError(f"{list(neuron)} should be widths of layers, 1 or more")
+        return neuron
+
+    @model_validator(mode="after")
+    def _range(self) -> PairwiseConfig:
+        if self.rcut_smth >= self.rcut:
+            raise ValueError(f"rcut_smth is {self.rcut_smth:g}; it should be below rcut, {self.rcut:g}")
+        return self
+
+
+def auto_factor(sel: str) -> float:
+    """The factor in `auto` or `auto:FACTOR`; raises ValueError for anything else, or a factor below 1."""
+    word, colon, factor = sel.partition(":")
+    try:
+        value = float(factor) if colon else AUTO_FACTOR
+    except ValueError:
+        value = 0.0
+    if word != "auto" or value < 1:
+        raise ValueError(f"{sel!r} should be a list of counts, auto, or auto:FACTOR with a factor of 1 or more")
+    return value
+
+
+class PairwiseDescriptor(Descriptor):
+    """Embedding nets, slots and normalisation.
+
+    DeePMD-kit sums over sum(sel) slots, and an empty one counts like a neighbour at the cutoff: its raw row is 0, its
+    normalised row is not. Here the sum goes over the neighbours there are, plus (sel_t - n_t) empty slots of each
+    type t: for n_t <= sel_t the same, and for n_t > sel_t without a cliff.
+
+    fixed_slots: DeePMD-kit's rule instead: of more than sel_t neighbours the farthest are dropped, and an excluded
+    neighbour still takes a slot. Models that were trained with it keep it.
+
+    Buffers davg, dstd: (ntypes, components), the mean and spread of raw rows by centre type.
+    """
+
+    components: int
+    """Entries of a row that are normalised: 4, or 1 for radial descriptors."""
+
+    davg: Tensor
+    dstd: Tensor
+
+    def __init__(
+        self,
+        config: PairwiseConfig,
+        ntypes: int,
+        *,
+        fixed_slots: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(config.sel, str):
+            raise InputError(f"sel is {config.sel!r}; it should be counted on the data before a model is made")
+        if len(config.sel) != ntypes:
+            raise InputError(
+                f"sel is {list(config.sel)}; it should have one entry for each of the {ntypes} types of type_map"
+            )
+        bad = [pair for pair in config.exclude_types if not all(0 <= kind < ntypes for kind in pair)]
+        if bad:
+            raise InputError(f"exclude_types has {list(bad[0])}; types are numbered from 0 to {ntypes - 1}")
+        self.config = config
+        self.ntypes = ntypes
+        self.fixed_slots = fixed_slots
+        self.rcut = config.rcut
+        self.sel = config.sel
+        self.networks_by_pair = not config.type_one_side
+        self.nets = EmbeddingNets(
+            ntypes**2 if self.networks_by_pair else ntypes,
+            config.neuron,
+            activation=config.activation_function,
+            resnet_dt=config.resnet_dt,
+            dtype=dtype_of(config.precision),
+            generator=generator,
+        )
+        self.nets.requires_grad_(config.trainable)
+        self.register_buffer("davg", torch.zeros(ntypes, self.components, dtype=torch.float64))
+        self.register_buffer("dstd", torch.ones(ntypes, self.components, dtype=torch.float64))
+        excluded = torch.zeros(ntypes, ntypes, dtype=torch.bool)
+        for first, second in config.exclude_types:
+            excluded[first, second] = excluded[second, first] = True
+        self.register_buffer("excluded", excluded, persistent=False)
+        self.register_buffer("slots", torch.tensor(config.sel), persistent=False)
+
+    excluded: Tensor
+    slots: Tensor
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the embedding nets."""
+        return next(self.nets.parameters()).dtype
+
+    @property
+    def nnei(self) -> int:
+        """All slots, which sums are divided by."""
+        return sum(self.sel)
+
+    def network(self, centre_type: Tensor, neighbour_type: Tensor) -> Tensor:
+        """Which embedding net a pair of types has."""
+        return centre_type + self.ntypes * neighbour_type if self.networks_by_pair else neighbour_type
+
+    def slotted(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
+        """The pairs that are embedded, with what stands in for the others.
+
+        Returns the pairs, the number of empty slots (natoms, ntypes), and that of excluded neighbours which take a
+        slot (natoms, ntypes).
+        """
+        if self.fixed_slots:
+            env = nearest(env, self.slots)
+        empty = self.slots - env.counts(self.ntypes)
+        kept = env.select(~self.excluded[env.types[env.centre], env.types[env.neighbour]])
+        hidden = env.counts(self.ntypes) - kept.counts(self.ntypes)
+        if self.fixed_slots:
+            return kept, empty, hidden
+        return kept, empty + hidden, torch.zeros_like(hidden)
+
+    def embed(self, env: Environment, x: Tensor) -> Tensor:
+        """G (npairs, M): each pair's net at its own normalised x (npairs,)."""
+        nets = self.network(env.types[env.centre], env.types[env.neighbour])
+        result = x.new_zeros(len(x), self.config.neuron[-1])
+        for net in nets.unique().tolist():
+            pairs = torch.nonzero(nets == net).squeeze(1)
+            result = result.index_put((pairs,), self.nets.one(net, x[pairs]))
+        return result
+
+    def embed_types(self, x: Tensor) -> Tensor:
+        """G (centre types, neighbour types, M) of one x (centre types,) for each type of centre."""
+        types = torch.arange(self.ntypes, device=x.device)
+        rows = [
+            torch.stack([self.nets.one(int(self.network(centre, other)), x[centre : centre + 1])[0] for other in types])
+            for centre in types
+        ]
+        return torch.stack(rows)
+
+    def with_statistics(
+        self, davg: Sequence[Sequence[float]] | Tensor, dstd: Sequence[Sequence[float]] | Tensor
+    ) -> None:
+        """Set the mean and spread of raw rows, (ntypes, components) each."""
+        self.davg.copy_(torch.as_tensor(davg))
+        self.dstd.copy_(torch.as_tensor(dstd))

@@ -1,0 +1,54 @@
+"""DeepPot-SE with angles: Zhang et al., End-to-end symmetry preserving ..., NeurIPS 2018 (`se_e2_a`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
+from deepaw.potential.descriptor.switch import environment_rows
+from deepaw.potential.neighbours.environment import Environment
+
+
+class SeE2AConfig(PairwiseConfig):
+    """Two-body embedding of all of a neighbour's relative coordinates."""
+
+    type: Literal["se_e2_a", "se_a"] = "se_e2_a"
+    axis_neuron: int = Field(4, ge=1, description="columns of the embedding that the descriptor is projected on")
+
+    @model_validator(mode="after")
+    def _axes(self) -> SeE2AConfig:
+        if self.axis_neuron > self.neuron[-1]:
+            raise ValueError(
+                f"axis_neuron is {self.axis_neuron}; it should not exceed the last width of neuron, {self.neuron[-1]}"
+            )
+        return self
+
+
+class SeE2A(PairwiseDescriptor):
+    """D_i = A_i^T A_i[:, :axis_neuron] with A_i = (1 / nnei) sum_j R_ij^T G(R_ij[0]), flattened, (M * axis_neuron)."""
+
+    components = 4
+    config: SeE2AConfig
+
+    @property
+    def width(self) -> int:  # type: ignore[override]
+        return self.config.neuron[-1] * self.config.axis_neuron
+
+    def forward(self, env: Environment) -> Tensor:
+        """(natoms, M * axis_neuron), entry m * axis_neuron + m' is (A^T A)[m, m']."""
+        config = self.config
+        env, empty, _ = self.slotted(env)
+        centre_types = env.types[env.centre]
+        raw = environment_rows(env.vector, config.rcut_smth, config.rcut, config.env_protection)
+        R = ((raw - self.davg[centre_types]) / self.dstd[centre_types]).to(self.dtype)
+        G = self.embed(env, R[:, 0])
+        A = R.new_zeros(env.natoms, 4, G.shape[1]).index_add(0, env.centre, R.unsqueeze(2) * G.unsqueeze(1))
+        R_empty = (-self.davg / self.dstd).to(self.dtype)
+        G_empty = self.embed_types(R_empty[:, 0])
+        of_empty = torch.einsum("it,itm->im", empty.to(R.dtype), G_empty[env.types])
+        A = (A + R_empty[env.types].unsqueeze(2) * of_empty.unsqueeze(1)) / self.nnei
+        return torch.einsum("iam,ian->imn", A, A[:, :, : config.axis_neuron]).flatten(1)

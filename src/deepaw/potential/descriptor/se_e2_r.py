@@ -1,0 +1,55 @@
+"""DeepPot-SE of distances alone (`se_e2_r`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import field_validator
+from torch import Tensor
+
+from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
+from deepaw.potential.descriptor.switch import environment_rows
+from deepaw.potential.neighbours.environment import Environment
+
+SCALE = 0.2
+"""Constant factor that DeePMD-kit multiplies this descriptor by."""
+
+
+class SeE2RConfig(PairwiseConfig):
+    """Two-body embedding of a neighbour's distance."""
+
+    type: Literal["se_e2_r", "se_r"] = "se_e2_r"
+    type_one_side: bool = True
+
+    @field_validator("type_one_side")
+    @classmethod
+    def _one_side(cls, type_one_side: bool) -> bool:
+        if not type_one_side:
+            raise ValueError("false is not defined for se_e2_r; it should be true")
+        return type_one_side
+
+
+class SeE2R(PairwiseDescriptor):
+    """D_i = (1 / nnei) sum_j G(s_ij) / 5, (M)."""
+
+    components = 1
+    config: SeE2RConfig
+
+    @property
+    def width(self) -> int:  # type: ignore[override]
+        return self.config.neuron[-1]
+
+    def forward(self, env: Environment) -> Tensor:
+        """(natoms, M)."""
+        config = self.config
+        env, empty, hidden = self.slotted(env)
+        centre_types = env.types[env.centre]
+        s = environment_rows(env.vector, config.rcut_smth, config.rcut, config.env_protection)[:, :1]
+        x = ((s - self.davg[centre_types]) / self.dstd[centre_types]).to(self.dtype).squeeze(1)
+        G = self.embed(env, x)
+        D = x.new_zeros(env.natoms, G.shape[1]).index_add(0, env.centre, G)
+        x_empty = (-self.davg / self.dstd).to(self.dtype).squeeze(1)
+        for count, value in ((empty, x_empty), (hidden, torch.zeros_like(x_empty))):
+            D = D + torch.einsum("it,itm->im", count.to(D.dtype), self.embed_types(value)[env.types])
+        return D * (SCALE / self.nnei)

@@ -1,0 +1,150 @@
+"""A Deep Potential: which elements, which descriptor, which fitting net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, ValidationError
+from torch import Tensor, nn
+
+from deepaw.errors import InputError
+from deepaw.inputfile import Section
+from deepaw.modelfile import ModelFile, read_model, write_model
+from deepaw.potential.descriptor.registry import DescriptorConfig, make_descriptor
+from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
+from deepaw.potential.fitting.energy import EnergyFittingConfig
+from deepaw.potential.fitting.registry import FittingConfig, make_fitting
+from deepaw.potential.neighbours.environment import Environment
+
+KIND = "potential"
+"""What native files call these models."""
+
+
+class ModelConfig(Section):
+    """What a potential is made of.
+
+    type_map: the name of each type, usually its chemical symbol.
+    pair_exclude_types: pairs of types that are no neighbours of each other; atom_exclude_types: types that contribute
+    no energy of their own.
+    """
+
+    type_map: tuple[str, ...] = Field(min_length=1, description="the name of each type of atom, such as its element")
+    descriptor: DescriptorConfig = SeE2AConfig()
+    fitting_net: FittingConfig = EnergyFittingConfig()
+    pair_exclude_types: tuple[tuple[int, int], ...] = Field((), description="pairs of types that are no neighbours")
+    atom_exclude_types: tuple[int, ...] = Field((), description="types that contribute no energy")
+
+
+class PotentialModel(nn.Module):
+    """E = sum_i (fitting(descriptor_i) + bias of i's type).
+
+    fixed_slots: models converted from DeePMD-kit keep its rule for more neighbours than `sel`
+    (`PairwiseDescriptor`). provenance: JSON-serialisable facts about where the model comes from.
+    closest: A, the shortest distance of the data it was trained on, or None.
+
+    Buffer bias: (ntypes,), eV, float64.
+    """
+
+    bias: Tensor
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        fixed_slots: bool = False,
+        closest: float | None = None,
+        provenance: dict[str, Any] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        ntypes = len(config.type_map)
+        self.config = config
+        self.type_map = config.type_map
+        self.fixed_slots = fixed_slots
+        self.closest = closest
+        self.provenance = dict(provenance or {})
+        self.descriptor = make_descriptor(config.descriptor, ntypes, fixed_slots=fixed_slots, generator=generator)
+        self.fitting = make_fitting(config.fitting_net, ntypes, self.descriptor.width, generator=generator)
+        self.register_buffer("bias", torch.zeros(ntypes, dtype=torch.float64))
+        neighbours = torch.ones(ntypes, ntypes, dtype=torch.bool)
+        for first, second in config.pair_exclude_types:
+            neighbours[first, second] = neighbours[second, first] = False
+        contributes = torch.ones(ntypes, dtype=torch.float64)
+        contributes[list(config.atom_exclude_types)] = 0
+        self.register_buffer("neighbours", neighbours, persistent=False)
+        self.register_buffer("contributes", contributes, persistent=False)
+
+    neighbours: Tensor
+    contributes: Tensor
+
+    @property
+    def rcut(self) -> float:
+        """A."""
+        return self.descriptor.rcut
+
+    def descriptors(self, env: Environment) -> Tensor:
+        """(natoms, width), from pairs within `rcut`."""
+        if self.config.pair_exclude_types:
+            env = env.select(self.neighbours[env.types[env.centre], env.types[env.neighbour]])
+        result: Tensor = self.descriptor(env)
+        return result
+
+    def forward(self, env: Environment, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
+        """Energies of atoms, (natoms,), eV, float64: the reference, every network run for every pair.
+
+        env: pairs within `rcut`. fparam, aparam: as `EnergyFitting.parameters_of`.
+        """
+        energy: Tensor = self.fitting(self.descriptors(env), env.types, fparam, aparam)
+        return (energy.double() + self.bias[env.types]) * self.contributes[env.types]
+
+    def save(self, path: str | Path) -> None:
+        """Write a native file (`deepaw.modelfile`); raises InputError where that cannot be written."""
+        metadata = {
+            "model": self.config.model_dump(mode="json"),
+            "fixed_slots": self.fixed_slots,
+            "closest": self.closest,
+            "units": {"length": "A", "energy": "eV"},
+            "provenance": self.provenance,
+        }
+        write_model(path, ModelFile(KIND, metadata, dict(self.state_dict())))
+
+
+def load_potential(path: str | Path) -> PotentialModel:
+    """Read a native file.
+
+    Raises InputError: everything `read_model` raises, a description that is not that of a potential, or tensors that
+    do not fit it.
+    """
+    return from_file(read_model(path, KIND), str(path))
+
+
+def from_file(file: ModelFile, name: str) -> PotentialModel:
+    """The model in what `read_model` returned; `name` is what messages call the file."""
+    try:
+        config = ModelConfig.model_validate(file.metadata["model"])
+        fixed_slots, closest = bool(file.metadata["fixed_slots"]), file.metadata["closest"]
+    except (KeyError, ValidationError):
+        raise InputError(f"{name} has a description that is not that of a potential this deepaw knows.") from None
+    model = PotentialModel(config, fixed_slots=fixed_slots, closest=closest, provenance=file.metadata.get("provenance"))
+    expected = model.state_dict()
+    wrong = [
+        key
+        for key in sorted(expected.keys() | file.tensors.keys())
+        if key not in expected or key not in file.tensors or expected[key].shape != file.tensors[key].shape
+    ]
+    if wrong:
+        raise InputError(f"{name} has a tensor {wrong[0]} that does not fit its description; it was written damaged.")
+    model.load_state_dict(file.tensors)
+    return model
+
+
+def types_of(symbols: Sequence[str], type_map: Sequence[str]) -> list[int]:
+    """Indices into a type map; raises InputError naming the first symbol that is not in it."""
+    number = {name: index for index, name in enumerate(type_map)}
+    for position, symbol in enumerate(symbols):
+        if symbol not in number:
+            raise InputError(f"atom {position + 1} is {symbol}; the model knows {', '.join(type_map)}.")
+    return [number[symbol] for symbol in symbols]

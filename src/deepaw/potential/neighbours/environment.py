@@ -1,0 +1,50 @@
+"""Atoms with their neighbours, as flat lists of pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The atoms of one frame, or of several one after the other, and their neighbours within some cutoff.
+
+    types: (natoms,) int64, indices into the type map.
+    centre, neighbour: (npairs,) int64, both directions of every pair listed; an atom may neighbour images of itself.
+    vector: (npairs, 3), A, r_neighbour - r_centre, periodic images included.
+    """
+
+    types: Tensor
+    centre: Tensor
+    neighbour: Tensor
+    vector: Tensor
+
+    @property
+    def natoms(self) -> int:
+        return len(self.types)
+
+    def select(self, pairs: Tensor) -> Environment:
+        """The same atoms with only some of the pairs: a mask or indices."""
+        return replace(self, centre=self.centre[pairs], neighbour=self.neighbour[pairs], vector=self.vector[pairs])
+
+    def counts(self, ntypes: int) -> Tensor:
+        """Neighbours of each atom by their type, (natoms, ntypes) int64."""
+        group = self.centre * ntypes + self.types[self.neighbour]
+        return torch.bincount(group, minlength=self.natoms * ntypes).view(self.natoms, ntypes)
+
+
+def nearest(env: Environment, sel: Tensor) -> Environment:
+    """At most sel[t] (ntypes,) neighbours of type t for every atom, the nearest ones."""
+    ntypes = len(sel)
+    if not (env.counts(ntypes) > sel).any():
+        return env
+    group = env.centre * ntypes + env.types[env.neighbour]
+    by_distance = torch.argsort(env.vector.detach().norm(dim=-1), stable=True)
+    order = by_distance[torch.argsort(group[by_distance], stable=True)]
+    grouped = group[order]
+    first = torch.searchsorted(grouped, grouped)
+    rank = torch.arange(len(order), device=order.device) - first
+    return env.select(order[rank < sel[grouped % ntypes]].sort().values)

@@ -1,0 +1,49 @@
+"""Fitting nets: a descriptor in, one or a few numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from deepaw.potential.network.layer import Layer
+
+
+class FittingNet(nn.Module):
+    """R^width -> R^outputs: hidden layers of widths `neuron`, residual where the widths allow it, then a linear
+    one."""
+
+    def __init__(
+        self,
+        width: int,
+        neuron: Sequence[int],
+        outputs: int = 1,
+        *,
+        activation: str = "tanh",
+        resnet_dt: bool = True,
+        dtype: torch.dtype = torch.float64,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        widths = (width, *neuron)
+        self.layers = nn.ModuleList(
+            Layer(
+                inputs,
+                outgoing,
+                activation=activation,
+                residual=True,
+                timestep=resnet_dt,
+                dtype=dtype,
+                generator=generator,
+            )
+            for inputs, outgoing in pairwise(widths)
+        )
+        self.layers.append(Layer(widths[-1], outputs, activation="none", dtype=dtype, generator=generator))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, width) -> (n, outputs)."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
