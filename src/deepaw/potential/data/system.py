@@ -1,0 +1,245 @@
+"""One `deepmd/npy` system: frames of atoms with energies, forces and more, read as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from deepaw.errors import InputError
+from deepaw.potential.data.sets import Quantity, count_frames, find_quantity, find_sets
+from deepaw.potential.data.types import LARGEST, read_type_map, read_types, translation
+
+PER_ATOM = {"force", "atom_ener", "atom_pref", "aparam"}
+"""Labels that have one row per atom."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One structure and its labels, without virtual atoms.
+
+    types: (n,) int64; coord: (n, 3) float64, A; cell: (3, 3) float64, A, vectors as rows, or None where nothing is
+    periodic; labels: float64; energy (), force (n, 3), virial (3, 3), atom_ener (n,), atom_pref (n,), fparam (nf,),
+    aparam (n, na), in eV and A.
+    """
+
+    types: np.ndarray
+    coord: np.ndarray
+    cell: np.ndarray | None
+    labels: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class System:
+    """Frames of a fixed number of atoms; of one composition, or each of its own (mixed type).
+
+    name: the path as it was given; type_map: what type indices refer to; labels: by name what every set has, read when
+    it is asked for: energy (nframes,), force (nframes, natoms, 3), virial (nframes, 3, 3), atom_ener and atom_pref
+    (nframes, natoms), fparam (nframes, nf), aparam (nframes, natoms, na); float64, in eV and A, the virial with the
+    sign of the files, -dE/d(strain).
+    """
+
+    name: str
+    type_map: tuple[str, ...]
+    labels: Labels = field(repr=False)
+    _sets: tuple[Path, ...] = field(repr=False)
+    _coord: Quantity = field(repr=False)
+    _box: Quantity | None = field(repr=False)
+    _types: np.ndarray | Quantity = field(repr=False)
+    _translation: np.ndarray = field(repr=False)
+
+    @property
+    def nframes(self) -> int:
+        """Frames in all sets."""
+        return sum(self._coord.counts)
+
+    @property
+    def natoms(self) -> int:
+        """Atoms of a frame, virtual ones counted."""
+        return self._coord.shape[0]
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether frames differ in composition; then atoms of type -1 only fill up places."""
+        return isinstance(self._types, Quantity)
+
+    @property
+    def is_periodic(self) -> bool:
+        """Whether there are cells."""
+        return self._box is not None
+
+    @property
+    def types(self) -> np.ndarray:
+        """(nframes, natoms) int64, indices into `type_map`; -1 for virtual atoms."""
+        if isinstance(self._types, Quantity):
+            return self._translation[self._types.all()]
+        return np.broadcast_to(self._translation[self._types], (self.nframes, self.natoms))
+
+    @property
+    def coord(self) -> np.ndarray:
+        """(nframes, natoms, 3) float64, A, read afresh."""
+        return self._coord.all()
+
+    @property
+    def cell(self) -> np.ndarray | None:
+        """(nframes, 3, 3) float64, A, read afresh; None where nothing is periodic."""
+        return None if self._box is None else self._box.all()
+
+    def frame(self, index: int) -> Frame:
+        """The frame `index`, from 0, without virtual atoms. Raises IndexError: there is none."""
+        if not 0 <= index < self.nframes:
+            raise IndexError(f"{self.name} has no frame {index}")
+        raw = self._types.frame(index) if isinstance(self._types, Quantity) else self._types
+        types = self._translation[raw]
+        real = types >= 0
+        cell = None if self._box is None else self._box.frame(index)
+        labels = {
+            name: rows[real] if name in PER_ATOM else rows
+            for name, rows in ((name, quantity.frame(index)) for name, quantity in self.labels.quantities.items())
+        }
+        return Frame(types[real], self._coord.frame(index)[real], cell, labels)
+
+    def frames(self) -> Iterator[Frame]:
+        """All frames in order."""
+        return (self.frame(index) for index in range(self.nframes))
+
+    def require(self, *names: str) -> None:
+        """Raises InputError, naming the first missing file, unless every set has these labels."""
+        for name in names:
+            if name not in self.labels:
+                path = next(path for folder in self._sets if not (path := folder / f"{name}.npy").exists())
+                raise InputError(f"There is no {path}, which is needed to train on {name}.")
+
+    def quantities(self) -> list[Quantity]:
+        """Coordinates, cells and labels, as they lie in files."""
+        box = [] if self._box is None else [self._box]
+        return [self._coord, *box, *self.labels.quantities.values()]
+
+
+class Labels(Mapping[str, np.ndarray]):
+    """Arrays by name, each read afresh when it is asked for."""
+
+    def __init__(self, quantities: dict[str, Quantity]) -> None:
+        self.quantities = quantities
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.quantities[name].all()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.quantities)
+
+    def __len__(self) -> int:
+        return len(self.quantities)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.quantities
+
+
+def open_system(path: str | Path, type_map: Sequence[str] | None = None) -> System:
+    """A system whose files fit together, whatever numbers they hold; see `read_system`.
+
+    Raises InputError: no folder, no type.raw, no set.*, no coord.npy, no box.npy though there is no `nopbc`, arrays of
+    a wrong shape, no frames, a type that is not in `type_map` or a type number that is in no map.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}; a system is a folder with type.raw and set.*.")
+    raw = read_types(folder)
+    sets = find_sets(folder)
+    counts = count_frames(sets, len(raw))
+    _refuse_copies(sets)
+    types = _real_types(sets, counts, len(raw))
+    used = np.unique(raw) if types is None else _used(types)
+    target, table = translation(folder, used, read_type_map(folder), type_map)
+    coord = find_quantity(sets, counts, ["coord"], (len(raw), 3))
+    box = find_quantity(sets, counts, ["box"], (3, 3))
+    assert coord is not None  # its files were counted
+    if (folder / "nopbc").exists():
+        box = None
+    elif box is None:
+        missing = next(file for file in (each / "box.npy" for each in sets) if not file.exists())
+        raise InputError(f"There is no {missing}; frames need a cell, or an empty file nopbc beside type.raw.")
+    labels = Labels(_labels(sets, counts, len(raw)))
+    return System(str(path), target, labels, tuple(sets), coord, box, raw if types is None else types, table)
+
+
+def read_system(path: str | Path, type_map: Sequence[str] | None = None) -> System:
+    """A system to learn from: opened, and all its numbers looked at once.
+
+    type_map: of the model, which type indices then refer to; without it the system's own.
+
+    Raises InputError: as `open_system`; numbers that are not finite, or a cell of zero volume.
+    """
+    system = open_system(path, type_map)
+    for quantity in system.quantities():
+        for start, rows in quantity.blocks():
+            bad = np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1))
+            if len(bad):
+                where = quantity.where(start + int(bad[0]))
+                raise InputError(f"{where} holds a number that is not finite (NaN or infinite); leave the frame out.")
+            if quantity.name == "box" and (flat := is_flat(rows)).any():
+                raise InputError(
+                    f"{quantity.where(start + int(flat.argmax()))} is a cell of zero volume; its three vectors must "
+                    "span one (for frames without a cell, put an empty file nopbc beside type.raw)."
+                )
+    return system
+
+
+def is_flat(cells: np.ndarray) -> np.ndarray:
+    """Whether each of the cells (n, 3, 3) has its three vectors in one plane, (n,) bool."""
+    volumes = np.abs(np.linalg.det(cells))
+    return ~(volumes > 1e-6 * np.prod(np.linalg.norm(cells, axis=2), axis=1))
+
+
+def _labels(sets: Sequence[Path], counts: Sequence[int], natoms: int) -> dict[str, Quantity]:
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "energy": (),
+        "force": (natoms, 3),
+        "virial": (3, 3),
+        "atom_ener": (natoms,),
+        "atom_pref": (natoms,),
+        "fparam": (None,),
+        "aparam": (natoms, None),
+    }
+    found = {}
+    for name, shape in shapes.items():
+        names = [name, name.replace("atom_", "atomic_")] if name.startswith("atom_") else [name]
+        if (quantity := find_quantity(sets, counts, names, shape)) is not None:
+            found[name] = quantity
+    return found
+
+
+def _real_types(sets: Sequence[Path], counts: Sequence[int], natoms: int) -> Quantity | None:
+    types = find_quantity(sets, counts, ["real_atom_types"], (natoms,), np.int64)
+    have = [(folder / "real_atom_types.npy").exists() for folder in sets]
+    if any(have) and not all(have):
+        missing = sets[have.index(False)] / "real_atom_types.npy"
+        raise InputError(f"There is no {missing}; either all sets of a system are of mixed type or none.")
+    return types
+
+
+def _used(types: Quantity) -> np.ndarray:
+    """The type numbers that occur in a mixed-type system, without -1."""
+    used = np.empty(0, dtype=np.int64)
+    exact = Quantity(types.name, types.paths, types.counts, types.shape)
+    for start, rows in exact.blocks():
+        wrong = ~((rows >= -1) & (rows <= LARGEST) & (rows == np.floor(rows)))
+        if wrong.any():
+            frame, value = start + int(np.argwhere(wrong)[0, 0]), rows[wrong][0]
+            raise InputError(
+                f"{types.where(frame)} gives {value:g} as a type; types are whole numbers up to {LARGEST}, or -1 for "
+                "no atom."
+            )
+        empty = np.flatnonzero((rows < 0).all(axis=1))
+        if len(empty):
+            raise InputError(f"{types.where(start + int(empty[0]))} has no atoms, only virtual ones (-1).")
+        used = np.union1d(used, rows[rows >= 0].astype(np.int64))
+    return used
+
+
+def _refuse_copies(sets: Sequence[Path]) -> None:
+    for path in (folder / "numb_copy.npy" for folder in sets):
+        if path.exists():
+            raise InputError(f"{path} asks for frames to count several times, which is not supported; remove the file.")
