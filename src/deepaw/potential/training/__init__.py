@@ -1,0 +1,1 @@
+"""Training of potentials: the sections of input.json, learning rates, the loss."""
