@@ -1,0 +1,48 @@
+"""Systems below folders: the key `systems` of an input file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepaw.errors import InputError
+
+
+def find_systems(
+    systems: str | Sequence[str], folder: Path = Path(), patterns: Sequence[str] | None = None
+) -> list[Path]:
+    """The folders with a `type.raw` at or below each of `systems`, relative paths being relative to `folder`.
+
+    Entry by entry, each sorted; an entry that is given twice counts twice. With `patterns`, such as `*/water*`, those
+    below each entry that match one of them, as `Path.rglob` does.
+
+    Raises InputError: an entry is no folder, there is no system at or below it, or a pattern that is none.
+    """
+    entries = [systems] if isinstance(systems, str) else list(systems)
+    if not entries:
+        raise InputError("The list of systems is empty; at least one folder is needed.")
+    return [found for entry in entries for found in _below(entry, folder, patterns)]
+
+
+def _below(entry: str, folder: Path, patterns: Sequence[str] | None) -> list[Path]:
+    top = folder / entry
+    if not top.is_dir():
+        raise InputError(f"There is no folder {top}; it should be a system or hold systems.")
+    candidates = {top, *top.rglob("*")} if patterns is None else _matching(top, patterns)
+    found = sorted(path for path in candidates if (path / "type.raw").is_file())
+    if not found:
+        which = "" if patterns is None else f" that matches {' or '.join(patterns)}"
+        raise InputError(f"There is no system in {top}, that is no folder with type.raw{which}.")
+    return found
+
+
+def _matching(top: Path, patterns: Sequence[str]) -> set[Path]:
+    matching: set[Path] = set()
+    for pattern in patterns:
+        try:
+            matching.update(top.rglob(pattern))
+        except (ValueError, NotImplementedError):
+            raise InputError(
+                f"The pattern {pattern!r} cannot be searched for; it should be a relative one such as water*."
+            ) from None
+    return matching
