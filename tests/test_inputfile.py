@@ -48,6 +48,34 @@ def test_read(path):
     assert read_input_file(path, Plate).form == Round()
 
 
+def test_comments(path):
+    path.write_text('{"_comment": 1, "form": {"_comment": [], "radius": 2, "_comment": 3}, "_holes": 7, "_comment": 2}')
+    assert read_input_file(path, Plate) == Plate(form=Round(radius=2))
+
+
+def test_other_layouts(path):
+    def translate(content):
+        if "volume" in content:
+            raise InputError("volume cannot be 3D.")
+        size = content.pop("size")
+        return {**content, "form": {"radius": size["r"], **size["more"]}}, {
+            "form.radius": "size.r",
+            "form": "size.more",
+        }
+
+    path.write_text('{"size": {"r": 2, "more": {}}, "holes": 3}')
+    assert read_input_file(path, Plate, translate) == Plate(form=Round(radius=2), holes=3)
+    wrong = {
+        '{"size": {"r": -2, "more": {}}}': r"plate\.json: size\.r is -2; it should be greater than 0\.$",
+        '{"size": {"r": 2, "more": {"shap": 1}}}': r"json: size\.more\.shap is not a key; did you mean form\.shape\.$",
+        '{"volume": 2}': r"^plate\.json: volume cannot be 3D\.$",
+    }
+    for text, message in wrong.items():
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_input_file(path, Plate, translate)
+
+
 WRONG = {
     '{"form": {}, "hole": 3}': "hole is not a key; did you mean holes.",
     '{"form": {"radus": 3}}': "form.radus is not a key; did you mean form.radius.",

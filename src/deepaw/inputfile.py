@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import chain
@@ -22,15 +22,25 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+COMMENT = "_"
+"""What keys that are comments begin with."""
+
 LONGEST = 60
 """Characters of a wrong value that a message shows."""
 
 Content = TypeVar("Content", bound=BaseModel)
 
 
-def read_input_file(path: str | Path, kind: type[Content]) -> Content:
-    """Read and check a JSON file; numbers in quotes and the like are not converted.
+Translation = tuple[dict[str, Any], dict[str, str]]
+"""Content in the layout of its model, and, of what has another place there, {that place: the one in the file}."""
 
+
+def read_input_file(
+    path: str | Path, kind: type[Content], translate: Callable[[dict[str, Any]], Translation] | None = None
+) -> Content:
+    """Read and check a JSON file; numbers in quotes and the like are not converted, keys with a leading _ are comments.
+
+    translate: from other layouts that are accepted; what it raises as InputError is said with the name of the file.
     Raises InputError: no such file, not JSON, a key given twice, unknown or missing, or a wrong value.
     """
     path = Path(path)
@@ -44,11 +54,17 @@ def read_input_file(path: str | Path, kind: type[Content]) -> Content:
         raise InputError(f"{path} is not JSON: {error}.") from None
     if not isinstance(content, dict):
         raise InputError(f"{path} holds {_shown(content)}; it should hold an object, {{...}}.")
+    names: dict[str, str] = {}
+    if translate is not None:
+        try:
+            content, names = translate(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
     try:
         # from JSON rather than from `content`: strict, and still lists become tuples
         return kind.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
-        raise InputError(f"{path}: {_sentence(error.errors()[0], content, kind)}.") from None
+        raise InputError(f"{path}: {_sentence(error.errors()[0], content, kind, names)}.") from None
 
 
 def chosen_by(key: str, default: str) -> Discriminator:
@@ -71,17 +87,17 @@ def refusing() -> Iterator[None]:
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
+    keys = [key for key, _ in pairs if not key.startswith(COMMENT)]
+    if len(set(keys)) < len(keys):
         raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)} is given twice")
-    return result
+    return {key: value for key, value in pairs if not key.startswith(COMMENT)}
 
 
-def _sentence(error: ErrorDetails, content: Any, kind: type[BaseModel]) -> str:
-    place = _place(error, content)
+def _sentence(error: ErrorDetails, content: Any, kind: type[BaseModel], names: dict[str, str]) -> str:
+    understood = _place(error, content)
+    place = _in_file(understood, names)
     if error["type"] == "extra_forbidden":
-        return f"{place} is not a key; {_right_key(place, error['loc'], kind)}"
+        return f"{place} is not a key; {_right_key(understood, error['loc'], kind)}"
     if error["type"] == "missing":
         return f"{place} is missing"
     if error["type"] == "value_error":
@@ -109,6 +125,13 @@ def _place(error: ErrorDetails, content: Any) -> str:
     if error["type"] == "missing":
         place += f".{error['loc'][-1]}"
     return place.removeprefix(".") or "the file"
+
+
+def _in_file(place: str, names: dict[str, str]) -> str:
+    for translated, name in names.items():
+        if place == translated or place.startswith((f"{translated}.", f"{translated}[")):
+            return name + place[len(translated) :]
+    return place
 
 
 def _right_key(place: str, location: Sequence[int | str], kind: type[BaseModel]) -> str:
