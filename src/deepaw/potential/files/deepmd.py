@@ -1,0 +1,104 @@
+"""Deep Potentials in DeePMD-kit's trees: which of its fields are which of ours.
+
+A field that changes what a model predicts is represented, or the model is refused by the field's name. `out_std` is
+read past: DeePMD-kit does not apply it to energies.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from deepaw import __version__
+from deepaw.potential.files.component import DescriptorPart, FittingPart
+from deepaw.potential.files.container import Tree, read_tree, write_tree
+from deepaw.potential.files.descriptors import read_descriptor, write_descriptor
+from deepaw.potential.files.fields import Fields, naming
+from deepaw.potential.files.fittings import read_fitting, write_fitting
+from deepaw.potential.model import ModelConfig, PotentialModel
+
+VERSION = 2
+
+ORIGIN = "deepmd"
+"""The entry of the provenance that keeps what a file says beside the model: software, version, model_def_script."""
+
+CLOSEST = "min_nbor_dist"
+
+
+def read_deepmd(path: str | Path) -> PotentialModel:
+    """The model in a `.dp` or `.yaml` file. It keeps DeePMD-kit's rule for more neighbours than `sel`.
+
+    Raises InputError: everything `read_tree` raises; a model, or a field of one, that is not supported.
+    """
+    path = Path(path)
+    return model_of(read_tree(path), str(path))
+
+
+def write_deepmd(path: str | Path, model: PotentialModel) -> None:
+    """Write a model as `.dp` or `.yaml`, for DeePMD-kit 3; raises InputError where it cannot be written."""
+    write_tree(path, tree_of(model))
+
+
+def model_of(tree: Tree, name: str) -> PotentialModel:
+    """The model a tree describes; `name` is what messages call its file. Raises InputError as `read_deepmd`."""
+    fields = Fields(tree["model"], name, "model")
+    fields.expect("type", "standard")
+    fields.version(VERSION)
+    type_map = [str(symbol) for symbol in fields.each("type_map")]
+    ntypes = len(type_map)
+    section = {"type_map": type_map, **fields.known(("atom_exclude_types", "pair_exclude_types"))}
+    descriptor = read_descriptor(fields.inner("descriptor"), type_map)
+    fitting = read_fitting(fields.inner("fitting"), type_map, descriptor.width)
+    bias = fields.array("out_bias", (ntypes,))
+    fields.optional_array("out_std")
+    fields.ignore("rcond", "preset_out_bias")
+    fields.end()
+    config = fields.section(ModelConfig, {**section, "descriptor": descriptor.config, "fitting_net": fitting.config})
+    return _assembled(fields, config, descriptor, fitting, bias, tree)
+
+
+def _assembled(
+    fields: Fields, config: ModelConfig, descriptor: DescriptorPart, fitting: FittingPart, bias: np.ndarray, tree: Tree
+) -> PotentialModel:
+    variables = tree.get("@variables") or {}
+    closest = float(variables.get(CLOSEST, 0.0))
+    origin = {key: value for key, value in tree.items() if key not in ("model", "@variables")}
+    with naming(fields):
+        model = PotentialModel(
+            config, fixed_slots=True, closest=closest if closest > 0 else None, provenance={ORIGIN: origin}
+        )
+    descriptor.load(model.descriptor)
+    fitting.load(model.fitting)
+    model.bias.copy_(torch.from_numpy(bias) + fitting.bias)
+    return model
+
+
+def tree_of(model: PotentialModel) -> Tree:
+    """The tree that describes a model."""
+    config = model.config
+    type_map = list(config.type_map)
+    origin = model.provenance.get(ORIGIN, {})
+    script = origin.get("model_def_script") or config.model_dump(mode="json")
+    return {
+        "software": "deepaw",
+        "version": __version__,
+        "model": {
+            "@class": "Model",
+            "@version": VERSION,
+            "type": "standard",
+            "type_map": type_map,
+            **config.model_dump(mode="json", include={"atom_exclude_types", "pair_exclude_types"}),
+            "rcond": None,
+            "preset_out_bias": None,
+            "descriptor": write_descriptor(model.descriptor, type_map),
+            "fitting": write_fitting(model.fitting, type_map, model.descriptor.width),
+            "@variables": {
+                "out_bias": model.bias.cpu().numpy().reshape(1, -1, 1),
+                "out_std": np.ones((1, len(type_map), 1)),
+            },
+        },
+        "model_def_script": script,
+        "@variables": {} if model.closest is None else {CLOSEST: np.array(model.closest)},
+    }

@@ -1,0 +1,74 @@
+"""Descriptors of DeePMD-kit's files, by their `type`. A new one is its file and a line in each table here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from torch import nn
+
+from deepaw.potential.descriptor.base import Descriptor
+from deepaw.potential.descriptor.hybrid import Hybrid
+from deepaw.potential.descriptor.registry import HybridConfig
+from deepaw.potential.descriptor.se_e2_a import SeE2A
+from deepaw.potential.descriptor.se_e2_r import SeE2R
+from deepaw.potential.files.component import DescriptorPart
+from deepaw.potential.files.fields import Fields
+from deepaw.potential.files.se_e2 import read_se_e2_a, read_se_e2_r, write_se_e2_a, write_se_e2_r
+
+HYBRID_VERSION = 1
+
+
+def read_descriptor(fields: Fields, type_map: list[str]) -> DescriptorPart:
+    """The descriptor in an object of a file; raises InputError for one that is not supported."""
+    kind = fields.take("type")
+    if kind not in READERS:
+        raise fields.error(f"is {kind!r}, which is not supported; it should be one of {', '.join(READERS)}", "type")
+    return READERS[kind](fields, type_map)
+
+
+def write_descriptor(module: Descriptor, type_map: list[str]) -> dict[str, Any]:
+    """The object of a descriptor in a file."""
+    return WRITERS[type(module)](module, type_map)
+
+
+def _read_hybrid(fields: Fields, type_map: list[str]) -> DescriptorPart:
+    fields.version(HYBRID_VERSION)
+    fields.expect("type_map", None, type_map)
+    parts = [
+        read_descriptor(Fields(part, fields.file, f"{fields.place}.list[{index}]"), type_map)
+        for index, part in enumerate(fields.each("list"))
+    ]
+    fields.end()
+    config = fields.section(HybridConfig, {"type": "hybrid", "list": [part.config.model_dump() for part in parts]})
+
+    def load(module: nn.Module) -> None:
+        assert isinstance(module, Hybrid)
+        for part, inner in zip(parts, module.parts, strict=True):
+            part.load(inner)
+
+    return DescriptorPart(config, load, sum(part.width for part in parts))
+
+
+def _write_hybrid(module: Hybrid, type_map: list[str]) -> dict[str, Any]:
+    return {
+        "@class": "Descriptor",
+        "type": "hybrid",
+        "@version": HYBRID_VERSION,
+        "list": [write_descriptor(part, type_map) for part in cast(list[Descriptor], list(module.parts))],
+    }
+
+
+READERS: dict[str, Callable[[Fields, list[str]], DescriptorPart]] = {
+    "se_e2_a": read_se_e2_a,
+    "se_a": read_se_e2_a,
+    "se_e2_r": read_se_e2_r,
+    "se_r": read_se_e2_r,
+    "hybrid": _read_hybrid,
+}
+
+WRITERS: dict[type[Descriptor], Callable[[Any, list[str]], dict[str, Any]]] = {
+    SeE2A: write_se_e2_a,
+    SeE2R: write_se_e2_r,
+    Hybrid: _write_hybrid,
+}
