@@ -17,7 +17,7 @@ from deepaw.potential.descriptor.registry import DescriptorConfig, make_descript
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
 from deepaw.potential.fitting.energy import EnergyFittingConfig
 from deepaw.potential.fitting.registry import FittingConfig, make_fitting
-from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.environment import Environment, nearest
 
 KIND = "potential"
 """What native files call these models."""
@@ -87,6 +87,9 @@ class PotentialModel(nn.Module):
 
     def descriptors(self, env: Environment) -> Tensor:
         """(natoms, width), from pairs within `rcut`."""
+        if self.fixed_slots:
+            # before pairs of excluded types go: to DeePMD-kit they are neighbours like any other up to here
+            env = nearest(env, sum(self.descriptor.sel))
         if self.config.pair_exclude_types:
             env = env.select(self.neighbours[env.types[env.centre], env.types[env.neighbour]])
         result: Tensor = self.descriptor(env)

@@ -21,4 +21,7 @@ class Descriptor(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, env: Environment) -> Tensor:
-        """The reference: equations per pair, (natoms, width), differentiable in env.vector and in the weights."""
+        """The reference: equations per pair, (natoms, width), differentiable in env.vector and in the weights.
+
+        env: pairs within rcut, and perhaps others, which are passed over.
+        """

@@ -23,5 +23,4 @@ class Hybrid(Descriptor):
 
     def forward(self, env: Environment) -> Tensor:
         """(natoms, sum of the widths)."""
-        distance = torch.linalg.vector_norm(env.vector.detach(), dim=-1)
-        return torch.cat([part(env.select(distance < part.rcut)) for part in self.parts], dim=-1)
+        return torch.cat([part(env) for part in self.parts], dim=-1)

@@ -11,7 +11,7 @@ from torch import Tensor
 from deepaw.errors import InputError
 from deepaw.inputfile import Section
 from deepaw.potential.descriptor.base import Descriptor
-from deepaw.potential.neighbours.environment import Environment, nearest
+from deepaw.potential.neighbours.environment import Environment, nearest_by_type
 from deepaw.potential.network.activation import ActivationName
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.precision import Precision, dtype_of
@@ -87,7 +87,8 @@ class PairwiseDescriptor(Descriptor):
     type t: for n_t <= sel_t the same, and for n_t > sel_t without a cliff.
 
     fixed_slots: DeePMD-kit's rule instead: of more than sel_t neighbours the farthest are dropped, and an excluded
-    neighbour still takes a slot. Models that were trained with it keep it.
+    neighbour still takes a slot. Models that were trained with it keep it. (What it drops first is
+    `PotentialModel`'s: of more than sum(sel) neighbours of all types, the farthest.)
 
     Buffers davg, dstd: (ntypes, components), the mean and spread of raw rows by centre type.
     """
@@ -163,13 +164,16 @@ class PairwiseDescriptor(Descriptor):
         slot (natoms, ntypes).
         """
         if self.fixed_slots:
-            env = nearest(env, self.slots)
-        empty = self.slots - env.counts(self.ntypes)
-        kept = env.select(~self.excluded[env.types[env.centre], env.types[env.neighbour]])
-        hidden = env.counts(self.ntypes) - kept.counts(self.ntypes)
+            env = nearest_by_type(env, self.slots)
+        excluded = self.excluded[env.types[env.centre], env.types[env.neighbour]]
+        within = torch.linalg.vector_norm(env.vector.detach(), dim=-1) < self.rcut
+        kept = env.select(within & ~excluded)
+        empty = self.slots - kept.counts(self.ntypes)
+        hidden = torch.zeros_like(empty)
         if self.fixed_slots:
-            return kept, empty, hidden
-        return kept, empty + hidden, torch.zeros_like(hidden)
+            # those that only another part of a hybrid looks as far as, too
+            hidden = env.select(excluded).counts(self.ntypes)
+        return kept, empty - hidden, hidden
 
     def embed(self, env: Environment, x: Tensor) -> Tensor:
         """G (npairs, M): each pair's net at its own normalised x (npairs,)."""

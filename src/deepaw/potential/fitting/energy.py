@@ -51,6 +51,8 @@ class EnergyFittingConfig(Section):
 class EnergyFitting(nn.Module):
     """E_i = net of the centre's type (D_i, frame parameters, atom parameters).
 
+    Types whose energy as single atoms is given (`atom_ener`) have net(0, parameters) subtracted, so that it is that.
+
     Buffers: fparam_mean, fparam_scale (numb_fparam,), aparam_mean, aparam_scale (numb_aparam,): parameters enter the
     nets as (p - mean) * scale.
     """
@@ -130,8 +132,19 @@ class EnergyFitting(nn.Module):
         energy = x.new_zeros(len(x))
         for kind in types.unique().tolist():
             atoms = torch.nonzero(types == kind).squeeze(1)
-            energy = energy.index_put((atoms,), self.nets[kind](x[atoms]).squeeze(1))
+            of_kind = self.nets[kind](x[atoms]) - self.alone(kind, D[atoms], None if beside is None else beside[atoms])
+            energy = energy.index_put((atoms,), of_kind.squeeze(1))
         return energy
+
+    def alone(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
+        """What is subtracted from the net's output, (natoms, 1) or (1, 1): net(0, parameters), or 0 where no energy is
+        given."""
+        if not self.config.atom_ener or self.config.atom_ener[kind] is None:
+            return D.new_zeros(1, 1, dtype=self.dtype)
+        if beside is None:
+            return self.nets[kind](D.new_zeros(1, D.shape[1], dtype=self.dtype))
+        zero = beside.new_zeros(len(beside), D.shape[1])
+        return self.nets[kind](torch.cat([zero, beside], dim=1))
 
 
 _OWNER = {"fparam": "frame", "aparam": "atom"}

@@ -36,15 +36,23 @@ class Environment:
         return torch.bincount(group, minlength=self.natoms * ntypes).view(self.natoms, ntypes)
 
 
-def nearest(env: Environment, sel: Tensor) -> Environment:
+def nearest(env: Environment, most: int) -> Environment:
+    """At most `most` neighbours of every atom, whatever their types, the nearest ones."""
+    return _shortest(env, env.centre, torch.full((env.natoms,), most, device=env.centre.device))
+
+
+def nearest_by_type(env: Environment, sel: Tensor) -> Environment:
     """At most sel[t] (ntypes,) neighbours of type t for every atom, the nearest ones."""
-    ntypes = len(sel)
-    if not (env.counts(ntypes) > sel).any():
+    return _shortest(env, env.centre * len(sel) + env.types[env.neighbour], sel.repeat(env.natoms))
+
+
+def _shortest(env: Environment, group: Tensor, most: Tensor) -> Environment:
+    """Of the pairs of each group (npairs,), the most[group] shortest."""
+    if not (torch.bincount(group, minlength=len(most)) > most).any():
         return env
-    group = env.centre * ntypes + env.types[env.neighbour]
     by_distance = torch.argsort(env.vector.detach().norm(dim=-1), stable=True)
     order = by_distance[torch.argsort(group[by_distance], stable=True)]
     grouped = group[order]
     first = torch.searchsorted(grouped, grouped)
     rank = torch.arange(len(order), device=order.device) - first
-    return env.select(order[rank < sel[grouped % ntypes]].sort().values)
+    return env.select(order[rank < most[grouped]].sort().values)
