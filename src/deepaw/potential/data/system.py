@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deepaw.errors import InputError
+from deepaw.potential.data.geometry import NOT_FINITE, cell_faults, coord_faults
 from deepaw.potential.data.sets import Quantity, count_frames, find_quantity, find_sets
 from deepaw.potential.data.types import LARGEST, read_type_map, read_types, translation
 
@@ -170,27 +171,26 @@ def read_system(path: str | Path, type_map: Sequence[str] | None = None) -> Syst
 
     type_map: of the model, which type indices then refer to; without it the system's own.
 
-    Raises InputError: as `open_system`; numbers that are not finite, or a cell of zero volume.
+    Raises InputError: as `open_system`; numbers that are not finite, a cell of zero volume, or a cell or coordinates that
+    no neighbour list can be made of.
     """
     system = open_system(path, type_map)
     for quantity in system.quantities():
         for start, rows in quantity.blocks():
-            bad = np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1))
-            if len(bad):
-                where = quantity.where(start + int(bad[0]))
-                raise InputError(f"{where} holds a number that is not finite (NaN or infinite); leave the frame out.")
-            if quantity.name == "box" and (flat := is_flat(rows)).any():
-                raise InputError(
-                    f"{quantity.where(start + int(flat.argmax()))} is a cell of zero volume; its three vectors must "
-                    "span one (for frames without a cell, put an empty file nopbc beside type.raw)."
-                )
+            faults = _faults(quantity.name, rows)
+            if faults:
+                first = min(faults)
+                raise InputError(f"{quantity.where(start + first)} has {faults[first]}; correct it or leave it out.")
     return system
 
 
-def is_flat(cells: np.ndarray) -> np.ndarray:
-    """Whether each of the cells (n, 3, 3) has its three vectors in one plane, (n,) bool."""
-    volumes = np.abs(np.linalg.det(cells))
-    return ~(volumes > 1e-6 * np.prod(np.linalg.norm(cells, axis=2), axis=1))
+def _faults(name: str, rows: np.ndarray) -> dict[int, str]:
+    if name == "box":
+        return cell_faults(rows)
+    if name == "coord":
+        return coord_faults(rows)
+    bad = ~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
+    return dict.fromkeys(np.flatnonzero(bad).tolist(), NOT_FINITE)
 
 
 def _labels(sets: Sequence[Path], counts: Sequence[int], natoms: int) -> dict[str, Quantity]:

@@ -1,0 +1,165 @@
+"""What a data set holds, whether or not all of it is fit to learn from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepaw.potential.data.broken import BrokenFrame, energy_outliers, overlap, wrong_geometry, wrong_labels
+from deepaw.potential.data.neighbours import NeighbourCounter, NeighbourStatistics, frame_neighbours
+from deepaw.potential.data.system import Frame, System, open_system
+
+
+@dataclass(frozen=True)
+class Range:
+    """From the lowest to the highest, of finite numbers alone."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class SystemInformation:
+    """One system. Ranges are None where there is nothing to take them of.
+
+    formulas: of its frames, each once; energy, virial: per atom, eV, the latter of all nine components; force_rms:
+    of components, and force_max: of a whole force, eV/A; lengths: of cell vectors, A; volumes: A^3.
+    """
+
+    name: str
+    nframes: int
+    natoms: Range
+    formulas: tuple[str, ...]
+    is_periodic: bool
+    labels: tuple[str, ...]
+    energy: Range | None
+    force_rms: float | None
+    force_max: float | None
+    virial: Range | None
+    lengths: Range | None
+    volumes: Range | None
+
+
+@dataclass(frozen=True)
+class DataInformation:
+    """All systems, the neighbours in them, and the frames that look broken, in order."""
+
+    type_map: tuple[str, ...]
+    systems: list[SystemInformation]
+    neighbours: NeighbourStatistics
+    broken: list[BrokenFrame]
+
+
+def open_systems(paths: Sequence[Path], type_map: Sequence[str] | None) -> list[System]:
+    """Systems with one type map: the one given, or all the types of their own maps as they come.
+
+    Raises InputError: as `open_system`.
+    """
+    if type_map is None:
+        maps = [open_system(path).type_map for path in paths]
+        type_map = tuple(dict.fromkeys(name for names in maps for name in names))
+    return [open_system(path, type_map) for path in paths]
+
+
+def describe(
+    systems: Sequence[System], rcut: float, progress: Callable[[int, int], None] | None = None
+) -> DataInformation:
+    """Look at every frame of systems with one type map.
+
+    rcut: A, within which neighbours are counted; progress: called with the frames that are done and all there are.
+    """
+    type_map = systems[0].type_map
+    counter = NeighbourCounter(len(type_map), rcut)
+    broken: list[BrokenFrame] = []
+    energies: dict[str, list[tuple[int, int, float]]] = defaultdict(list)
+    described = []
+    done, total = 0, sum(system.nframes for system in systems)
+    for number, system in enumerate(systems):
+        summary = _Summary(system)
+        for index, frame in enumerate(system.frames()):
+            reasons = wrong_labels(frame)
+            geometry = wrong_geometry(frame)
+            if geometry is None:
+                found = frame_neighbours(frame, len(type_map), rcut)
+                counter.add(found, system.name, index)
+                geometry = overlap(found, type_map)
+            broken += [
+                BrokenFrame(system.name, index, reason) for reason in [*([geometry] if geometry else []), *reasons]
+            ]
+            formula = summary.add(frame)
+            if "energy" in frame.labels:
+                energies[formula].append((number, index, float(frame.labels["energy"]) / len(frame.types)))
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        described.append(summary.result())
+    for rows in energies.values():
+        for row, reason in energy_outliers(np.array([energy for _, _, energy in rows])).items():
+            broken.append(BrokenFrame(systems[rows[row][0]].name, rows[row][1], reason))
+    order = {system.name: number for number, system in enumerate(systems)}
+    broken.sort(key=lambda each: (order[each.system], each.frame))
+    return DataInformation(type_map, described, counter.result(), broken)
+
+
+class _Summary:
+    """Takes the frames of a system, one after the other."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._formulas: dict[str, None] = {}
+        self._natoms: list[int] = []
+        self._ranges: dict[str, Range] = {}
+        self._force_squares = 0.0
+        self._force_components = 0
+
+    def add(self, frame: Frame) -> str:
+        """Returns the formula of the frame."""
+        counts = np.bincount(frame.types, minlength=len(self._system.type_map))
+        formula = "".join(
+            f"{name}{count if count > 1 else ''}"
+            for name, count in zip(self._system.type_map, counts.tolist(), strict=True)
+            if count
+        )
+        self._formulas[formula] = None
+        self._natoms.append(len(frame.types))
+        for name in ("energy", "virial"):
+            if name in frame.labels:
+                self._widen(name, frame.labels[name] / len(frame.types))
+        if "force" in frame.labels:
+            force = frame.labels["force"]
+            self._widen("force", np.linalg.norm(force, axis=1))
+            self._force_squares += float((force[np.isfinite(force)] ** 2).sum())
+            self._force_components += int(np.isfinite(force).sum())
+        if frame.cell is not None:
+            self._widen("lengths", np.linalg.norm(frame.cell, axis=1))
+            self._widen("volumes", np.abs(np.linalg.det(frame.cell)))
+        return formula
+
+    def result(self) -> SystemInformation:
+        """Of all frames so far."""
+        force = self._ranges.get("force")
+        return SystemInformation(
+            self._system.name,
+            len(self._natoms),
+            Range(min(self._natoms), max(self._natoms)),
+            tuple(self._formulas),
+            self._system.is_periodic,
+            tuple(self._system.labels),
+            self._ranges.get("energy"),
+            float(np.sqrt(self._force_squares / self._force_components)) if self._force_components else None,
+            None if force is None else force.high,
+            self._ranges.get("virial"),
+            self._ranges.get("lengths"),
+            self._ranges.get("volumes"),
+        )
+
+    def _widen(self, name: str, values: np.ndarray) -> None:
+        finite = np.asarray(values)[np.isfinite(values)]
+        if finite.size:
+            low, high = float(finite.min()), float(finite.max())
+            known = self._ranges.get(name, Range(low, high))
+            self._ranges[name] = Range(min(low, known.low), max(high, known.high))

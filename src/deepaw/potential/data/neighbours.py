@@ -1,0 +1,130 @@
+"""How near atoms come to each other in a data set and how many neighbours they have: what `sel` is chosen from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from vesin import NeighborList
+
+from deepaw.errors import InputError
+from deepaw.potential.data.system import Frame, System
+
+SAME_PLACE = 1e-6
+"""A; atoms nearer than this are on one spot."""
+
+SEL_FACTOR = 1.1
+"""By how much `sel` exceeds the largest count in the data where the input says "auto"."""
+
+
+@dataclass(frozen=True)
+class FrameNeighbours:
+    """Of one frame: counts (n, ntypes) int64, neighbours of each type of each atom within the cutoff.
+
+    shortest: (ntypes, ntypes) float64, symmetric, A, the shortest distance between types, inf where there is none.
+    """
+
+    counts: np.ndarray
+    shortest: np.ndarray
+
+
+@dataclass(frozen=True)
+class Shortest:
+    """The shortest distance between two types, A, and the frame, from 0, of the system where it is found."""
+
+    distance: float
+    system: str
+    frame: int
+
+
+@dataclass(frozen=True)
+class NeighbourStatistics:
+    """Of many frames; types are indices into the type map of the systems.
+
+    largest: (ntypes,) int64, the most neighbours of each type that any atom has within rcut (A); mean: (ntypes,), as
+    the average over all atoms; shortest: by pair of types, the lower first, those that meet within rcut.
+    """
+
+    rcut: float
+    largest: np.ndarray
+    mean: np.ndarray
+    shortest: dict[tuple[int, int], Shortest]
+
+    @property
+    def shortest_distance(self) -> float:
+        """A, over all pairs; inf where no atom has a neighbour."""
+        return min((each.distance for each in self.shortest.values()), default=float("inf"))
+
+    def sel(self, factor: float = SEL_FACTOR) -> list[int]:
+        """Neighbours of each type to count with: `factor` times the largest count, up to a multiple of 4.
+
+        As DeePMD-kit counts: what `factor` leaves behind the decimal point is cut off first.
+        """
+        return [4 * -(-int(factor * count) // 4) for count in self.largest.tolist()]
+
+
+def frame_neighbours(frame: Frame, ntypes: int, rcut: float) -> FrameNeighbours:
+    """Neighbours of every atom within `rcut` (A), periodic images counted."""
+    first, second, distance = NeighborList(cutoff=rcut, full_list=True).compute(
+        points=frame.coord,
+        box=np.zeros((3, 3)) if frame.cell is None else frame.cell,
+        periodic=frame.cell is not None,
+        quantities="ijd",
+    )
+    kind = frame.types[second.astype(np.int64)]
+    counts = np.bincount(first.astype(np.int64) * ntypes + kind, minlength=len(frame.types) * ntypes)
+    shortest = np.full((ntypes, ntypes), np.inf)
+    np.minimum.at(shortest, (frame.types[first.astype(np.int64)], kind), distance)
+    return FrameNeighbours(counts.reshape(-1, ntypes), shortest)
+
+
+class NeighbourCounter:
+    """Takes frame after frame."""
+
+    def __init__(self, ntypes: int, rcut: float) -> None:
+        self._rcut = rcut
+        self._largest = np.zeros(ntypes, dtype=np.int64)
+        self._total = np.zeros(ntypes, dtype=np.int64)
+        self._atoms = 0
+        self._shortest: dict[tuple[int, int], Shortest] = {}
+
+    def add(self, found: FrameNeighbours, system: str, frame: int) -> None:
+        """The neighbours of a frame, and where it is."""
+        self._largest = np.maximum(self._largest, found.counts.max(axis=0))
+        self._total += found.counts.sum(axis=0)
+        self._atoms += len(found.counts)
+        for first, second in np.argwhere(np.triu(np.isfinite(found.shortest))).tolist():
+            distance = float(found.shortest[first, second])
+            known = self._shortest.get((first, second))
+            if known is None or distance < known.distance:
+                self._shortest[first, second] = Shortest(distance, system, frame)
+
+    def result(self) -> NeighbourStatistics:
+        """Of all frames so far."""
+        mean = self._total / max(self._atoms, 1)
+        return NeighbourStatistics(self._rcut, self._largest, mean, dict(sorted(self._shortest.items())))
+
+
+def neighbour_statistics(
+    systems: Sequence[System], rcut: float, progress: Callable[[int, int], None] | None = None
+) -> NeighbourStatistics:
+    """Of all frames of systems with one type map.
+
+    progress: called with the frames that are done and all there are.
+
+    Raises InputError: two atoms on one spot, where a potential has no forces.
+    """
+    ntypes = len(systems[0].type_map)
+    counter = NeighbourCounter(ntypes, rcut)
+    done, total = 0, sum(system.nframes for system in systems)
+    for system in systems:
+        for index, frame in enumerate(system.frames()):
+            found = frame_neighbours(frame, ntypes, rcut)
+            if found.shortest.min() < SAME_PLACE:
+                raise InputError(f"{system.name}, frame {index + 1}, has two atoms on one spot; leave the frame out.")
+            counter.add(found, system.name, index)
+            done += 1
+            if progress is not None:
+                progress(done, total)
+    return counter.result()
