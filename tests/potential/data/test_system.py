@@ -195,11 +195,17 @@ def _with_one(name: str, value: float):
         ),
         (lambda f: (f / "set.000" / "numb_copy.npy").touch(), "numb_copy.npy asks for frames to count several times"),
         (_file("real_atom_types.npy", np.zeros((3, 6), dtype=int)), "either all sets of a system are of mixed type"),
-        (_with_one("coord.npy", np.nan), "set.001/coord.npy, frame 2 holds a number that is not finite"),
-        (_with_one("box.npy", np.inf), "set.001/box.npy, frame 2 holds a number that is not finite"),
-        (_with_one("energy.npy", np.nan), "set.001/energy.npy, frame 2 holds a number that is not finite"),
-        (_file("box.npy", np.tile([4.0, 0, 0, 0, 4, 0, 4, 4, 0], (3, 1))), "box.npy, frame 1 is a cell of zero volume"),
-        (_file("box.npy", np.zeros((3, 9))), "put an empty file nopbc beside type.raw"),
+        (_with_one("coord.npy", np.nan), "set.001/coord.npy, frame 2 has a number that is not finite"),
+        (_with_one("box.npy", np.inf), "set.001/box.npy, frame 2 has a number that is not finite"),
+        (_with_one("energy.npy", np.nan), "set.001/energy.npy, frame 2 has a number that is not finite"),
+        (
+            _file("box.npy", np.tile([4.0, 0, 0, 0, 4, 0, 4, 4, 0], (3, 1))),
+            "box.npy, frame 1 has a cell of zero volume",
+        ),
+        (_file("box.npy", np.zeros((3, 9))), "box.npy, frame 1 has a cell of zero volume"),
+        (_file("box.npy", np.tile([0.1, 0, 0, 0, 9, 0, 0, 0, 9], (3, 1))), "a cell only 0.1 A high, less than 0.3"),
+        (_file("box.npy", 3e4 * np.tile(np.eye(3), (3, 1, 1))), "a cell vector of 3e+04 A, more than 10000"),
+        (_with_one("coord.npy", 1e6), "set.001/coord.npy, frame 2 has a coordinate of 1e+06 A, beyond 10000"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(tmp_path, change, said):

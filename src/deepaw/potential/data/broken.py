@@ -87,5 +87,5 @@ def energy_outliers(energies: np.ndarray) -> dict[int, str]:
     return {
         index: f"an energy {energy - median:+.4g} eV/atom off the median of its composition, beyond {limit:.3g}"
         for index, energy in enumerate(energies.tolist())
-        if abs(energy - median) > limit
+        if np.isfinite(energy) and abs(energy - median) > limit
     }

@@ -10,7 +10,7 @@ NOT_FINITE = "a number that is not finite (NaN or infinite)"
 
 
 def cell_faults(cells: np.ndarray) -> dict[int, str]:
-    """What is wrong with cells (n, 3, 3), in A, by index: numbers that are not finite, no volume, too thin, too long."""
+    """What is wrong with cells (n, 3, 3), in A, by index: not finite, of no volume, too thin or too long."""
     finite = np.isfinite(cells).all(axis=(1, 2))
     safe = np.where(finite[:, None, None], cells, np.eye(3))
     lengths = np.linalg.norm(safe, axis=2)
@@ -19,14 +19,13 @@ def cell_faults(cells: np.ndarray) -> dict[int, str]:
     faces = np.linalg.norm(np.cross(safe[:, [1, 2, 0]], safe[:, [2, 0, 1]]), axis=2)
     heights = (volumes[:, None] / np.maximum(faces, 1e-300)).min(axis=1)
     faults = {}
-    for index in np.flatnonzero(
-        ~finite | flat | (heights < SMALLEST_HEIGHT) | (lengths.max(axis=1) > FARTHEST_COORDINATE)
-    ):
+    thin, long = heights < SMALLEST_HEIGHT, lengths.max(axis=1) > FARTHEST_COORDINATE
+    for index in np.flatnonzero(~finite | flat | thin | long):
         if not finite[index]:
             faults[int(index)] = NOT_FINITE
         elif flat[index]:
             faults[int(index)] = "a cell of zero volume"
-        elif heights[index] < SMALLEST_HEIGHT:
+        elif thin[index]:
             faults[int(index)] = f"a cell only {heights[index]:.3g} A high, less than {SMALLEST_HEIGHT:g}"
         else:
             longest = lengths[index].max()

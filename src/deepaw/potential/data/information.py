@@ -87,9 +87,8 @@ def describe(
                 found = frame_neighbours(frame, len(type_map), rcut)
                 counter.add(found, system.name, index)
                 geometry = overlap(found, type_map)
-            broken += [
-                BrokenFrame(system.name, index, reason) for reason in [*([geometry] if geometry else []), *reasons]
-            ]
+            reasons = [geometry, *reasons] if geometry else reasons
+            broken += [BrokenFrame(system.name, index, reason) for reason in reasons]
             formula = summary.add(frame)
             if "energy" in frame.labels:
                 energies[formula].append((number, index, float(frame.labels["energy"]) / len(frame.types)))
@@ -119,7 +118,7 @@ class _Summary:
     def add(self, frame: Frame) -> str:
         """Returns the formula of the frame."""
         counts = np.bincount(frame.types, minlength=len(self._system.type_map))
-        formula = "".join(
+        formula = " ".join(
             f"{name}{count if count > 1 else ''}"
             for name, count in zip(self._system.type_map, counts.tolist(), strict=True)
             if count

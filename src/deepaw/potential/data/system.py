@@ -171,8 +171,8 @@ def read_system(path: str | Path, type_map: Sequence[str] | None = None) -> Syst
 
     type_map: of the model, which type indices then refer to; without it the system's own.
 
-    Raises InputError: as `open_system`; numbers that are not finite, a cell of zero volume, or a cell or coordinates that
-    no neighbour list can be made of.
+    Raises InputError: as `open_system`; numbers that are not finite, a cell of zero volume, or a cell or coordinates
+    that no neighbour list can be made of.
     """
     system = open_system(path, type_map)
     for quantity in system.quantities():
