@@ -86,6 +86,7 @@ WRONG = {
     "{}": "form is missing.",
     '{"form": 3}': "form is 3; it should be an object.",
     '{"form": {"shape": "oval"}}': "form.shape is \"oval\"; it should be one of 'round', 'square'.",
+    '{"form": {"shape": null}}': "form.shape is null; it should be one of 'round', 'square'.",
     '{"form": {"radius": 0}}': "form.radius is 0; it should be greater than 0.",
     '{"form": {"radius": "2"}}': 'form.radius is "2"; it should be a valid number.',
     '{"form": {"radius": NaN}}': "form.radius is NaN; it should be a finite number.",

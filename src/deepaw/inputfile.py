@@ -71,7 +71,8 @@ def chosen_by(key: str, default: str) -> Discriminator:
     """Which of several sections, tagged by name, is meant: the one that `key` names, or else `default`."""
 
     def choose(section: Any) -> Any:
-        return section.get(key, default) if isinstance(section, dict) else getattr(section, key, default)
+        name = section.get(key, default) if isinstance(section, dict) else getattr(section, key, default)
+        return "null" if name is None else name  # None would mean that the key is missing
 
     choose.__name__ = key  # which errors carry
     return Discriminator(choose)
@@ -101,7 +102,7 @@ def _sentence(error: ErrorDetails, content: Any, kind: type[BaseModel], names: d
     if error["type"] == "missing":
         return f"{place} is missing"
     if error["type"] == "value_error":
-        return f"{place}: {error['ctx']['error']}".removesuffix(".")
+        return f"{place}: {error['ctx']['error']}".removeprefix("the file: ").removesuffix(".")
     if error["type"] == "union_tag_invalid":
         key = error["ctx"]["discriminator"].removesuffix("()")
         return f"{place}.{key} is {_shown(error['input'][key])}; it should be one of {error['ctx']['expected_tags']}"

@@ -215,6 +215,7 @@ def test_single_precision_forces_are_summed_in_double():
         ({"use_huber": True, "start_pref_pf": 1.0}, "these should be 0"),
         ({"f_use_norm": True}, "f_use_norm is true"),
         ({"huber_delta": (0.1, 0.0, 1.0)}, "greater than 0"),
+        ({"huber_delta": (0.1, 1.0)}, "a list of three"),
         ({"start_pref_e": -1.0}, "greater than or equal to 0"),
     ],
 )

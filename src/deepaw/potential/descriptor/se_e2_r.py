@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
@@ -20,7 +20,7 @@ class SeE2RConfig(PairwiseConfig):
     """Two-body embedding of a neighbour's distance."""
 
     type: Literal["se_e2_r", "se_r"] = "se_e2_r"
-    type_one_side: bool = True
+    type_one_side: bool = Field(True, description="one net for each neighbour type; there is no other form of it")
 
     @field_validator("type_one_side")
     @classmethod

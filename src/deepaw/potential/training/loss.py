@@ -6,11 +6,12 @@ eq. 2).
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from deepaw.inputfile import Section
@@ -64,6 +65,14 @@ class EnergyLossInput(Section):
         False, description="<(dE / N)^2> and <(dV / N)^2> instead of dividing by N once; squares only"
     )
 
+    @field_validator("huber_delta", mode="before")
+    @classmethod
+    def _is_one_or_three(cls, delta: Any) -> Any:
+        numbers = delta if isinstance(delta, list | tuple) and len(delta) == 3 else [delta]
+        if not all(type(number) in (int, float) and number > 0 for number in numbers):
+            raise ValueError(f"{json.dumps(delta)} should be a number greater than 0, or a list of three")
+        return delta
+
     @model_validator(mode="after")
     def _fits_together(self) -> EnergyLossInput:
         if self.use_huber and self.loss_func == "mae":
@@ -74,8 +83,6 @@ class EnergyLossInput(Section):
             raise ValueError("use_huber is not defined with start_pref_pf and limit_pref_pf; these should be 0")
         if self.f_use_norm and not self.use_huber and self.loss_func == "mse":
             raise ValueError('f_use_norm is true; it should only be with loss_func "mae" or use_huber true')
-        if min(self.deltas) <= 0:
-            raise ValueError(f"huber_delta is {self.huber_delta}; it should be greater than 0")
         return self
 
     @property

@@ -1,0 +1,97 @@
+"""Keys of DeePMD-kit's input.json that mean something there and are not supported here."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from deepaw.errors import InputError
+
+REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
+    "model.type": (("standard",), 'only "standard" models, a descriptor and a fitting net, are'),
+    "model.model_dict": ((), "train one model at a time, with model.descriptor and model.fitting_net"),
+    "model.shared_dict": ((), "train one model at a time, with model.descriptor and model.fitting_net"),
+    "model.preset_out_bias": ((None,), "the energies of types are fitted to the data"),
+    "model.type_embedding": ((), "use model.descriptor.type_one_side"),
+    "model.modifier": ((), "train on energies and forces with that part taken off"),
+    "model.compress": ((), "models are as fast as compressed ones as they are"),
+    "model.spin": ((), "atoms with spins are not"),
+    "model.use_srtab": ((), "train on energies and forces with the short-range table taken off"),
+    "model.smin_alpha": ((), "it belongs to use_srtab"),
+    "model.sw_rmin": ((), "it belongs to use_srtab"),
+    "model.sw_rmax": ((), "it belongs to use_srtab"),
+    "model.bridging_method": (("None", "none"), "short-range bridging is not"),
+    "model.finetune_head": ((), "models have one fitting net"),
+    "model.fitting_net_dict": ((), "train one model at a time, with model.fitting_net"),
+    "model.fitting_net.rcond": ((None,), "the energies of types are the least-squares solution of smallest norm"),
+    "model.fitting_net.dim_case_embd": ((0,), "train one model at a time"),
+    "model.fitting_net.layer_name": ((), "every type has its own fitting net"),
+    "model.fitting_net.use_aparam_as_mask": ((False,), "every atom is a real one"),
+    "loss.start_pref_h": ((0,), "hessians are not"),
+    "loss.limit_pref_h": ((0,), "hessians are not"),
+    "loss.start_pref_gf": ((0,), "generalised forces are not"),
+    "loss.limit_pref_gf": ((0,), "generalised forces are not"),
+    "loss.enable_atom_ener_coeff": ((False,), "energies are plain sums over atoms"),
+    "training.training_data.min_pair_dist": ((0, None), "take frames with atoms that close out of the data"),
+    "loss_dict": ((), "train one model at a time, with loss"),
+    "training.data_dict": ((), "train one model at a time, with training.training_data"),
+    "training.fitting_weight": ((), "train one model at a time"),
+    "training.model_prob": (({},), "train one model at a time"),
+    "training.num_epoch_dict": (({},), "use training.num_epoch"),
+    "training.save_dir": ((None,), "write the folder into training.save_ckpt"),
+    "training.ckpt_keep_ratio": ((None,), "use training.max_ckpt_keep"),
+    "training.acc_freq": ((1,), "use a larger training.training_data.batch_size"),
+    "training.zero_stage": ((0,), "every process holds the whole model"),
+    "training.enable_tf32": ((False,), "use float32 as model.fitting_net.precision and model.descriptor.precision"),
+    "training.disp_avg": ((False,), "the learning curve shows single batches"),
+    "validating": (({}, {"full_validation": False}), "use training.validation_data"),
+    "nvnmd": (({"enable": False},), "models for NVNMD hardware are not"),
+}
+"""By place: values that ask for nothing, and why others are refused or what to write instead."""
+
+WITHOUT_EFFECT: dict[str, tuple[tuple[Any, ...], str]] = {
+    "model.srtab_add_bias": ((True, False), ""),
+    "model.model_branch_alias": (([],), "a model has no branches"),
+    "model.info": (({},), "it is not kept"),
+    "model.bridging_r_inner": ((0.5,), "it belongs to model.bridging_method"),
+    "model.bridging_r_outer": ((0.8,), "it belongs to model.bridging_method"),
+    "loss.numb_generalized_coord": ((0,), "generalised forces are not supported"),
+    "training.training_data.set_prefix": (("set",), "sets are the folders set.*"),
+    "training.validation_data.set_prefix": (("set",), "sets are the folders set.*"),
+    "training.numb_test": ((), "training.validation_data says what to test on"),
+    "training.disp_training": ((True,), "the learning curve is always written"),
+    "training.time_training": ((True, False), ""),
+    "training.profiling": ((False,), "there is no profile"),
+    "training.profiling_file": (("timeline.json",), "there is no profile"),
+    "training.enable_profiler": ((False,), "there is no profile"),
+    "training.tensorboard": ((False,), "training.disp_file holds the learning curve"),
+    "training.tensorboard_log_dir": (("log",), "training.disp_file holds the learning curve"),
+    "training.tensorboard_freq": ((1,), "training.disp_file holds the learning curve"),
+    "training.stat_file": ((), "statistics of the data are calculated at every start"),
+    "training.stat_file_mode": (("update",), "statistics of the data are calculated at every start"),
+    "training.neighbor_graph_method": (("auto",), "there is one kind of neighbour list"),
+    "training.enable_compile": ((False,), "there is nothing to choose"),
+}
+"""Keys that change no number, by place: values that pass without a word, and why others do no more, for a warning."""
+
+
+def without_unsupported(content: dict[str, Any], names: dict[str, str], inside: str = "") -> dict[str, Any]:
+    """The content without keys that ask for nothing or change nothing; a warning says where one was meant to.
+
+    names: what messages call places that have another one in the file; inside: the place of `content`, with a dot.
+    Raises InputError: a key that is not supported asks for something.
+    """
+    kept = {}
+    for key, value in content.items():
+        place = f"{inside}{key}"
+        if place in REFUSED:
+            nothing, reason = REFUSED[place]
+            if value not in nothing:
+                raise InputError(f"{names.get(place, place)} is not supported: {reason}.")
+        elif place in WITHOUT_EFFECT:
+            usual, reason = WITHOUT_EFFECT[place]
+            if value not in usual:
+                warnings.warn(f"{names.get(place, place)} has no effect: {reason}", stacklevel=2)
+        else:
+            kept[key] = without_unsupported(value, names, f"{place}.") if isinstance(value, dict) else value
+    return kept
