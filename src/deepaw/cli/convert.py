@@ -1,4 +1,4 @@
-"""`deepaw convert`: a published checkpoint as one native model file."""
+"""`deepaw convert`: models of other software as native ones, and potentials back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,28 @@ import typer
 
 
 def convert(
-    directory: Annotated[Path, typer.Argument(help="A folder with f_nonlocal.pth and, if there is one, f_local.pth.")],
-    output: Annotated[Path, typer.Argument(help="The model file to write (.safetensors).")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A potential (.dp, .yaml, .safetensors, or a .pt checkpoint of DeePMD-kit), or for densities a folder "
+            "with f_nonlocal.pth and, if there is one, f_local.pth."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Argument(help="The model file to write: .safetensors, for potentials also .dp or .yaml.")
+    ],
 ) -> None:
-    """Turn a checkpoint in the published layout into a native model file."""
+    """Turn a DeePMD-kit model or a published density checkpoint into a native model file, or a potential into .dp."""
+    from deepaw.outputfile import check_output
+
+    check_output(output)
+    if source.is_dir():
+        _density(source, output)
+    else:
+        _potential(source, output)
+
+
+def _density(directory: Path, output: Path) -> None:
     from deepaw.density.model.model import DensityModel
     from deepaw.density.model.published import read_published
     from deepaw.errors import InputError
@@ -25,3 +43,19 @@ def convert(
     parts = "F_nonlocal" if network.local is None else "F_nonlocal and F_local"
     print(f"{output}: {parts}, {weights:,} weights, cutoff {network.cutoff:g} A")
     print("It does not say which elements it knows nor their valence electrons: densities will not be scaled.")
+
+
+def _potential(source: Path, output: Path) -> None:
+    from deepaw.potential.files.formats import check_writable, read_potential, write_potential
+
+    check_writable(output)
+    model = read_potential(source)
+    write_potential(output, model)
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    descriptor, fitting = model.config.descriptor.type, model.config.fitting_net.type
+    types = " ".join(model.type_map)
+    print(f"{output}: potential of {types}, {descriptor} and {fitting}, {weights:,} weights, cutoff {model.rcut:g} A")
+    if model.fixed_slots:
+        print("Where an atom has more neighbours than 'sel', the farthest are dropped, as in DeePMD-kit.")
+    elif output.suffix != ".safetensors":
+        print("Where an atom has more neighbours than 'sel', DeePMD-kit drops the farthest and deepaw does not.")

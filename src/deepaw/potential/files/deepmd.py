@@ -26,9 +26,12 @@ ORIGIN = "deepmd"
 
 CLOSEST = "min_nbor_dist"
 
+RULE = "fixed_slots"
+"""A key of ours beside the model: files written by deepaw keep its own rule for more neighbours than `sel`."""
+
 
 def read_deepmd(path: str | Path) -> PotentialModel:
-    """The model in a `.dp` or `.yaml` file. It keeps DeePMD-kit's rule for more neighbours than `sel`.
+    """The model in a `.dp` or `.yaml` file. Those of DeePMD-kit keep its rule for more neighbours than `sel`.
 
     Raises InputError: everything `read_tree` raises; a model, or a field of one, that is not supported.
     """
@@ -64,10 +67,13 @@ def _assembled(
 ) -> PotentialModel:
     variables = tree.get("@variables") or {}
     closest = float(variables.get(CLOSEST, 0.0))
-    origin = {key: value for key, value in tree.items() if key not in ("model", "@variables")}
+    origin = {key: value for key, value in tree.items() if key not in ("model", "@variables", RULE)}
     with naming(fields):
         model = PotentialModel(
-            config, fixed_slots=True, closest=closest if closest > 0 else None, provenance={ORIGIN: origin}
+            config,
+            fixed_slots=bool(tree.get(RULE, True)),
+            closest=closest if closest > 0 else None,
+            provenance={ORIGIN: origin},
         )
     descriptor.load(model.descriptor)
     fitting.load(model.fitting)
@@ -84,6 +90,7 @@ def tree_of(model: PotentialModel) -> Tree:
     return {
         "software": "deepaw",
         "version": __version__,
+        RULE: model.fixed_slots,
         "model": {
             "@class": "Model",
             "@version": VERSION,

@@ -1,0 +1,153 @@
+"""Training checkpoints of DeePMD-kit's PyTorch backend (`.pt`): a state dict with the model parameters beside it.
+
+They are turned into the tree that the same model has in a `.dp` file.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepaw.errors import InputError
+from deepaw.potential.files.container import Tree
+from deepaw.potential.files.deepmd import CLOSEST, model_of
+from deepaw.potential.model import PotentialModel
+
+BRANCH = "model.Default."
+"""What the tensors of a model that is not one of several begin with."""
+
+LEFT_OUT = (
+    "seed",
+    "data_stat_nbatch",
+    "data_stat_protect",
+    "data_bias_nsample",
+    "srtab_add_bias",
+    "model_branch_alias",
+    "info",
+    "bridging_r_inner",
+    "bridging_r_outer",
+)
+"""Parameters that matter to training alone, or only to potentials that `bridging_method` would add."""
+
+
+def read_checkpoint(path: str | Path) -> PotentialModel:
+    """The model in a `.pt` checkpoint. It keeps DeePMD-kit's rule for more neighbours than `sel`.
+
+    Raises InputError: no such file, another kind of file, a damaged one, several models in it, or a model that is not
+    supported.
+    """
+    path = Path(path)
+    state = _state(path)
+    extra = state.get("_extra_state")
+    parameters = extra.get("model_params") if isinstance(extra, dict) else None
+    if not isinstance(parameters, dict):
+        raise InputError(f"{path} holds no model parameters, which a checkpoint of DeePMD-kit's PyTorch backend does.")
+    if "model_dict" in parameters:
+        names = ", ".join(parameters["model_dict"])
+        raise InputError(f"{path} holds several models ({names}), which is not supported; freeze one of them.")
+    tensors = {
+        name.removeprefix(BRANCH): value.detach().cpu().double().numpy()
+        for name, value in state.items()
+        if isinstance(value, Tensor) and name.startswith(BRANCH)
+    }
+    if not tensors:
+        raise InputError(f"{path} has no tensors named {BRANCH}*, which a checkpoint of DeePMD-kit has.")
+    return model_of(_tree(parameters, tensors), str(path))
+
+
+def _state(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; give a checkpoint (.pt).") from None
+    except PermissionError:
+        raise InputError(f"{path} may not be read: permission denied.") from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError, KeyError):
+        raise InputError(f"{path} is not a readable checkpoint of tensors; it may be cut short or not one.") from None
+    if isinstance(content, dict) and isinstance(content.get("model"), dict):
+        content = content["model"]
+    if not isinstance(content, dict):
+        raise InputError(f"{path} does not hold a state dict, which a checkpoint of DeePMD-kit does.")
+    return content
+
+
+def _tree(parameters: dict[str, Any], tensors: dict[str, np.ndarray]) -> Tree:
+    model = {name: value for name, value in parameters.items() if name not in LEFT_OUT and value is not None}
+    if str(model.get("bridging_method", "none")).lower() == "none":
+        model.pop("bridging_method", None)
+    descriptor, fitting = model.pop("descriptor", {}), model.pop("fitting_net", {})
+    closest = tensors.get("min_nbor_dist")
+    return {
+        "software": "deepmd-kit",
+        "backend": "PyTorch",
+        "model": {
+            "type": "standard",
+            **model,
+            "descriptor": _descriptor(descriptor, tensors, "atomic_model.descriptor."),
+            "fitting": _fitting(fitting, tensors, "atomic_model.fitting_net."),
+            "@variables": _variables(tensors, "atomic_model.", ("out_bias", "out_std")),
+        },
+        "model_def_script": parameters,
+        "@variables": {} if closest is None else {CLOSEST: closest},
+    }
+
+
+def _descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
+    if section.get("type") == "hybrid":
+        parts = section.get("list", [])
+        return {
+            **_kept(section),
+            "list": [_descriptor(part, tensors, f"{prefix}descrpt_list.{i}.") for i, part in enumerate(parts)],
+        }
+    block = f"{prefix}sea." if f"{prefix}sea.mean" in tensors else prefix
+    ntypes = len(tensors.get(f"{block}mean", ()))
+    networks = _networks(tensors, f"{block}filter_layers.networks.", section.get("activation_function", "tanh"), True)
+    # se_e2_r passes over type_one_side, so the number of networks tells
+    one_side = len(networks) == ntypes
+    return {
+        **_kept(section),
+        "type_one_side": one_side,
+        "embeddings": {"ntypes": ntypes, "ndim": 1 if one_side else 2, "networks": networks},
+        "@variables": {"davg": tensors.get(f"{block}mean"), "dstd": tensors.get(f"{block}stddev")},
+    }
+
+
+def _fitting(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
+    names = ("bias_atom_e", "fparam_avg", "fparam_inv_std", "aparam_avg", "aparam_inv_std")
+    networks = _networks(tensors, f"{prefix}filter_layers.networks.", section.get("activation_function", "tanh"), False)
+    return {
+        "type": "ener",
+        **_kept(section),
+        "nets": {"ntypes": len(networks), "ndim": 1, "networks": networks},
+        "@variables": _variables(tensors, prefix, names),
+    }
+
+
+def _kept(section: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in section.items() if name not in LEFT_OUT}
+
+
+def _variables(tensors: dict[str, np.ndarray], prefix: str, names: tuple[str, ...]) -> dict[str, np.ndarray | None]:
+    return {name: tensors.get(prefix + name) for name in names}
+
+
+def _networks(tensors: dict[str, np.ndarray], prefix: str, activation: str, embedding: bool) -> list[dict[str, Any]]:
+    """The networks whose layers are `<prefix><network>.layers.<layer>.{matrix,bias,idt}`."""
+    networks: list[dict[str, Any]] = []
+    while f"{prefix}{len(networks)}.layers.0.matrix" in tensors:
+        start = f"{prefix}{len(networks)}.layers."
+        layers: list[dict[str, Any]] = []
+        while (name := f"{start}{len(layers)}.") + "matrix" in tensors:
+            w, b, idt = (tensors.get(name + entry) for entry in ("matrix", "bias", "idt"))
+            layers.append(
+                {"activation_function": activation, "resnet": True, "@variables": {"w": w, "b": b, "idt": idt}}
+            )
+        if not embedding:
+            layers[-1] |= {"activation_function": "none", "resnet": False}
+        networks.append({"layers": layers})
+    return networks

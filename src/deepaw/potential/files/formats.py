@@ -1,0 +1,58 @@
+"""Which files hold potentials: by their suffix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepaw.errors import InputError
+from deepaw.potential.files.checkpoint import read_checkpoint
+from deepaw.potential.files.deepmd import read_deepmd, write_deepmd
+from deepaw.potential.model import PotentialModel, load_potential
+
+READERS = {
+    ".safetensors": load_potential,
+    ".dp": read_deepmd,
+    ".yaml": read_deepmd,
+    ".yml": read_deepmd,
+    ".pt": read_checkpoint,
+}
+
+WRITABLE = (".safetensors", ".dp", ".yaml", ".yml")
+
+FROZEN = (".pth", ".pb", ".pt2", ".pte", ".savedmodel", ".hlo")
+"""Of DeePMD-kit's backends: programs rather than models."""
+
+
+def read_potential(path: str | Path) -> PotentialModel:
+    """A potential from any file that holds one: native, `.dp`, `.yaml`, or a `.pt` checkpoint.
+
+    Raises InputError: a frozen model, another suffix, and everything the readers raise.
+    """
+    path = Path(path)
+    if path.suffix in FROZEN:
+        raise InputError(
+            f"{path} is a frozen model, which only DeePMD-kit can open; "
+            f"'dp convert-backend {path.name} {path.stem}.dp' turns it into a file that deepaw reads."
+        )
+    if path.suffix not in READERS:
+        raise InputError(f"{path} ends with {path.suffix!r}; a potential is in a file of {', '.join(READERS)}.")
+    return READERS[path.suffix](path)
+
+
+def write_potential(path: str | Path, model: PotentialModel) -> None:
+    """Write a native file, or one for DeePMD-kit, by the suffix of the name.
+
+    Raises InputError: a suffix that cannot be written, or the file cannot be.
+    """
+    path = Path(path)
+    check_writable(path)
+    if path.suffix == ".safetensors":
+        model.save(path)
+    else:
+        write_deepmd(path, model)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a name whose suffix is not that of a file for potentials, before there is one to write."""
+    if path.suffix not in WRITABLE:
+        raise InputError(f"{path} ends with {path.suffix!r}; a potential is written to {', '.join(WRITABLE)}.")
