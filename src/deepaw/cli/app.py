@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from deepaw.cli.convert import convert
+from deepaw.cli.data import data
 from deepaw.cli.doc import doc
 from deepaw.cli.info import info
 from deepaw.cli.predict import predict
@@ -25,6 +26,7 @@ app.command()(train)
 app.command()(test)
 app.command()(info)
 app.command()(convert)
+app.add_typer(data, name="data")
 app.add_typer(doc, name="doc")
 
 

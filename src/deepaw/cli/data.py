@@ -1,0 +1,76 @@
+"""`deepaw data`: what data sets hold, and outputs of other programs as data to train potentials on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+data = typer.Typer(help="Data that potentials are trained on.", no_args_is_help=True)
+
+TypeMap = Annotated[
+    str | None, typer.Option(help='The types in the order of the model, such as "O H".', metavar='"TYPE ..."')
+]
+
+
+@data.command()
+def info(
+    systems: Annotated[list[str], typer.Argument(metavar="SYSTEM...", help="Systems (deepmd/npy) or folders of them.")],
+    rcut: Annotated[float, typer.Option(help="Cutoff within which neighbours are counted, in A.")] = 6.0,
+    type_map: TypeMap = None,
+) -> None:
+    """Describe data: frames, ranges, shortest distances, neighbour counts, and frames that look broken."""
+    from deepaw.cli.datainfo import print_information
+    from deepaw.cli.progress import LateProgress
+    from deepaw.errors import InputError
+    from deepaw.potential.data.find import find_systems
+    from deepaw.potential.data.information import describe, open_systems
+
+    if not 0 < rcut < float("inf"):
+        raise InputError(f"The cutoff is {rcut:g} A; it must be above 0.")
+    opened = open_systems(find_systems(systems), _types(type_map))
+    with LateProgress("frames") as progress:
+        found = describe(opened, rcut, progress)
+    print_information(found)
+
+
+@data.command()
+def convert(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Outputs of other programs.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="New folder for training/... and validation/...", metavar="FOLDER")
+    ],
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="As dpdata names it; by default from the file's name.")
+    ] = None,
+    validation_fraction: Annotated[float, typer.Option(help="Frames that are set aside, of all.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="Decides which frames are set aside.", min=0)] = 0,
+    type_map: TypeMap = None,
+) -> None:
+    """Turn labelled frames (OUTCAR, vasprun.xml, CP2K, extxyz, ...) into deepmd/npy, divided for training."""
+    from deepaw.potential.data.convert import convert as write
+    from deepaw.potential.data.types import read_type_map
+
+    written = write(inputs, output, format_name, validation_fraction, seed, _types(type_map))
+    typer.echo(f"types: {' '.join(read_type_map(written[0].path) or ())}")
+    for part in ("training", "validation"):
+        systems = [each for each in written if each.path.parent.name == part]
+        typer.echo(f"{part}: {_count(sum(each.nframes for each in systems), 'frame')}")
+        for each in systems:
+            typer.echo(f"  {each.path}: {_count(each.nframes, 'frame')}, {', '.join(each.labels)}")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _types(text: str | None) -> list[str] | None:
+    from deepaw.errors import InputError
+
+    if text is None:
+        return None
+    names = text.replace(",", " ").split()
+    if not names or len(set(names)) < len(names):
+        raise InputError(f'The type map is "{text}"; it should name each type once, such as "O H".')
+    return names
