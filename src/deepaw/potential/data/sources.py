@@ -77,8 +77,6 @@ def read_frames(path: Path, name: str | None = None) -> list[LabeledSystem]:
     systems = [system for system in systems if len(system.data["atom_numbs"]) and system.get_nframes()]
     if not systems:
         raise InputError(f"{path} holds no frames as {name}; a calculation that did not converge gives none.")
-    if any("energies" not in system.data for system in systems):
-        raise InputError(f"{path} holds frames without energies; there is nothing to learn from them.")
     return systems
 
 
