@@ -85,23 +85,30 @@ class PotentialModel(nn.Module):
         """A."""
         return self.descriptor.rcut
 
-    def descriptors(self, env: Environment) -> Tensor:
-        """(natoms, width), from pairs within `rcut`."""
+    def visible(self, env: Environment) -> Environment:
+        """Without the pairs that the model has no eyes for, from those within `rcut`."""
         if self.fixed_slots:
             # before pairs of excluded types go: to DeePMD-kit they are neighbours like any other up to here
             env = nearest(env, sum(self.descriptor.sel))
         if self.config.pair_exclude_types:
             env = env.select(self.neighbours[env.types[env.centre], env.types[env.neighbour]])
-        result: Tensor = self.descriptor(env)
+        return env
+
+    def descriptors(self, env: Environment) -> Tensor:
+        """(natoms, width), from pairs within `rcut`."""
+        result: Tensor = self.descriptor(self.visible(env))
         return result
+
+    def with_bias(self, types: Tensor | int, energy: Tensor) -> Tensor:
+        """Energies of atoms in float64, from what the fitting nets say of them; types: (natoms,), or that of all."""
+        return (energy.double() + self.bias[types]) * self.contributes[types]
 
     def forward(self, env: Environment, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
         """Energies of atoms, (natoms,), eV, float64: the reference, every network run for every pair.
 
         env: pairs within `rcut`. fparam, aparam: as `EnergyFitting.parameters_of`.
         """
-        energy: Tensor = self.fitting(self.descriptors(env), env.types, fparam, aparam)
-        return (energy.double() + self.bias[env.types]) * self.contributes[env.types]
+        return self.with_bias(env.types, self.fitting(self.descriptors(env), env.types, fparam, aparam))
 
     def save(self, path: str | Path) -> None:
         """Write a native file (`deepaw.modelfile`); raises InputError where that cannot be written."""

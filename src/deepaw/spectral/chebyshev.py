@@ -48,6 +48,14 @@ class ChebyshevBasis:
         columns = [torch.zeros_like(t)] + [k * second_kind[k - 1] for k in range(1, self.size)]
         return torch.stack(columns, dim=-1) * (2 / (self.high - self.low))
 
+    def differentiation(self) -> Tensor:
+        """D (size, size), float64, with dT_k/dx = sum_j T_j D[j, k]: T_k' = 2 k (T_{k-1} + T_{k-3} + ...), T_0 halved."""
+        matrix = torch.zeros(self.size, self.size, dtype=torch.float64)
+        for k in range(1, self.size):
+            matrix[torch.arange(k - 1, -1, -2), k] = 2.0 * k
+        matrix[0] *= 0.5
+        return matrix * (2 / (self.high - self.low))
+
     def coefficients(self, at_nodes: Tensor) -> Tensor:
         """C with f(x) = values(x) @ C, from f at `nodes()`: (size, ...) -> (size, ...), V^-1 written out."""
         order = torch.arange(self.size, dtype=torch.float64, device=at_nodes.device)

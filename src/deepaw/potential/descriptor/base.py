@@ -19,6 +19,11 @@ class Descriptor(nn.Module, ABC):
     width: int
     sel: tuple[int, ...]
 
+    @property
+    def parts(self) -> list[Descriptor]:
+        """What it is made of: itself, unless it is several side by side."""
+        return [self]
+
     @abstractmethod
     def forward(self, env: Environment) -> Tensor:
         """The reference: equations per pair, (natoms, width), differentiable in env.vector and in the weights.

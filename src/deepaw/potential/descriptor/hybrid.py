@@ -16,11 +16,16 @@ class Hybrid(Descriptor):
 
     def __init__(self, parts: Sequence[Descriptor]) -> None:
         super().__init__()
-        self.parts = nn.ModuleList(parts)
+        self.list = nn.ModuleList(parts)
         self.rcut = max(part.rcut for part in parts)
         self.width = sum(part.width for part in parts)
         self.sel = tuple(max(counts) for counts in zip(*(part.sel for part in parts), strict=True))
 
+    @property
+    def parts(self) -> list[Descriptor]:
+        """The descriptors side by side."""
+        return [*self.list]
+
     def forward(self, env: Environment) -> Tensor:
         """(natoms, sum of the widths)."""
-        return torch.cat([part(env) for part in self.parts], dim=-1)
+        return torch.cat([part(env) for part in self.list], dim=-1)

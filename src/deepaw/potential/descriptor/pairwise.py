@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
 
 import torch
 from pydantic import Field, field_validator, model_validator
@@ -15,6 +15,7 @@ from deepaw.potential.neighbours.environment import Environment, nearest_by_type
 from deepaw.potential.network.activation import ActivationName
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.precision import Precision, dtype_of
+from deepaw.spectral import ChebyshevBasis
 
 AUTO_FACTOR = 1.1
 """Room that `sel: "auto"` leaves above the largest number of neighbours in the data."""
@@ -193,9 +194,35 @@ class PairwiseDescriptor(Descriptor):
         ]
         return torch.stack(rows)
 
-    def with_statistics(
-        self, davg: Sequence[Sequence[float]] | Tensor, dstd: Sequence[Sequence[float]] | Tensor
-    ) -> None:
+    @abstractmethod
+    def rows(self, raw: Tensor, centre_types: Tensor) -> Tensor:
+        """What each neighbour's embedding is multiplied by, (npairs, components), from raw rows of the same shape."""
+
+    @abstractmethod
+    def constant_moments(self, types: Tensor, empty: Tensor, hidden: Tensor, basis: ChebyshevBasis) -> Tensor:
+        """What slots without a visible neighbour add to the moments, (natoms, components, ntypes, K); see `slotted`."""
+
+    @abstractmethod
+    def contract(self, moments: Tensor, coefficients: Tensor) -> Tensor:
+        """Descriptors (n, width) of atoms of one type from their moments (n, components, ntypes, K).
+
+        coefficients: (ntypes * K, M), those of this type of centre.
+        """
+
+    def coefficients(self, basis: ChebyshevBasis) -> Tensor:
+        """The nets on the spectral basis of raw s: (centre types, ntypes * K, M), differentiable in their weights."""
+        nodes = basis.nodes(torch.float64, self.davg.device)
+        x = ((nodes - self.davg[:, :1]) / self.dstd[:, :1]).to(self.dtype)
+        ntypes, size = x.shape
+        if self.networks_by_pair:
+            values = self.nets(x.repeat(ntypes, 1))
+        else:
+            values = self.nets(x.reshape(1, -1).expand(ntypes, -1))
+        by_type = values.view(ntypes, ntypes, size, -1)  # neighbour's type, centre's type, node
+        fitted = basis.coefficients(by_type.permute(2, 1, 0, 3).reshape(size, -1))
+        return fitted.view(size, ntypes, ntypes, -1).permute(1, 2, 0, 3).reshape(ntypes, ntypes * size, -1)
+
+    def with_statistics(self, davg: Tensor, dstd: Tensor) -> None:
         """Set the mean and spread of raw rows, (ntypes, components) each."""
-        self.davg.copy_(torch.as_tensor(davg))
-        self.dstd.copy_(torch.as_tensor(dstd))
+        self.davg.copy_(davg)
+        self.dstd.copy_(dstd)

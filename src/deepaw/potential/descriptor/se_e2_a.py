@@ -11,6 +11,7 @@ from torch import Tensor
 from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
 from deepaw.potential.descriptor.switch import environment_rows
 from deepaw.potential.neighbours.environment import Environment
+from deepaw.spectral import ChebyshevBasis
 
 
 class SeE2AConfig(PairwiseConfig):
@@ -52,3 +53,19 @@ class SeE2A(PairwiseDescriptor):
         of_empty = torch.einsum("it,itm->im", empty.to(R.dtype), G_empty[env.types])
         A = (A + R_empty[env.types].unsqueeze(2) * of_empty.unsqueeze(1)) / self.nnei
         return torch.einsum("iam,ian->imn", A, A[:, :, : config.axis_neuron]).flatten(1)
+
+    def rows(self, raw: Tensor, centre_types: Tensor) -> Tensor:
+        """All four components, normalised."""
+        return (raw - self.davg[centre_types]) / self.dstd[centre_types]
+
+    def constant_moments(self, types: Tensor, empty: Tensor, hidden: Tensor, basis: ChebyshevBasis) -> Tensor:
+        """Empty slots count as neighbours at the cutoff; hidden ones are multiplied by 0."""
+        at_cutoff = basis.values(torch.zeros_like(self.davg[:1, 0]))[0]
+        row = (-self.davg / self.dstd)[types]
+        return torch.einsum("ia,it,k->iatk", row, empty.to(row), at_cutoff)
+
+    def contract(self, moments: Tensor, coefficients: Tensor) -> Tensor:
+        """A^T A[:, :axis_neuron] of A = B C / nnei, (n, M * axis_neuron)."""
+        n = len(moments)
+        A = (moments.reshape(n * 4, -1) @ coefficients).view(n, 4, -1) / self.nnei
+        return torch.bmm(A.transpose(1, 2), A[:, :, : self.config.axis_neuron]).view(n, -1)

@@ -11,6 +11,7 @@ from torch import Tensor
 from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
 from deepaw.potential.descriptor.switch import environment_rows
 from deepaw.potential.neighbours.environment import Environment
+from deepaw.spectral import ChebyshevBasis
 
 SCALE = 0.2
 """Constant factor that DeePMD-kit multiplies this descriptor by."""
@@ -53,3 +54,18 @@ class SeE2R(PairwiseDescriptor):
         for count, value in ((empty, x_empty), (hidden, torch.zeros_like(x_empty))):
             D = D + torch.einsum("it,itm->im", count.to(D.dtype), self.embed_types(value)[env.types])
         return D * (SCALE / self.nnei)
+
+    def rows(self, raw: Tensor, centre_types: Tensor) -> Tensor:
+        """Ones: neighbours count by their embedding alone."""
+        return torch.ones_like(raw)
+
+    def constant_moments(self, types: Tensor, empty: Tensor, hidden: Tensor, basis: ChebyshevBasis) -> Tensor:
+        """Empty slots count as neighbours at the cutoff, hidden ones as those where the normalised s is 0."""
+        at_cutoff = basis.values(torch.zeros_like(self.davg[:1, 0]))[0]
+        at_mean = basis.values(self.davg[:, 0])[types]
+        moments = torch.einsum("it,k->itk", empty.to(at_cutoff), at_cutoff)
+        return (moments + torch.einsum("it,ik->itk", hidden.to(at_mean), at_mean)).unsqueeze(1)
+
+    def contract(self, moments: Tensor, coefficients: Tensor) -> Tensor:
+        """B C / (5 nnei), (n, M)."""
+        return (moments.flatten(1) @ coefficients) * (SCALE / self.nnei)

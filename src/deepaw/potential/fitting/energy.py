@@ -125,26 +125,28 @@ class EnergyFitting(nn.Module):
             columns.append((given.to(mean) - mean) * scale)
         return torch.cat(columns, dim=1).to(self.dtype) if columns else None
 
+    def of_type(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
+        """Energies (n,) of atoms of one type, from descriptors (n, width) and what `parameters_of` gave for them."""
+        D = D.to(self.dtype)
+        result: Tensor = self.nets[kind](_side_by_side(D, beside))
+        if self.config.atom_ener and self.config.atom_ener[kind] is not None:
+            zero = D.new_zeros(1 if beside is None else len(D), D.shape[1])
+            result = result - self.nets[kind](_side_by_side(zero, beside))
+        return result.squeeze(1)
+
     def forward(self, D: Tensor, types: Tensor, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
         """Energies (natoms,), eV, of descriptors (natoms, width) and types (natoms,); parameters as `parameters_of`."""
         beside = self.parameters_of(len(D), fparam, aparam)
-        x = D.to(self.dtype) if beside is None else torch.cat([D.to(self.dtype), beside], dim=1)
-        energy = x.new_zeros(len(x))
+        energy = torch.zeros(len(D), dtype=self.dtype, device=D.device)
         for kind in types.unique().tolist():
             atoms = torch.nonzero(types == kind).squeeze(1)
-            of_kind = self.nets[kind](x[atoms]) - self.alone(kind, D[atoms], None if beside is None else beside[atoms])
-            energy = energy.index_put((atoms,), of_kind.squeeze(1))
+            of_type = self.of_type(kind, D[atoms], None if beside is None else beside[atoms])
+            energy = energy.index_put((atoms,), of_type)
         return energy
 
-    def alone(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
-        """What is subtracted from the net's output, (natoms, 1) or (1, 1): net(0, parameters), or 0 where no energy is
-        given."""
-        if not self.config.atom_ener or self.config.atom_ener[kind] is None:
-            return D.new_zeros(1, 1, dtype=self.dtype)
-        if beside is None:
-            return self.nets[kind](D.new_zeros(1, D.shape[1], dtype=self.dtype))
-        zero = beside.new_zeros(len(beside), D.shape[1])
-        return self.nets[kind](torch.cat([zero, beside], dim=1))
+
+def _side_by_side(D: Tensor, beside: Tensor | None) -> Tensor:
+    return D if beside is None else torch.cat([D, beside], dim=1)
 
 
 _OWNER = {"fparam": "frame", "aparam": "atom"}

@@ -1,0 +1,96 @@
+"""From dE/dB to forces and virials: linear for given positions, so that its own gradient is its transpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deepaw.potential.descriptor.geometry import PairGeometry
+
+
+def forces(
+    geometry: PairGeometry, gradient: Tensor, frame: Tensor | None, nframes: int
+) -> tuple[Tensor, Tensor | None]:
+    """Forces (natoms, 3), eV/A, and virials (nframes, 3, 3), eV, of energies with dE/dB = gradient.
+
+    gradient: like geometry.moments. frame: (natoms,), the frame of each atom, or None if virials are not asked for.
+    """
+    force, virial = _Forces.apply(gradient, geometry, frame, nframes)
+    return force, virial if frame is not None else None
+
+
+def _pair_gradient(geometry: PairGeometry, gradient: Tensor) -> Tensor:
+    """dE/dr of every slot, (natoms, 3, slots).
+
+    With U_a = phi g_a and V_a = phi' g_a, where g = dE/dB:
+    dE/dr = [ds/dr (U_0 + R.V) + bend (u.e)] e + h u, with e = r / |r| and u = (U_1, U_2, U_3) over dstd.
+    """
+    natoms, components, ntypes, K = gradient.shape
+    both = torch.stack([gradient * geometry.scale[:, :, None, None], gradient @ geometry.derivative.T], dim=1)
+    both = both.view(natoms, 2 * components, ntypes, K)
+    parts = []
+    for kind, phi in enumerate(geometry.phi.split(geometry.widths, dim=1)):
+        parts.append(torch.bmm(both[:, :, kind], phi.transpose(1, 2)))
+    UV = torch.cat(parts, dim=2)
+    U, V = UV[:, :components], UV[:, components:]
+    along = (geometry.rows * V).sum(1)
+    if components == 1:
+        return geometry.unit * (geometry.slope * along).unsqueeze(1)
+    u = U[:, 1:]
+    along = geometry.slope * (U[:, 0] + along) + geometry.bend * (u * geometry.unit).sum(1)
+    return torch.addcmul(geometry.unit * along.unsqueeze(1), u, geometry.ratio.unsqueeze(1))
+
+
+def _moment_tangent(geometry: PairGeometry, shift: Tensor) -> Tensor:
+    """dB for displacements of the neighbours in every slot, (natoms, 3, slots): the transpose of `_pair_gradient`."""
+    natoms, components = geometry.rows.shape[:2]
+    along = (geometry.unit * shift).sum(1)
+    ds = geometry.slope * along
+    if components == 1:
+        dR = torch.zeros_like(geometry.rows)
+    else:
+        turned = torch.addcmul(geometry.unit * (geometry.bend * along).unsqueeze(1), shift, geometry.ratio.unsqueeze(1))
+        dR = torch.cat([ds.unsqueeze(1), turned], dim=1)
+    both = torch.cat([dR * geometry.scale.unsqueeze(2), geometry.rows * ds.unsqueeze(1)], dim=1)
+    parts = []
+    start = 0
+    for width in geometry.widths:
+        parts.append(torch.bmm(both[:, :, start : start + width], geometry.phi[:, start : start + width]))
+        start += width
+    dB = torch.stack(parts, dim=2)
+    return torch.addmm(
+        dB[:, :components].reshape(-1, dB.shape[-1]), dB[:, components:].reshape(-1, dB.shape[-1]), geometry.derivative
+    ).view(natoms, components, *dB.shape[2:])
+
+
+class _Forces(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, gradient: Tensor, geometry: PairGeometry, frame: Tensor | None, nframes: int
+    ) -> tuple[Tensor, Tensor]:
+        ctx.geometry, ctx.frame = geometry, frame
+        pairs = _pair_gradient(geometry, gradient)
+        force = pairs.sum(2)
+        neighbour = geometry.neighbour.view(-1)
+        reaction = torch.stack(
+            [pairs.new_zeros(len(force)).index_add_(0, neighbour, pairs[:, axis].reshape(-1)) for axis in range(3)],
+            dim=1,
+        )
+        virial = pairs.new_zeros(nframes, 3, 3)
+        if frame is not None:
+            vector = geometry.unit * geometry.distance.unsqueeze(1)
+            virial.index_add_(0, frame, torch.bmm(pairs, vector.transpose(1, 2)), alpha=-1)
+        return force - reaction, virial
+
+    @staticmethod
+    def backward(ctx: Any, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+        geometry, frame = ctx.geometry, ctx.frame
+        natoms, slots = geometry.neighbour.shape
+        at_neighbour = of_force.T.contiguous().index_select(1, geometry.neighbour.view(-1)).view(3, natoms, slots)
+        shift = of_force.unsqueeze(2) - at_neighbour.transpose(0, 1)
+        if frame is not None:
+            vector = geometry.unit * geometry.distance.unsqueeze(1)
+            shift = shift - torch.bmm(of_virial[frame], vector)
+        return _moment_tangent(geometry, shift), None, None, None

@@ -1,0 +1,94 @@
+"""Frames ready for training, and batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepaw.potential.descriptor.geometry import PairGeometry, join, pair_geometry
+from deepaw.potential.model import PotentialModel
+from deepaw.potential.neighbours.pairs import find_environment
+from deepaw.spectral import ChebyshevBasis
+
+
+@dataclass(frozen=True)
+class FrameGeometry:
+    """What of one frame depends on positions alone; its atoms are sorted by type.
+
+    order: (natoms,), where each atom was before. counts: atoms of each type. parts: one for each part of the descriptor.
+    """
+
+    order: Tensor
+    counts: tuple[int, ...]
+    parts: tuple[PairGeometry, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+        return sum(part.nbytes for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Frames put together, their atoms sorted by type.
+
+    atoms: (natoms,), where each atom is among those of the frames one after the other. frame: (natoms,), its frame.
+    natoms: (nframes,). counts: atoms of each type. parts: as in `FrameGeometry`.
+    """
+
+    atoms: Tensor
+    frame: Tensor
+    natoms: Tensor
+    counts: tuple[int, ...]
+    parts: tuple[PairGeometry, ...]
+
+
+def frame_geometry(
+    model: PotentialModel,
+    bases: Sequence[ChebyshevBasis],
+    types: np.ndarray,
+    coord: np.ndarray,
+    cell: np.ndarray | None,
+) -> FrameGeometry:
+    """Neighbours, moments and slots of one frame.
+
+    types: (natoms,). coord: (natoms, 3), A. cell: (3, 3), A, or None.
+    """
+    order = np.argsort(types, kind="stable")
+    env = model.visible(find_environment(coord[order], cell, types[order], model.rcut))
+    parts = tuple(
+        pair_geometry(part, env, basis, dtype=part.dtype)
+        for part, basis in zip(model.descriptor.parts, bases, strict=True)
+    )
+    counts = tuple(np.bincount(types, minlength=len(model.type_map)).tolist())
+    return FrameGeometry(torch.from_numpy(order), counts, parts)
+
+
+def make_batch(frames: Sequence[FrameGeometry]) -> Batch:
+    """Put frames together, in that order; of one frame nothing is copied."""
+    sizes = torch.tensor([sum(frame.counts) for frame in frames])
+    first = torch.cumsum(sizes, 0) - sizes
+    pieces, places = [], [torch.empty(int(size), dtype=torch.int64) for size in sizes]
+    atoms, of_frame, counts, total = [], [], [], 0
+    for kind in range(len(frames[0].counts)):
+        before = total
+        for number, frame in enumerate(frames):
+            start, count = sum(frame.counts[:kind]), frame.counts[kind]
+            rows = slice(start, start + count)
+            pieces.append((number, rows))
+            places[number][rows] = torch.arange(total, total + count)
+            atoms.append(frame.order[rows] + first[number])
+            of_frame.append(torch.full((count,), number))
+            total += count
+        counts.append(total - before)
+    if len(frames) == 1:
+        parts = frames[0].parts
+    else:
+        parts = tuple(
+            join([frame.parts[index] for frame in frames], pieces, places) for index in range(len(frames[0].parts))
+        )
+    return Batch(torch.cat(atoms), torch.cat(of_frame), sizes, tuple(counts), parts)
