@@ -122,7 +122,7 @@ def test_frames_that_differ_in_kind_are_systems_of_their_own(tmp_path):
 
 
 def test_formats_by_name(tmp_path):
-    named = {"OUTCAR": "vasp/outcar", "OUTCAR.3": "vasp/outcar", "vasprun.xml": "vasp/xml", "a.db": "ase/db"}
+    named = {"OUTCAR": "vasp/outcar", "OUTCAR.3": "vasp/outcar", "vasprun.xml": "vasp/xml"}
     assert {name: guess_format(tmp_path / name) for name in named} == named
     assert {"vasp/outcar", "cp2k/output", "extxyz", "quip/gap/xyz", "deepmd/npy/mixed"} <= set(known_formats())
     assert "vasp/poscar" not in known_formats()

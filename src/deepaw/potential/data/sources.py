@@ -16,7 +16,7 @@ from dpdata.format import Format
 from deepaw.errors import InputError
 from deepaw.potential.data.find import find_systems
 
-BY_ASE = {"extxyz": "extxyz", "ase/traj": "traj", "ase/db": "db"}
+BY_ASE = {"extxyz": "extxyz", "ase/traj": "traj"}
 """Formats that ASE reads, by the name that ASE has for them."""
 
 BY_NAME = {
@@ -26,7 +26,6 @@ BY_NAME = {
     "*.extxyz": "extxyz",
     "*.xyz": "extxyz",
     "*.traj": "ase/traj",
-    "*.db": "ase/db",
     "*.h5": "deepmd/hdf5",
     "*.hdf5": "deepmd/hdf5",
 }
