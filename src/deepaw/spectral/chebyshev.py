@@ -49,7 +49,7 @@ class ChebyshevBasis:
         return torch.stack(columns, dim=-1) * (2 / (self.high - self.low))
 
     def differentiation(self) -> Tensor:
-        """D (size, size), float64, with dT_k/dx = sum_j T_j D[j, k]: T_k' = 2 k (T_{k-1} + T_{k-3} + ...), T_0 halved."""
+        """D (size, size), float64, with dT_k/dx = sum_j T_j D[j, k]: T_k' = 2 k (T_{k-1} + T_{k-3} + ...), T_0 half."""
         matrix = torch.zeros(self.size, self.size, dtype=torch.float64)
         for k in range(1, self.size):
             matrix[torch.arange(k - 1, -1, -2), k] = 2.0 * k

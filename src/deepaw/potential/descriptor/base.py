@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from deepaw.potential.neighbours.environment import Environment
+
+if TYPE_CHECKING:
+    from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 
 
 class Descriptor(nn.Module, ABC):
@@ -20,9 +24,9 @@ class Descriptor(nn.Module, ABC):
     sel: tuple[int, ...]
 
     @property
-    def parts(self) -> list[Descriptor]:
+    @abstractmethod
+    def parts(self) -> list[PairwiseDescriptor]:
         """What it is made of: itself, unless it is several side by side."""
-        return [self]
 
     @abstractmethod
     def forward(self, env: Environment) -> Tensor:

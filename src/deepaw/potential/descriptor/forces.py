@@ -85,7 +85,7 @@ class _Forces(torch.autograd.Function):
         return force - reaction, virial
 
     @staticmethod
-    def backward(ctx: Any, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor, None, None, None]:
         geometry, frame = ctx.geometry, ctx.frame
         natoms, slots = geometry.neighbour.shape
         at_neighbour = of_force.T.contiguous().index_select(1, geometry.neighbour.view(-1)).view(3, natoms, slots)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from deepaw.potential.descriptor.base import Descriptor
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.neighbours.environment import Environment
 
 
 class Hybrid(Descriptor):
     """The rows of its parts, one after the other."""
 
-    def __init__(self, parts: Sequence[Descriptor]) -> None:
+    def __init__(self, parts: Sequence[PairwiseDescriptor]) -> None:
         super().__init__()
         self.list = nn.ModuleList(parts)
         self.rcut = max(part.rcut for part in parts)
@@ -22,9 +24,9 @@ class Hybrid(Descriptor):
         self.sel = tuple(max(counts) for counts in zip(*(part.sel for part in parts), strict=True))
 
     @property
-    def parts(self) -> list[Descriptor]:
+    def parts(self) -> list[PairwiseDescriptor]:
         """The descriptors side by side."""
-        return [*self.list]
+        return cast(list[PairwiseDescriptor], [*self.list])
 
     def forward(self, env: Environment) -> Tensor:
         """(natoms, sum of the widths)."""

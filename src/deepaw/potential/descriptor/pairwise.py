@@ -145,6 +145,11 @@ class PairwiseDescriptor(Descriptor):
     slots: Tensor
 
     @property
+    def parts(self) -> list[PairwiseDescriptor]:
+        """Itself."""
+        return [self]
+
+    @property
     def dtype(self) -> torch.dtype:
         """Of the embedding nets."""
         return next(self.nets.parameters()).dtype

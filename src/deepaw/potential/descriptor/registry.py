@@ -10,6 +10,7 @@ from pydantic import Field, Tag
 from deepaw.inputfile import Section, chosen_by
 from deepaw.potential.descriptor.base import Descriptor
 from deepaw.potential.descriptor.hybrid import Hybrid
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.se_e2_a import SeE2A, SeE2AConfig
 from deepaw.potential.descriptor.se_e2_r import SeE2R, SeE2RConfig
 
@@ -53,8 +54,13 @@ def make_descriptor(
     fixed_slots: see `PairwiseDescriptor`. Raises InputError: a `sel` that is still `auto` or of the wrong length.
     """
     if isinstance(config, HybridConfig):
-        parts = [make_descriptor(part, ntypes, fixed_slots=fixed_slots, generator=generator) for part in config.list]
-        return Hybrid(parts)
+        return Hybrid([_make_part(part, ntypes, fixed_slots, generator) for part in config.list])
+    return _make_part(config, ntypes, fixed_slots, generator)
+
+
+def _make_part(
+    config: SeE2AConfig | SeE2RConfig, ntypes: int, fixed_slots: bool, generator: torch.Generator | None
+) -> PairwiseDescriptor:
     kind = SeE2A if isinstance(config, SeE2AConfig) else SeE2R
     if config.seed is not None:
         generator = torch.Generator().manual_seed(config.seed)

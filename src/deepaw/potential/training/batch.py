@@ -19,7 +19,7 @@ from deepaw.spectral import ChebyshevBasis
 class FrameGeometry:
     """What of one frame depends on positions alone; its atoms are sorted by type.
 
-    order: (natoms,), where each atom was before. counts: atoms of each type. parts: one for each part of the descriptor.
+    order: (natoms,), where each atom was before. counts: atoms of each type. parts: one for each of the descriptor's.
     """
 
     order: Tensor
