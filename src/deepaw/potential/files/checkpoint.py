@@ -104,15 +104,14 @@ def _descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix:
             **_kept(section),
             "list": [_descriptor(part, tensors, f"{prefix}descrpt_list.{i}.") for i, part in enumerate(parts)],
         }
-    block = f"{prefix}sea." if f"{prefix}sea.mean" in tensors else prefix
-    ntypes = len(tensors.get(f"{block}mean", ()))
+    block = f"{prefix}sea." if any(name.startswith(f"{prefix}sea.") for name in tensors) else prefix
     networks = _networks(tensors, f"{block}filter_layers.networks.", section.get("activation_function", "tanh"), True)
-    # se_e2_r passes over type_one_side, so the number of networks tells
-    one_side = len(networks) == ntypes
+    # DeePMD-kit passes over type_one_side for this descriptor, which has one network for each type
+    one_side = section.get("type") in ("se_e2_r", "se_r") or bool(section.get("type_one_side"))
     return {
         **_kept(section),
         "type_one_side": one_side,
-        "embeddings": {"ntypes": ntypes, "ndim": 1 if one_side else 2, "networks": networks},
+        "embeddings": {"ndim": 1 if one_side else 2, "networks": networks},
         "@variables": {"davg": tensors.get(f"{block}mean"), "dstd": tensors.get(f"{block}stddev")},
     }
 
@@ -123,7 +122,7 @@ def _fitting(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix: st
     return {
         "type": "ener",
         **_kept(section),
-        "nets": {"ntypes": len(networks), "ndim": 1, "networks": networks},
+        "nets": {"ndim": 1, "networks": networks},
         "@variables": _variables(tensors, prefix, names),
     }
 

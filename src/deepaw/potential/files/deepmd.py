@@ -65,8 +65,8 @@ def model_of(tree: Tree, name: str) -> PotentialModel:
 def _assembled(
     fields: Fields, config: ModelConfig, descriptor: DescriptorPart, fitting: FittingPart, bias: np.ndarray, tree: Tree
 ) -> PotentialModel:
-    variables = tree.get("@variables") or {}
-    closest = float(variables.get(CLOSEST, 0.0))
+    distance = Fields(tree, fields.file, "the tree").optional_array(CLOSEST)
+    closest = float(distance.max(initial=0.0)) if distance is not None else 0.0
     origin = {key: value for key, value in tree.items() if key not in ("model", "@variables", RULE)}
     with naming(fields):
         model = PotentialModel(

@@ -21,10 +21,7 @@ HYBRID_VERSION = 1
 
 def read_descriptor(fields: Fields, type_map: list[str]) -> DescriptorPart:
     """The descriptor in an object of a file; raises InputError for one that is not supported."""
-    kind = fields.take("type")
-    if kind not in READERS:
-        raise fields.error(f"is {kind!r}, which is not supported; it should be one of {', '.join(READERS)}", "type")
-    return READERS[kind](fields, type_map)
+    return fields.choose("type", READERS)(fields, type_map)
 
 
 def write_descriptor(module: Descriptor, type_map: list[str]) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def read_energy(fields: Fields, type_map: list[str], width: int) -> FittingPart:
         networks = networks * ntypes
     if has_timestep(networks) and not config.resnet_dt:
         config = fields.section(EnergyFittingConfig, {**section, "resnet_dt": True})
-    silent = [int(kind) for kind in fields.take("exclude_types", [])]
+    silent = fields.types("exclude_types", ntypes)
     statistics = {
         name: fields.array(name, (count,))
         for name, count in zip(STATISTICS, 2 * [config.numb_fparam] + 2 * [config.numb_aparam], strict=True)
@@ -114,8 +114,8 @@ def _atom_ener(fields: Fields, ntypes: int) -> list[float | None]:
 
 
 def _check_names(fields: Fields) -> None:
-    names = fields.take("layer_name", None) or []
-    if any(name is not None for name in names):
+    names = fields.take("layer_name", None)
+    if names and (not isinstance(names, list) or any(name is not None for name in names)):
         raise fields.error(f"is {names!r}; layers that nets share are not supported", "layer_name")
 
 

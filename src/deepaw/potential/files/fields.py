@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from deepaw.errors import InputError
 
 Config = TypeVar("Config", bound=BaseModel)
+Value = TypeVar("Value")
 
 _MISSING: Any = object()
 
@@ -28,7 +29,10 @@ class Fields:
         if not isinstance(content, dict):
             raise self.error(f"is {_shown(content)}, where an object belongs")
         self._left = {name: value for name, value in content.items() if name != "@class"}
-        self._variables = self._left.pop("@variables", None) or {}
+        variables = self._left.pop("@variables", None) or {}
+        if not isinstance(variables, dict):
+            raise self.error(f"is {_shown(variables)}, where an object belongs", "@variables")
+        self._variables = dict(variables)
 
     def error(self, what: str, key: str = "") -> InputError:
         """To be raised: '<file>: <place>[.key] <what>.'"""
@@ -45,6 +49,20 @@ class Fields:
         if key not in self._left and default is _MISSING:
             raise self.error("is missing", key)
         return self._left.pop(key, default)
+
+    def choose(self, key: str, table: Mapping[str, Value]) -> Value:
+        """The entry of the table that the value of a key names."""
+        name = self.take(key)
+        if not isinstance(name, str) or name not in table:
+            raise self.error(f"is {_shown(name)}, which is not supported; it should be one of {', '.join(table)}", key)
+        return table[name]
+
+    def types(self, key: str, ntypes: int) -> list[int]:
+        """The list of types, counted from 0, that a key holds; none where it is missing."""
+        values = self.take(key, [])
+        if not isinstance(values, list) or not all(type(one) is int and 0 <= one < ntypes for one in values):
+            raise self.error(f"is {_shown(values)}; it should be a list of types from 0 to {ntypes - 1}", key)
+        return values
 
     def known(self, keys: tuple[str, ...]) -> dict[str, Any]:
         """Those of the keys that are there, as the keys of a section."""
@@ -84,10 +102,12 @@ class Fields:
 
     def optional_array(self, key: str) -> np.ndarray | None:
         """An array of the `@variables` of any shape, float64, or None."""
-        values = self._variables.pop(key, None) if isinstance(self._variables, dict) else None
+        values = self._variables.pop(key, None)
         if values is None:
             return None
-        result = np.asarray(values, dtype=np.float64)
+        if not isinstance(values, np.ndarray):
+            raise self.error(f"is {_shown(values)}, where an array belongs", f"@variables.{key}")
+        result = values.astype(np.float64)
         if not np.isfinite(result).all():
             raise self.error("holds values that are not finite numbers; the file is damaged", f"@variables.{key}")
         return result
@@ -117,7 +137,8 @@ def naming(fields: Fields) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{fields.file}: {fields.place}: {error}") from None
+        message = str(error).removesuffix(".")
+        raise InputError(f"{fields.file}: {fields.place}: {message}.") from None
 
 
 def _shown(value: Any) -> str:

@@ -19,10 +19,7 @@ WRITERS: dict[type[nn.Module], Callable[[Any, list[str], int], dict[str, Any]]] 
 
 def read_fitting(fields: Fields, type_map: list[str], width: int) -> FittingPart:
     """The fitting net in an object of a file; raises InputError for one that is not supported."""
-    kind = fields.take("type", "ener")
-    if kind not in READERS:
-        raise fields.error(f"is {kind!r}, which is not supported; it should be one of {', '.join(READERS)}", "type")
-    return READERS[kind](fields, type_map, width)
+    return fields.choose("type", READERS)(fields, type_map, width)
 
 
 def write_fitting(module: nn.Module, type_map: list[str], width: int) -> dict[str, Any]:

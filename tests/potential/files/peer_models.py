@@ -1,0 +1,80 @@
+"""The reference models in `peer/` and what DeePMD-kit says of them (see `peer/make_references.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from deepaw.potential.exact import evaluate_exactly
+from deepaw.potential.model import PotentialModel
+from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.pairs import find_environment
+
+PEER = Path(__file__).parent / "peer"
+CASES = sorted(path.parent.name for path in PEER.glob("*/model.dp"))
+SINGLE = [name for name in CASES if name in ("single", "mixed_precision")]
+"""Those with networks in float32, of which backends of DeePMD-kit differ among each other by some 1e-6."""
+QUANTITIES = ("energy", "atom_energy", "force", "virial", "atom_virial", "descriptor")
+
+
+def path_of(case: str) -> Path:
+    return PEER / case / "model.dp"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One structure, with the answers; cell, fparam and aparam may be None, the parameters are given atom by atom."""
+
+    coord: np.ndarray
+    cell: np.ndarray | None
+    atype: np.ndarray
+    fparam: torch.Tensor | None
+    aparam: torch.Tensor | None
+    answers: dict[str, np.ndarray]
+
+    def environment(self, rcut: float) -> Environment:
+        return find_environment(self.coord, self.cell, self.atype, rcut)
+
+
+@cache
+def places(case: str) -> dict[str, Place]:
+    """The structures of a case: pbc, tric, nopbc, tiny."""
+    with np.load(PEER / case / "ref.npz", allow_pickle=False) as file:
+        values = dict(file)
+    result = {}
+    for name in dict.fromkeys(key.split("/")[0] for key in values):
+        own = {key.split("/")[1]: value for key, value in values.items() if key.startswith(f"{name}/")}
+        fparam, aparam = own.get("fparam"), own.get("aparam")
+        result[name] = Place(
+            own["coord"],
+            own.get("cell"),
+            own["atype"],
+            None if fparam is None else torch.from_numpy(fparam).expand(len(own["atype"]), -1),
+            None if aparam is None else torch.from_numpy(aparam),
+            {key: own[key] for key in QUANTITIES},
+        )
+    return result
+
+
+def exact_answers(model: PotentialModel, place: Place) -> dict[str, np.ndarray]:
+    """The same quantities by the exact evaluation."""
+    env = place.environment(model.rcut)
+    result = evaluate_exactly(model, env, place.fparam, place.aparam)
+    values = {name: getattr(result, name) for name in QUANTITIES if name != "descriptor"}
+    values["descriptor"] = model.descriptors(env).detach()
+    return {name: value.double().numpy().reshape(place.answers[name].shape) for name, value in values.items()}
+
+
+def deviations(case: str, model: PotentialModel) -> dict[str, float]:
+    """Largest deviation of each quantity over the structures, relative to its largest value in any of them."""
+    worst = dict.fromkeys(QUANTITIES, 0.0)
+    largest = dict.fromkeys(QUANTITIES, 0.0)
+    for place in places(case).values():
+        for name, value in exact_answers(model, place).items():
+            worst[name] = max(worst[name], float(np.abs(value - place.answers[name]).max()))
+            largest[name] = max(largest[name], float(np.abs(place.answers[name]).max()))
+    return {name: worst[name] / largest[name] for name in QUANTITIES}
