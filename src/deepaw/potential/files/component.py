@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from deepaw.errors import InputError
 from deepaw.inputfile import Section
 
 
@@ -31,5 +32,9 @@ class FittingPart:
 
 
 def precision_name(dtype: torch.dtype) -> str:
-    """`float64` and so on, as files call it."""
+    """`float64` and so on, as files call it; raises InputError for bfloat16, which NumPy and HDF5 do not know."""
+    if dtype == torch.bfloat16:
+        raise InputError(
+            "Networks in bfloat16 cannot be written for DeePMD-kit; keep this model in a .safetensors file."
+        )
     return str(dtype).removeprefix("torch.")
