@@ -1,6 +1,7 @@
 """What fields of a model file mean, and which models are refused by the name of a field."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,8 @@ def test_what_is_kept_beside_the_model() -> None:
     assert model.fixed_slots and model.closest is None
     assert model.provenance["deepmd"]["software"] == "deepmd-kit"
     assert model.provenance["deepmd"]["model_def_script"] == tree["model_def_script"]
+    tree["time"] = datetime(2026, 11, 22)
+    assert model_of(tree, "model.dp").provenance["deepmd"]["time"] == "2026-11-22 00:00:00"
     tree["@variables"] = {"min_nbor_dist": np.array(0.88)}
     assert model_of(tree, "model.dp").closest == 0.88
     tree["@variables"] = {"min_nbor_dist": np.array(-1.0)}

@@ -6,6 +6,7 @@ read past: DeePMD-kit does not apply it to energies.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,7 @@ def _assembled(
     distance = Fields(tree, fields.file, "the tree").optional_array(CLOSEST)
     closest = float(distance.max(initial=0.0)) if distance is not None else 0.0
     origin = {key: value for key, value in tree.items() if key not in ("model", "@variables", RULE)}
+    origin = json.loads(json.dumps(origin, default=str))  # YAML has dates, which JSON has not
     with naming(fields):
         model = PotentialModel(
             config,
