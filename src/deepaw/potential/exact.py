@@ -17,14 +17,14 @@ class Evaluation:
 
     energy: (), eV. force: (natoms, 3), eV/A. virial: (3, 3), eV, -sum_ij dE/dr_ij (x) r_ij (first index that of the
     derivative). atom_energy: (natoms,). atom_virial: (natoms, 3, 3), each pair's part with the neighbour, as in
-    DeePMD-kit.
+    DeePMD-kit; None where it was not asked for.
     """
 
     energy: Tensor
     force: Tensor
     virial: Tensor
     atom_energy: Tensor
-    atom_virial: Tensor
+    atom_virial: Tensor | None
 
 
 def evaluate_exactly(

@@ -72,6 +72,7 @@ class EnergyFitting(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
+        self.width = width
         if len(config.atom_ener) not in (0, ntypes):
             raise InputError(
                 f"atom_ener has {len(config.atom_ener)} entries; it should have one for each of the {ntypes} types"
@@ -128,11 +129,18 @@ class EnergyFitting(nn.Module):
     def of_type(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
         """Energies (n,) of atoms of one type, from descriptors (n, width) and what `parameters_of` gave for them."""
         D = D.to(self.dtype)
-        result: Tensor = self.nets[kind](_side_by_side(D, beside))
-        if self.config.atom_ener and self.config.atom_ener[kind] is not None:
-            zero = D.new_zeros(1 if beside is None else len(D), D.shape[1])
-            result = result - self.nets[kind](_side_by_side(zero, beside))
-        return result.squeeze(1)
+        output: Tensor = self.nets[kind](D if beside is None else torch.cat([D, beside], dim=1))
+        return output.squeeze(1) - self.alone(kind, beside)
+
+    def alone(self, kind: int, beside: Tensor | None) -> Tensor | float:
+        """What is subtracted where an atom's own energy is given: net(0, parameters), (n,) or (1,), and 0 elsewhere."""
+        if not self.config.atom_ener or self.config.atom_ener[kind] is None:
+            return 0.0
+        zero = torch.zeros(
+            1 if beside is None else len(beside), self.width, dtype=self.dtype, device=self.fparam_mean.device
+        )
+        output: Tensor = self.nets[kind](zero if beside is None else torch.cat([zero, beside], dim=1))
+        return output.squeeze(1)
 
     def forward(self, D: Tensor, types: Tensor, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
         """Energies (natoms,), eV, of descriptors (natoms, width) and types (natoms,); parameters as `parameters_of`."""

@@ -51,6 +51,10 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
+SMOOTH = frozenset({"tanh", "softplus", "sigmoid", "gelu", "gelu_tf", "silu", "none", "linear"})
+"""Those without kinks, whose nets polynomials converge to fast."""
+
+
 def find_activation(name: str) -> Activation:
     """The function of this name, case ignored; `silut` and `custom_silu` take a threshold, as in `silut:10.0`.
 

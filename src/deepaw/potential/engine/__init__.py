@@ -1,0 +1,1 @@
+"""Fast evaluation of trained potentials: `docs/potential.md`."""

@@ -1,0 +1,196 @@
+"""Energies, forces and virials of a trained potential, fast."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+from vesin import NeighborList
+
+from deepaw.potential.descriptor.switch import environment_rows
+from deepaw.potential.engine.block import TypeBlock
+from deepaw.potential.engine.folding import fitting_basis
+from deepaw.potential.engine.precision import EXACT, Budget, find_budget
+from deepaw.potential.exact import Evaluation, evaluate_exactly
+from deepaw.potential.model import PotentialModel
+from deepaw.potential.neighbours.environment import Environment, nearest_by_type
+from deepaw.potential.neighbours.slots import SlotTable, slot_table
+from deepaw.potential.network.activation import SMOOTH
+
+COVERED = 0.75
+"""A: embeddings are represented down to this distance at once, and further down when it is needed."""
+
+SHORTEST = 0.25
+"""A: below this distance embeddings go on as straight lines in s: finite, smooth, and of no meaning."""
+
+TILE_SLOTS = 24_000
+"""Slots of neighbours that are worked on together: arrays of that size stay in a processor's cache."""
+
+
+class PotentialEngine:
+    """Evaluates frames in the spectral form, or by the equations where `precision` is `exact`.
+
+    precision: float64, float32 or exact. skin: A; neighbour lists reach that much further and are kept until an atom
+    has moved by half of it.
+
+    Raises InputError: no such precision.
+    """
+
+    def __init__(self, model: PotentialModel, precision: str = "float64", *, skin: float = 0.0) -> None:
+        self.precision = precision
+        self.model = copy.deepcopy(model).double().requires_grad_(False).eval()
+        self._budget = None if precision == EXACT else find_budget(precision)
+        self._list = NeighborList(cutoff=model.rcut, full_list=True, skin=skin, n_threads=torch.get_num_threads())
+        self._blocks: list[TypeBlock] = []
+        self._shortest = COVERED
+        self._warned: set[str] = set()
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        coord: np.ndarray,
+        cell: np.ndarray | None,
+        types: np.ndarray,
+        *,
+        fparam: np.ndarray | None = None,
+        aparam: np.ndarray | None = None,
+        atomic_virial: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Evaluation:
+        """One frame.
+
+        coord: (natoms, 3), A. cell: (3, 3), A, or None without periodicity. types: (natoms,), indices into the
+        model's type map. fparam: (numb_fparam,). aparam: (natoms, numb_aparam). atomic_virial: whether those of atoms
+        are wanted. progress: called with the atoms done and all of them.
+
+        Raises InputError: parameters that are missing or of the wrong number.
+        """
+        order = np.argsort(types, kind="stable")
+        env = self._environment(coord[order], cell, types[order])
+        of_frame = None if fparam is None else torch.as_tensor(fparam).reshape(1, -1).expand(len(order), -1)
+        of_atoms = None if aparam is None else torch.as_tensor(aparam)[order]
+        if self._budget is None or not self._is_smooth():
+            with torch.enable_grad():
+                result = evaluate_exactly(self.model, env, of_frame, of_atoms)
+        else:
+            beside = self.model.fitting.parameters_of(len(order), of_frame, of_atoms)
+            result = self._evaluate(env, beside, self._budget, atomic_virial, progress)
+        back = torch.from_numpy(np.argsort(order))
+        return Evaluation(
+            result.energy,
+            result.force[back],
+            result.virial,
+            result.atom_energy[back],
+            None if result.atom_virial is None else result.atom_virial[back],
+        )
+
+    def _environment(self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray) -> Environment:
+        centre, neighbour, vector = self._list.compute(
+            points=np.ascontiguousarray(coord, dtype=np.float64),
+            box=np.zeros((3, 3)) if cell is None else np.ascontiguousarray(cell, dtype=np.float64),
+            periodic=cell is not None,
+            quantities="ijD",
+            copy=False,
+        )
+        return Environment(
+            torch.from_numpy(np.asarray(types, dtype=np.int64)),
+            torch.from_numpy(centre.view(np.int64)),
+            torch.from_numpy(neighbour.view(np.int64)),
+            torch.from_numpy(vector),
+        )
+
+    def _is_smooth(self) -> bool:
+        return all(part.config.activation_function.lower() in SMOOTH for part in self.model.descriptor.parts)
+
+    def _tables(self, env: Environment) -> list[SlotTable]:
+        """One for each part of the descriptor; they differ only where neighbours beyond `sel` are dropped."""
+        env = self.model.visible(env)
+        tables: list[SlotTable] = []
+        for part in self.model.descriptor.parts:
+            seen = nearest_by_type(env, part.slots) if self.model.fixed_slots else env
+            same = next((table for table in tables if table.env is seen), None)
+            tables.append(same or slot_table(seen, part.ntypes))
+        return tables
+
+    def _prepare(self, shortest: float, budget: Budget) -> None:
+        """Make the blocks so that they cover distances from `shortest` on."""
+        if self._blocks and shortest >= self._shortest:
+            return
+        self._shortest = min(self._shortest, max(0.8 * shortest, SHORTEST)) if shortest < COVERED else COVERED
+        nearest = torch.tensor([[self._shortest, 0.0, 0.0]], dtype=torch.float64)
+        bases = []
+        for part in self.model.descriptor.parts:
+            config = part.config
+            s = environment_rows(nearest, config.rcut_smth, config.rcut, config.env_protection)
+            bases.append(fitting_basis(part, float(s[0, 0]), budget.tolerance))
+        self._blocks = [TypeBlock(self.model, kind, bases, budget) for kind in range(len(self.model.type_map))]
+
+    def _evaluate(
+        self,
+        env: Environment,
+        beside: Tensor | None,
+        budget: Budget,
+        atomic_virial: bool,
+        progress: Callable[[int, int], None] | None,
+    ) -> Evaluation:
+        distances = torch.linalg.vector_norm(env.vector, dim=1)
+        shortest = float(distances.min()) if len(distances) else COVERED
+        if shortest < SHORTEST:
+            self._warn(
+                "short",
+                f"two atoms are {shortest:.3g} A apart; below {SHORTEST:g} A the potential only goes on as a straight "
+                "line, and its numbers mean nothing",
+            )
+        if self.model.fixed_slots:
+            env = env.select(distances < self.model.rcut)
+        self._prepare(shortest, budget)
+        tables = self._tables(env)
+        natoms = env.natoms
+        outputs = torch.empty(natoms, dtype=torch.float64)
+        force = torch.zeros(3, natoms, dtype=torch.float64)
+        virial = torch.zeros(3, 3, dtype=torch.float64)
+        atom_virial = torch.zeros(9, natoms, dtype=torch.float64) if atomic_virial else None
+        for kind, first, last in self._tiles(env.types, tables):
+            energies, pairs = self._blocks[kind](tables, first, last, None if beside is None else beside[first:last])
+            outputs[first:last] = energies
+            for gradient, vector, neighbour in pairs:
+                force[:, first:last] += gradient.sum(2)
+                flat, where = gradient.view(3, -1).double(), neighbour.view(-1)
+                for axis in range(3):
+                    force[axis].index_add_(0, where, flat[axis], alpha=-1)
+                virial -= (gradient.view(3, -1) @ vector.view(3, -1).T).double()
+                if atom_virial is not None:
+                    for row in range(9):
+                        of_pairs = flat[row // 3] * vector[row % 3].reshape(-1)
+                        atom_virial[row].index_add_(0, where, of_pairs, alpha=-1)
+            if progress is not None:
+                progress(last, natoms)
+        atom_energy = self.model.with_bias(env.types, outputs)
+        return Evaluation(
+            atom_energy.sum(),
+            force.T,
+            virial,
+            atom_energy,
+            None if atom_virial is None else atom_virial.T.reshape(natoms, 3, 3),
+        )
+
+    def _tiles(self, types: Tensor, tables: list[SlotTable]) -> Iterator[tuple[int, int, int]]:
+        """Type and range of atoms of every tile; atoms are sorted by type."""
+        slots = max(1, *(int(table.count.max(dim=0).values.sum()) for table in tables))
+        size = max(1, TILE_SLOTS // slots)
+        first = 0
+        for kind, count in enumerate(torch.bincount(types, minlength=len(self.model.type_map)).tolist()):
+            pieces = max(1, -(-count // size))
+            edges = [first + count * piece // pieces for piece in range(pieces + 1)]
+            yield from ((kind, a, b) for a, b in pairwise(edges) if b > a)
+            first += count
+
+    def _warn(self, about: str, message: str) -> None:
+        if about not in self._warned:
+            self._warned.add(about)
+            warnings.warn(message, stacklevel=3)

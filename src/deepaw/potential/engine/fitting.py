@@ -1,0 +1,105 @@
+"""Fitting nets with the gradient of their input, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from deepaw.potential.network.activation import find_activation
+from deepaw.potential.network.layer import Layer
+
+
+class FoldedFitting:
+    """A fitting net of one type that reads `features`, of which its input x = (descriptor, parameters) is linear.
+
+    layers: of the net, in float64. first: (features, outputs) and beside: (parameters, outputs), what features and
+    parameters are multiplied by to give x w of the first layer, followed by x where that layer adds it
+    (`first_weights`).
+    """
+
+    def __init__(self, layers: Sequence[Layer], first: Tensor, beside: Tensor, dtype: torch.dtype) -> None:
+        self._first, self._beside = first.to(dtype), beside.to(dtype)
+        self._first_back = self._first.T.contiguous()
+        self._layers = [_Constants(layer, dtype) for layer in layers]
+        self._width = layers[0].w.shape[1]
+
+    def __call__(self, features: Tensor, beside: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Outputs (n,), and their gradient (n, features)."""
+        product = features @ self._first
+        if beside is not None:
+            product = torch.addmm(product, beside, self._beside)
+        z, x = product[:, : self._width], product[:, self._width :]
+        slopes = []
+        for position, layer in enumerate(self._layers):
+            x, slope = layer.forward(layer.product(x) if position else layer.shifted(z), x)
+            slopes.append(slope)
+        gradient = torch.ones_like(x)
+        for layer, slope in zip(self._layers[:0:-1], slopes[:0:-1], strict=True):
+            of_z, of_x = layer.backward(gradient, slope)
+            gradient = layer.through(of_z) if of_x is None else layer.through(of_z).add_(of_x)
+        of_z, of_x = self._layers[0].backward(gradient, slopes[0])
+        of_product = of_z if of_x is None else torch.cat([of_z, of_x], dim=1)
+        return x.squeeze(1), of_product @ self._first_back
+
+
+def first_weights(layer: Layer) -> Tensor:
+    """What x is multiplied by for `FoldedFitting`: (inputs, outputs), w, followed by ones where the layer adds x."""
+    w = layer.w.detach()
+    return torch.cat([w, torch.eye(len(w), dtype=w.dtype)], dim=1) if layer.copies else w
+
+
+class _Constants:
+    """One layer without a graph."""
+
+    def __init__(self, layer: Layer, dtype: torch.dtype) -> None:
+        self._w = layer.w.detach().to(dtype)
+        self._w_back = self._w.T.contiguous()
+        self._b = None if layer.b is None else layer.b.detach().to(dtype)
+        self._idt = None if layer.idt is None else layer.idt.detach().to(dtype)
+        self._copies = layer.copies
+        self._activation = layer.activation.lower()
+        self._function = find_activation(layer.activation)
+
+    def product(self, x: Tensor) -> Tensor:
+        """x w + b."""
+        return x @ self._w if self._b is None else torch.addmm(self._b, x, self._w)
+
+    def shifted(self, z: Tensor) -> Tensor:
+        """z + b."""
+        return z if self._b is None else z + self._b
+
+    def forward(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The output for z = x w + b, and d output / dz apart from what is added to it; None for ones."""
+        y, slope = self._activate(z)
+        if self._idt is not None:
+            y = y * self._idt
+            slope = self._idt.expand_as(y) if slope is None else slope.mul_(self._idt)
+        if self._copies:
+            y = y + (x if self._copies == 1 else torch.cat([x, x], dim=1))
+        return y, slope
+
+    def backward(self, gradient: Tensor, slope: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """From d / d output to d / dz, and to d / dx of the x that is added, if it is."""
+        of_z = gradient if slope is None else gradient * slope
+        if self._copies == 2:
+            first, second = gradient.chunk(2, dim=1)
+            return of_z, first + second
+        return of_z, gradient if self._copies else None
+
+    def through(self, of_z: Tensor) -> Tensor:
+        """From d / dz to d / dx."""
+        return of_z @ self._w_back
+
+    def _activate(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self._activation in ("none", "linear"):
+            return z, None
+        if self._activation == "tanh":
+            y = torch.tanh(z)
+            return y, torch.addcmul(torch.ones((), dtype=y.dtype), y, y, value=-1)
+        with torch.enable_grad():
+            z = z.detach().requires_grad_()
+            y = self._function(z)
+            (slope,) = torch.autograd.grad(y.sum(), z)
+        return y.detach(), slope

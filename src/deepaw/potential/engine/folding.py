@@ -1,0 +1,87 @@
+"""Descriptors and the first layer of a fitting net as one small linear map.
+
+With moments B (components, T K) of the spectral basis, A = B C has its rows in the span of the embedding functions,
+whose number of dimensions is far below the width M of the net and the size T K of the basis. With orthonormal functions
+u_1 ... u_r of that span, A = Q Y, Q = B P (components, r), Y (r, M), and a descriptor that is a bilinear form of A is
+one of Q. The weights of the first layer take Y in, so that the net sees r r_1 products instead of M axis_neuron.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+from deepaw.potential.descriptor.se_e2_a import SeE2A
+from deepaw.potential.descriptor.se_e2_r import SCALE
+from deepaw.spectral import ChebyshevBasis
+
+LARGEST_BASIS = 320
+"""Polynomials that the size of a basis is looked for among."""
+
+NOISE = 2e-15
+"""Coefficients below this fraction of the largest are rounding errors."""
+
+FLOOR = 0.1
+"""Weight of embeddings at the cutoff, relative to those of the nearest neighbours: they are multiplied by s."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One part of a descriptor for one type of centre.
+
+    project: for each type of neighbour (K, r), P. weights: (features, outputs), the first layer's part for it.
+    axes: r_1 of the features Q[:, :r]^T Q[:, :r_1], or 0 where the features are Q itself.
+    """
+
+    project: list[Tensor]
+    weights: Tensor
+    axes: int
+
+
+def fitting_basis(part: PairwiseDescriptor, s_max: float, tolerance: float) -> ChebyshevBasis:
+    """The smallest basis on [0, s_max] that holds the slopes of all embeddings to within a tolerance of the largest.
+
+    part: in float64. One of the largest size may hold them less well: those of a net that is not smooth.
+    """
+    large = ChebyshevBasis(0.0, s_max, LARGEST_BASIS)
+    with torch.no_grad():
+        coefficients = part.coefficients(large)
+    size = coefficients.abs().amax(dim=-1).view(-1, LARGEST_BASIS)
+    size[size < NOISE * size.max()] = 0
+    # T_k' is k times as large as T_k where it is not at an end of the range
+    beyond = (size * torch.arange(LARGEST_BASIS)).flip(1).cumsum(1).flip(1)
+    needed = int((beyond > tolerance * beyond.max()).sum(1).max())
+    return ChebyshevBasis(0.0, s_max, max(needed, 2))
+
+
+def fold(part: PairwiseDescriptor, kind: int, basis: ChebyshevBasis, weights: Tensor, tolerance: float) -> Fold:
+    """Fold one part for centres of type `kind`; weights: (part.width, outputs), float64, those of the first layer."""
+    C = part.coefficients(basis)[kind]
+    M = C.shape[1]
+    x = ChebyshevBasis(0.0, basis.high, 2 * basis.size).nodes()
+    R = torch.linalg.qr(basis.values(x) * (FLOOR + x / basis.high)[:, None])[1]
+    functions = torch.cat([R @ of_type for of_type in C.split(basis.size)])
+    if isinstance(part, SeE2A):
+        axis = part.config.axis_neuron
+        least = tolerance * float(torch.linalg.matrix_norm(functions, 2))
+        U = _span(functions[:, :axis], least)
+        axes = U.shape[1]
+        U = torch.cat([U, _span(functions - U @ (U.T @ functions), least)], dim=1)
+        U = torch.linalg.qr(U)[0]  # rounding leaves much of the first columns in those of small singular values
+        Y = U.T @ functions / part.nnei
+        first = torch.einsum("pm,qn,mnh->pqh", Y, Y[:axes, :axis], weights.view(M, axis, -1)).flatten(0, 1)
+    else:
+        least = tolerance * float(torch.linalg.matrix_norm(functions, 2))
+        U, axes = _span(functions, least), 0
+        first = (SCALE / part.nnei) * (U.T @ functions) @ weights
+    project = [torch.linalg.solve_triangular(R, of_type, upper=True) for of_type in U.split(basis.size)]
+    return Fold(project, first, axes)
+
+
+def _span(functions: Tensor, least: float) -> Tensor:
+    """Orthonormal columns that span those of `functions`, without directions of singular value below `least`."""
+    U, S, _ = torch.linalg.svd(functions, full_matrices=False)
+    return U[:, : max(1, int((least < S).sum()))]

@@ -1,0 +1,139 @@
+"""The part of the work that is done for every neighbour: moments out of vectors, forces out of their gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+from deepaw.potential.engine.folding import Fold
+from deepaw.spectral import ChebyshevBasis
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the way back needs of the way there. Polynomials phi beyond the basis's range go on as straight lines."""
+
+    vector: Tensor
+    inverse: Tensor
+    slope: Tensor
+    ratio: Tensor
+    bend: Tensor
+    rows: Tensor
+    phi: Tensor
+    phi_inside: Tensor
+    widths: list[int]
+
+
+class PairKernel:
+    """One part of a descriptor for one type of centre.
+
+    The equations are those of `deepaw.potential.descriptor.geometry` and `forces`; arrays have the atoms of a tile and
+    their slots last, so that each operation runs along them.
+    """
+
+    def __init__(
+        self, part: PairwiseDescriptor, kind: int, basis: ChebyshevBasis, fold: Fold, dtype: torch.dtype
+    ) -> None:
+        self._part, self._kind, self._basis, self._dtype = part, kind, basis, dtype
+        self._components = part.components
+        self.r = fold.project[0].shape[1]
+        signs = torch.tensor(basis.row_signs(), dtype=torch.float64)[:, None]
+        derivative = basis.differentiation()
+        self._there = [(signs * P).to(dtype) for P in fold.project]
+        self._back = [
+            torch.stack([(signs * P).T, (signs * (derivative @ P)).T], dim=1).flatten(1).to(dtype).contiguous()
+            for P in fold.project
+        ]
+        self._scale = (1 / part.dstd[kind]).unsqueeze(1).to(dtype)
+        self._shift = (-part.davg[kind] / part.dstd[kind]).tolist()
+        types = torch.tensor([kind])
+        one, none = torch.ones(1, part.ntypes), torch.zeros(1, part.ntypes)
+        empty = part.constant_moments(types, one, none, basis)[0]
+        hidden = part.constant_moments(types, none, one, basis)[0]
+        self._empty = [(empty[:, t] @ P).to(dtype) for t, P in enumerate(fold.project)]
+        self._hidden = [(hidden[:, t] @ P).to(dtype) for t, P in enumerate(fold.project)]
+        self._excluded = part.excluded[kind].tolist()
+        self._differentiate = (signs * derivative * signs.T).T.to(dtype).contiguous()
+
+    def there(self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor) -> tuple[Tensor, _Kept]:
+        """Q (n, components, r) of vectors (3, n, slots) and their lengths (n, slots), those of type 0 first.
+
+        count: (n, ntypes), the neighbours that are in those slots.
+        """
+        part, n = self._part, len(count)
+        rows, slope, ratio, bend, inverse, s = self._rows(vector, distance)
+        phi_inside = phi = self._basis.rows(s.clamp(max=self._basis.high))
+        if float(s.max() if s.numel() else 0.0) > self._basis.high:
+            steepness = (self._differentiate @ phi.flatten(1)).view_as(phi)
+            phi = torch.addcmul(phi, steepness, (s - self._basis.high).clamp(min=0))
+        Q = vector.new_zeros(n, self._components, self.r)
+        first = 0
+        for t, width in enumerate(widths):
+            last = first + width
+            if self._excluded[t]:
+                hidden = count[:, t, None, None].to(Q) if part.fixed_slots else Q.new_zeros(1, 1, 1)
+                Q += (part.sel[t] - hidden) * self._empty[t] + hidden * self._hidden[t]
+            else:
+                B = torch.bmm(rows[:, :, first:last].transpose(0, 1), phi[:, :, first:last].permute(1, 2, 0))
+                Q += (B.view(n * self._components, -1) @ self._there[t]).view_as(Q)
+                Q += (part.sel[t] - width) * self._empty[t]
+            first = last
+        return Q, _Kept(vector, inverse, slope, ratio, bend, rows, phi, phi_inside, widths)
+
+    def _rows(self, vector: Tensor, distance: Tensor) -> tuple[Tensor, ...]:
+        """Normalised rows (components, n, slots), and of each slot ds/dr, h, r dh/dr, 1/r and s."""
+        config = self._part.config
+        width = config.rcut - config.rcut_smth
+        inverse = distance.reciprocal()
+        reach = inverse if config.env_protection == 0 else (distance + config.env_protection).reciprocal()
+        x = ((distance - config.rcut_smth) * (1 / width)).clamp_(0, 1)
+        square = x * x
+        w = ((-6 * x).add_(15).mul_(x).sub_(10)).mul_(square).mul_(x).add_(1)
+        dw = (x - 1).mul_(x).square_().mul_(-30 / width)
+        s = w * reach
+        ratio = s * reach
+        slope = torch.addcmul(-ratio, dw, reach)
+        if self._components == 1:
+            return torch.ones_like(s).unsqueeze(0), slope, ratio, ratio, inverse, s
+        # r dh/dr with h = w / r'^2
+        bend = (dw - 2 * s).mul_(reach).mul_(reach).mul_(distance)
+        rows = vector.new_empty(4, *s.shape)
+        torch.mul(s, self._scale[0], out=rows[0]).add_(self._shift[0])
+        for axis in range(3):
+            torch.mul(vector[axis], ratio, out=rows[axis + 1])
+            rows[axis + 1].mul_(self._scale[axis + 1]).add_(self._shift[axis + 1])
+        return rows, slope, ratio, bend, inverse, s
+
+    def back(self, of_Q: Tensor, kept: _Kept) -> Tensor:
+        """dE/dr of every slot, (3, n, slots), from dE/dQ (n, components, r)."""
+        UV = self._functions(of_Q, kept)
+        along = (kept.rows * UV[:, :, 1].transpose(0, 1)).sum(0)
+        if self._components == 1:
+            return kept.vector * along.mul_(kept.slope).mul_(kept.inverse)
+        u = UV[:, 1:, 0].transpose(0, 1)
+        turned = (kept.vector * u).sum(0).mul_(kept.bend).mul_(kept.inverse)
+        along.add_(UV[:, 0, 0]).mul_(kept.slope).add_(turned).mul_(kept.inverse)
+        return torch.addcmul(kept.vector * along, u, kept.ratio)
+
+    def _functions(self, of_Q: Tensor, kept: _Kept) -> Tensor:
+        """U over dstd and V of every slot, (n, components, 2, slots): `deepaw.potential.descriptor.forces`."""
+        n, components = of_Q.shape[:2]
+        parts = []
+        for t, (back, phi, inside) in enumerate(
+            zip(self._back, kept.phi.split(kept.widths, 2), kept.phi_inside.split(kept.widths, 2), strict=True)
+        ):
+            if self._excluded[t]:
+                parts.append(of_Q.new_zeros(n, 2 * components, kept.widths[t]))
+                continue
+            g = (of_Q.reshape(n * components, self.r) @ back).view(n, components, 2, self._basis.size)
+            g[:, :, 0] *= self._scale
+            g = g.view(n, 2 * components, -1)
+            part = torch.bmm(g, phi.transpose(0, 1))
+            if kept.phi is not kept.phi_inside:
+                part[:, 1::2] = torch.bmm(g[:, 1::2], inside.transpose(0, 1))
+            parts.append(part)
+        UV = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+        return UV.view(n, components, 2, -1)
