@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from deepaw.potential.model import PotentialModel
-from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.environment import Environment, parts
+
+PAIRS = 20_000
+"""Pairs that are worked on together; what networks leave behind for one of them is some 10 kB."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,29 @@ def evaluate_exactly(
 
     env: pairs within the model's cutoff. fparam: (natoms, numb_fparam), aparam: (natoms, numb_aparam).
     """
-    vector = env.vector.detach().double().requires_grad_()
-    leaf = Environment(env.types, env.centre, env.neighbour, vector)
-    atom_energy = model(leaf, fparam, aparam)
-    (gradient,) = torch.autograd.grad(atom_energy.sum(), vector, allow_unused=True)
-    gradient = torch.zeros_like(vector) if gradient is None else gradient
+    energies, gradient = [], torch.zeros_like(env.vector, dtype=torch.float64)
+    for part in parts(env, len(model.type_map), PAIRS):
+        rows = slice(part.first, part.last)
+        vector = part.env.vector.detach().double().requires_grad_()
+        descriptors = model.descriptors(replace(part.env, vector=vector))[: part.last - part.first]
+        beside = (None if values is None else values[rows] for values in (fparam, aparam))
+        energy = model.with_bias(env.types[rows], model.fitting(descriptors, env.types[rows], *beside))
+        energies.append(energy.detach())
+        (of_pairs,) = torch.autograd.grad(energy.sum(), vector, allow_unused=True)
+        if of_pairs is not None:
+            gradient[part.pairs] = of_pairs
+    atom_energy = torch.cat(energies)
     force = gradient.new_zeros(env.natoms, 3)
     force = force.index_add(0, env.centre, gradient).index_add(0, env.neighbour, -gradient)
-    of_pairs = -gradient.unsqueeze(2) * vector.detach().unsqueeze(1)
+    of_pairs = -gradient.unsqueeze(2) * env.vector.detach().double().unsqueeze(1)
     atom_virial = gradient.new_zeros(env.natoms, 3, 3).index_add(0, env.neighbour, of_pairs)
-    return Evaluation(atom_energy.detach().sum(), force, atom_virial.sum(0), atom_energy.detach(), atom_virial)
+    return Evaluation(atom_energy.sum(), force, atom_virial.sum(0), atom_energy, atom_virial)
+
+
+def describe_exactly(model: PotentialModel, env: Environment) -> Tensor:
+    """Descriptors (natoms, width), without a graph; env as for `evaluate_exactly`."""
+    with torch.no_grad():
+        rows = [
+            model.descriptors(part.env)[: part.last - part.first] for part in parts(env, len(model.type_map), PAIRS)
+        ]
+    return torch.cat(rows)

@@ -10,9 +10,7 @@ from vesin import NeighborList
 
 from deepaw.errors import InputError
 from deepaw.potential.data.system import Frame, System
-
-SAME_PLACE = 1e-6
-"""A; atoms nearer than this are on one spot."""
+from deepaw.potential.neighbours.pairs import SAME_PLACE
 
 SEL_FACTOR = 1.1
 """By how much `sel` exceeds the largest count in the data where the input says "auto"."""

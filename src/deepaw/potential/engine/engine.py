@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -12,13 +12,15 @@ import torch
 from torch import Tensor
 from vesin import NeighborList
 
+from deepaw.errors import InputError
 from deepaw.potential.descriptor.switch import environment_rows
 from deepaw.potential.engine.block import TypeBlock
 from deepaw.potential.engine.folding import fitting_basis
 from deepaw.potential.engine.precision import EXACT, Budget, find_budget
-from deepaw.potential.exact import Evaluation, evaluate_exactly
+from deepaw.potential.exact import Evaluation, describe_exactly, evaluate_exactly
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.neighbours.environment import Environment, nearest_by_type
+from deepaw.potential.neighbours.pairs import SAME_PLACE
 from deepaw.potential.neighbours.slots import SlotTable, slot_table
 from deepaw.potential.network.activation import SMOOTH
 
@@ -48,7 +50,7 @@ class PotentialEngine:
         self._list = NeighborList(cutoff=model.rcut, full_list=True, skin=skin, n_threads=torch.get_num_threads())
         self._blocks: list[TypeBlock] = []
         self._shortest = COVERED
-        self._warned: set[str] = set()
+        self._warned_short = False
 
     @torch.no_grad()
     def evaluate(
@@ -57,6 +59,7 @@ class PotentialEngine:
         cell: np.ndarray | None,
         types: np.ndarray,
         *,
+        periodic: Sequence[bool] = (True, True, True),
         fparam: np.ndarray | None = None,
         aparam: np.ndarray | None = None,
         atomic_virial: bool = False,
@@ -65,21 +68,23 @@ class PotentialEngine:
         """One frame.
 
         coord: (natoms, 3), A. cell: (3, 3), A, or None without periodicity. types: (natoms,), indices into the
-        model's type map. fparam: (numb_fparam,). aparam: (natoms, numb_aparam). atomic_virial: whether those of atoms
-        are wanted. progress: called with the atoms done and all of them.
+        model's type map. periodic: along which cell vectors. fparam: (numb_fparam,). aparam: (natoms, numb_aparam).
+        atomic_virial: whether those of atoms are wanted. progress: called with the atoms done and all of them.
 
-        Raises InputError: parameters that are missing or of the wrong number.
+        Raises InputError: parameters that are missing or of the wrong number; two atoms on one spot.
         """
         order = np.argsort(types, kind="stable")
-        env = self._environment(coord[order], cell, types[order])
-        of_frame = None if fparam is None else torch.as_tensor(fparam).reshape(1, -1).expand(len(order), -1)
-        of_atoms = None if aparam is None else torch.as_tensor(aparam)[order]
+        env, distances = self._environment(coord[order], cell, types[order], periodic)
+        self._check_distances(env, distances, order)
+        of_frame = None if fparam is None else torch.tensor(fparam).reshape(1, -1).expand(len(order), -1)
+        of_atoms = None if aparam is None else torch.from_numpy(aparam[order])
         if self._budget is None or not self._is_smooth():
             with torch.enable_grad():
                 result = evaluate_exactly(self.model, env, of_frame, of_atoms)
         else:
             beside = self.model.fitting.parameters_of(len(order), of_frame, of_atoms)
-            result = self._evaluate(env, beside, self._budget, atomic_virial, progress)
+            self._prepare(float(distances.min()) if len(distances) else COVERED, self._budget)
+            result = self._evaluate(env, beside, atomic_virial, progress)
         back = torch.from_numpy(np.argsort(order))
         return Evaluation(
             result.energy,
@@ -89,20 +94,49 @@ class PotentialEngine:
             None if result.atom_virial is None else result.atom_virial[back],
         )
 
-    def _environment(self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray) -> Environment:
+    def descriptors(self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray) -> Tensor:
+        """(natoms, width), by the equations whatever the precision; arguments and errors as of `evaluate`."""
+        order = np.arange(len(types))
+        env, distances = self._environment(coord, cell, types, (True, True, True))
+        self._check_distances(env, distances, order)
+        return describe_exactly(self.model, env)
+
+    def _environment(
+        self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, periodic: Sequence[bool]
+    ) -> tuple[Environment, Tensor]:
+        """Pairs within the cutoff, and their distances."""
         centre, neighbour, vector = self._list.compute(
             points=np.ascontiguousarray(coord, dtype=np.float64),
             box=np.zeros((3, 3)) if cell is None else np.ascontiguousarray(cell, dtype=np.float64),
-            periodic=cell is not None,
+            periodic=False if cell is None else np.array(periodic, dtype=bool),
             quantities="ijD",
             copy=False,
         )
-        return Environment(
+        env = Environment(
             torch.from_numpy(np.asarray(types, dtype=np.int64)),
             torch.from_numpy(centre.view(np.int64)),
             torch.from_numpy(neighbour.view(np.int64)),
             torch.from_numpy(vector),
         )
+        return env, torch.linalg.vector_norm(env.vector, dim=1)
+
+    def _check_distances(self, env: Environment, distances: Tensor, order: np.ndarray) -> None:
+        """order: where each atom was when it was given."""
+        if len(distances) == 0 or (shortest := float(distances.min())) >= SHORTEST:
+            return
+        pair = int(distances.argmin())
+        first, second = sorted(int(order[each[pair]]) + 1 for each in (env.centre, env.neighbour))
+        if shortest < SAME_PLACE:
+            raise InputError(
+                f"atoms {first} and {second} are on one spot, perhaps as periodic images; no forces are defined there."
+            )
+        if not self._warned_short:
+            self._warned_short = True
+            warnings.warn(
+                f"atoms {first} and {second} are {shortest:.3g} A apart; below {SHORTEST:g} A the potential only goes "
+                "on smoothly, and its numbers mean nothing",
+                stacklevel=3,
+            )
 
     def _is_smooth(self) -> bool:
         return all(part.config.activation_function.lower() in SMOOTH for part in self.model.descriptor.parts)
@@ -134,21 +168,9 @@ class PotentialEngine:
         self,
         env: Environment,
         beside: Tensor | None,
-        budget: Budget,
         atomic_virial: bool,
         progress: Callable[[int, int], None] | None,
     ) -> Evaluation:
-        distances = torch.linalg.vector_norm(env.vector, dim=1)
-        shortest = float(distances.min()) if len(distances) else COVERED
-        if shortest < SHORTEST:
-            self._warn(
-                "short",
-                f"two atoms are {shortest:.3g} A apart; below {SHORTEST:g} A the potential only goes on as a straight "
-                "line, and its numbers mean nothing",
-            )
-        if self.model.fixed_slots:
-            env = env.select(distances < self.model.rcut)
-        self._prepare(shortest, budget)
         tables = self._tables(env)
         natoms = env.natoms
         outputs = torch.empty(natoms, dtype=torch.float64)
@@ -189,8 +211,3 @@ class PotentialEngine:
             edges = [first + count * piece // pieces for piece in range(pieces + 1)]
             yield from ((kind, a, b) for a, b in pairwise(edges) if b > a)
             first += count
-
-    def _warn(self, about: str, message: str) -> None:
-        if about not in self._warned:
-            self._warned.add(about)
-            warnings.warn(message, stacklevel=3)

@@ -29,7 +29,7 @@ class FoldedFitting:
         """Outputs (n,), and their gradient (n, features)."""
         product = features @ self._first
         if beside is not None:
-            product = torch.addmm(product, beside, self._beside)
+            product = torch.addmm(product, beside.to(product.dtype), self._beside)
         z, x = product[:, : self._width], product[:, self._width :]
         slopes = []
         for position, layer in enumerate(self._layers):

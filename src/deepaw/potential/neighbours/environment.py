@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -34,6 +35,34 @@ class Environment:
         """Neighbours of each atom by their type, (natoms, ntypes) int64."""
         group = self.centre * ntypes + self.types[self.neighbour]
         return torch.bincount(group, minlength=self.natoms * ntypes).view(self.natoms, ntypes)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some atoms of an environment with all their pairs.
+
+    first, last: which atoms. pairs: (n,), which pairs. env: those atoms, followed by one atom of each type that stands
+    for all neighbours of that type; they have no pairs of their own.
+    """
+
+    first: int
+    last: int
+    pairs: Tensor
+    env: Environment
+
+
+def parts(env: Environment, ntypes: int, most: int) -> Iterator[Part]:
+    """Atoms in order, as many at a time as have no more than `most` pairs together, but one at least."""
+    order = torch.argsort(env.centre, stable=True)
+    ends = torch.bincount(env.centre, minlength=env.natoms).cumsum(0)
+    first = before = 0
+    while first < env.natoms:
+        last = max(first + 1, int(torch.searchsorted(ends, before + most, right=True)))
+        pairs = order[before : int(ends[last - 1])]
+        types = torch.cat([env.types[first:last], torch.arange(ntypes)])
+        neighbour = last - first + env.types[env.neighbour[pairs]]
+        yield Part(first, last, pairs, Environment(types, env.centre[pairs] - first, neighbour, env.vector[pairs]))
+        first, before = last, int(ends[last - 1])
 
 
 def nearest(env: Environment, most: int) -> Environment:

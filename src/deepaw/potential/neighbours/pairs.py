@@ -8,6 +8,9 @@ from vesin import NeighborList
 
 from deepaw.potential.neighbours.environment import Environment
 
+SAME_PLACE = 1e-6
+"""A; atoms nearer than this are on one spot, where a potential has no forces."""
+
 
 def find_environment(coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, rcut: float) -> Environment:
     """All neighbours within `rcut`, in float64.
