@@ -148,7 +148,7 @@ def test_what_it_says_of_itself(potential: DeepPot) -> None:
     assert potential.get_type_map() == ["O", "H"]
     assert (potential.get_ntypes(), potential.get_sel()) == (2, [16, 20])
     assert (potential.get_dim_fparam(), potential.get_dim_aparam(), potential.has_default_fparam()) == (0, 0, False)
-    assert (potential.get_descriptor_type(), potential.get_sel_type()) == ("se_e2_a", [])
+    assert (potential.get_descriptor_type(), potential.get_sel_type()) == ("se_e2_a", [0, 1])
     assert not (potential.has_efield or potential.has_spin or potential.has_hessian or potential.get_ntypes_spin())
     assert potential.get_model_def_script()["descriptor"]["rcut"] == 3.0
     size = potential.get_model_size()

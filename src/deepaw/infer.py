@@ -137,9 +137,9 @@ class DeepPot:
         return self._model.config.fitting_net.default_fparam is not None
 
     def get_sel_type(self) -> list[int]:
-        """The types that energies are predicted for; [] for all of them."""
+        """The types whose atoms have energies: all but `atom_exclude_types`."""
         excluded = self._model.config.atom_exclude_types
-        return [kind for kind in range(self.get_ntypes()) if kind not in excluded] if excluded else []
+        return [kind for kind in range(self.get_ntypes()) if kind not in excluded]
 
     def get_descriptor_type(self) -> str:
         """se_e2_a, se_e2_r or hybrid."""

@@ -33,11 +33,16 @@ def check_atoms(atoms: Atoms, name: str = "the structure") -> None:
     large; a periodic direction without a
     cell vector or with a degenerate one; two atoms on one spot, periodic images included.
     """
+    check_geometry(atoms, name)
+    _check_distances(atoms, name)
+
+
+def check_geometry(atoms: Atoms, name: str = "the structure") -> None:
+    """Refuse a structure that no neighbour list can be made of, however near its atoms are; see `check_atoms`."""
     if len(atoms) == 0:
         raise InputError(f"{name} holds no atoms; at least one is needed.")
     _check_numbers(atoms, name)
     _check_periodic_cell(atoms, name)
-    _check_distances(atoms, name)
 
 
 def check_box(atoms: Atoms, name: str = "the structure") -> None:
