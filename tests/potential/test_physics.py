@@ -1,0 +1,49 @@
+"""The physics suite for every kind of potential."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepaw.potential.model import ModelConfig, PotentialModel
+from potential.physics import PotentialPhysics, random_model
+
+SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [5, 6], "neuron": [4, 8], "axis_neuron": 3}
+ONE_SIDE = SE_A | {"type_one_side": True}
+SE_R = {"type": "se_e2_r", "rcut": 3.6, "rcut_smth": 0.8, "sel": [8, 8], "neuron": [4, 8], "type_one_side": True}
+FITTING = {"neuron": [8, 8]}
+
+MODELS = {
+    "one_side": {"descriptor": ONE_SIDE},
+    "two_sides_resnet_dt": {
+        "type_map": ["O", "H", "C"],
+        "descriptor": SE_A | {"sel": [9, 8, 7], "resnet_dt": True, "activation_function": "gelu"},
+    },
+    "radial": {"descriptor": SE_R},
+    "hybrid": {"descriptor": {"type": "hybrid", "list": [ONE_SIDE, SE_R, SE_A | {"rcut": 2.5, "set_davg_zero": True}]}},
+    "excluded": {
+        "descriptor": ONE_SIDE | {"exclude_types": [[0, 0]], "env_protection": 0.1},
+        "pair_exclude_types": [[1, 1]],
+    },
+    "parameters": {"descriptor": ONE_SIDE, "fitting_net": FITTING | {"numb_fparam": 2, "numb_aparam": 1}},
+}
+
+
+def config_of(name: str) -> ModelConfig:
+    return ModelConfig.model_validate({"type_map": ["O", "H"], "fitting_net": FITTING, **MODELS[name]})
+
+
+class TestPotentials(PotentialPhysics):
+    @pytest.fixture(params=MODELS)
+    def model(self, request: pytest.FixtureRequest) -> PotentialModel:
+        return random_model(config_of(request.param))
+
+
+class TestConvertedPotential(PotentialPhysics):
+    """With DeePMD-kit's rule for neighbours, and slots enough that it drops none."""
+
+    @pytest.fixture
+    def model(self) -> PotentialModel:
+        config = ModelConfig.model_validate(
+            {"type_map": ["O", "H"], "descriptor": ONE_SIDE | {"sel": [60, 60]}, "fitting_net": FITTING}
+        )
+        return random_model(config, fixed_slots=True)
