@@ -1,4 +1,4 @@
-"""`deepaw test`: a density model beside calculated densities."""
+"""`deepaw test`: a model beside what it learnt to predict."""
 
 from __future__ import annotations
 
@@ -7,24 +7,68 @@ from typing import Annotated
 
 import typer
 
+from deepaw.errors import InputError
+
 
 def test(
-    model: Annotated[str, typer.Argument(help="A bundled model or a model file.")],
+    model: Annotated[
+        str | None, typer.Argument(help="A model file, or for densities a bundled model; or give it with -m.")
+    ] = None,
     data: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            help="ASE databases, extxyz files with npz densities, CHGCAR or cube files, or folders of these."
+            help="For densities: ASE databases, extxyz files with npz densities, CHGCAR or cube files, or folders of "
+            "these. For potentials: systems (deepmd/npy) or folders of them, as with -s."
         ),
-    ],
+    ] = None,
     only: Annotated[
-        Path | None, typer.Option(help="A file with the names of the structures to test, one a line.")
+        Path | None, typer.Option(help="Densities: a file with the names of the structures to test, one a line.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write OUTPUT.csv and OUTPUT.png.", metavar="OUTPUT")
+        Path | None,
+        typer.Option("--output", "-o", help="Densities: write OUTPUT.csv and OUTPUT.png.", metavar="OUTPUT"),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    device: Annotated[str, typer.Option(help="Densities: cpu, cuda or cuda:N.")] = "cpu",
+    potential: Annotated[Path | None, typer.Option("--model", "-m", help="A potential.", metavar="MODEL")] = None,
+    system: Annotated[
+        list[str] | None,
+        typer.Option("--system", "-s", help="Potentials: a system (deepmd/npy) or a folder of them.", metavar="SYSTEM"),
+    ] = None,
+    datafile: Annotated[
+        Path | None, typer.Option("--datafile", "-f", help="Potentials: a file that lists systems, one a line.")
+    ] = None,
+    numb_test: Annotated[
+        int, typer.Option("--numb-test", "-n", help="Potentials: frames of each system, 0 for all.", min=0)
+    ] = 0,
+    detail_file: Annotated[
+        Path | None,
+        typer.Option("--detail-file", "-d", help="Potentials: write PREFIX.*.out and PREFIX.png.", metavar="PREFIX"),
+    ] = None,
+    precision: Annotated[str, typer.Option(help="Potentials: float64, float32 or exact.")] = "float64",
 ) -> None:
-    """Compare a density model with calculated densities."""
+    """Compare a model with calculated densities, or a potential (deepaw test -m MODEL -s SYSTEM) with labelled data."""
+    from deepaw.potential.files.formats import holds_potential
+
+    if potential is not None:
+        # without the model, what is left among the arguments are systems
+        data = [Path(name) for name in ([] if model is None else [model])] + (data or [])
+    elif model is None:
+        raise InputError("There is no model to test; give a model and data, or for potentials -m MODEL -s SYSTEM.")
+    elif holds_potential(model) or system or datafile:
+        potential = Path(model)
+    if potential is None:
+        if not data:
+            raise InputError(f"There are no densities to compare {model} with; give files or folders with them.")
+        test_density(str(model), data, only, output, device)
+        return
+    from deepaw.cli.potentialtest import test_potential
+
+    systems = [*(system or []), *map(str, data or [])]
+    test_potential(potential, systems, datafile, numb_test or None, detail_file, precision)
+
+
+def test_density(model: str, data: list[Path], only: Path | None, output: Path | None, device: str) -> None:
+    """Print figures of every structure; write OUTPUT.csv and OUTPUT.png where an output is given."""
     from deepaw.cli.comparison import print_comparison
     from deepaw.cli.progress import LateProgress
     from deepaw.density.data.names import read_names, select

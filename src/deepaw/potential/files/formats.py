@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from deepaw.errors import InputError
+from deepaw.modelfile import read_metadata
 from deepaw.potential.files.checkpoint import read_checkpoint
 from deepaw.potential.files.deepmd import read_deepmd, write_deepmd
-from deepaw.potential.model import PotentialModel, load_potential
+from deepaw.potential.model import KIND, PotentialModel, load_potential
 
 READERS = {
     ".safetensors": load_potential,
@@ -21,6 +22,14 @@ WRITABLE = (".safetensors", ".dp", ".yaml", ".yml")
 
 FROZEN = (".pth", ".pb", ".pt2", ".pte", ".savedmodel", ".hlo")
 """Of DeePMD-kit's backends: programs rather than models."""
+
+
+def holds_potential(name: str | Path) -> bool:
+    """Whether a file is one for `read_potential` rather than of a density, by its suffix or what it says of itself."""
+    path = Path(name)
+    if path.suffix != ".safetensors":
+        return path.suffix in READERS or path.suffix in FROZEN
+    return path.is_file() and read_metadata(path)["kind"] == KIND
 
 
 def read_potential(path: str | Path) -> PotentialModel:

@@ -1,0 +1,129 @@
+"""`deepaw test` of a potential: what is computed, written and printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from deepaw.errors import InputError
+
+if TYPE_CHECKING:
+    from deepaw.potential.data.system import System
+    from deepaw.potential.evaluation.compare import Errors, Quantity
+
+WIDTH = 200
+"""Columns of text where the output is not a terminal, which would have a width of its own."""
+
+COLUMNS: dict[str, Quantity] = {
+    "energy, eV": "energy",
+    "eV/atom": "energy_per_atom",
+    "force, eV/A": "force",
+    "virial, eV": "virial",
+    "eV/atom ": "virial_per_atom",
+}
+
+NOTE = "RMSE, then MAE. In the last line every frame, and every component of it, counts once."
+
+
+def test_potential(
+    model: Path, systems: Sequence[str], listing: Path | None, most: int | None, prefix: Path | None, precision: str
+) -> None:
+    """Compare, write PREFIX.*.out and PREFIX.png, and print a line for each system and one for all.
+
+    systems: folders of deepmd/npy, searched; listing: a file with more of them, one a line.
+    """
+    from deepaw.cli.progress import LateProgress
+    from deepaw.outputfile import check_output
+    from deepaw.potential.data.system import read_system
+    from deepaw.potential.engine.engine import PotentialEngine
+    from deepaw.potential.evaluation.compare import Errors, compare
+    from deepaw.potential.evaluation.details import DetailFiles, detail_files
+    from deepaw.potential.evaluation.picture import ParitySample, write_picture
+    from deepaw.potential.files.formats import read_potential
+
+    picture = None if prefix is None else prefix.with_name(prefix.name + ".png")
+    if prefix is not None and picture is not None:
+        for file in (*detail_files(prefix).values(), picture):
+            check_output(file)
+    engine = PotentialEngine(read_potential(model), precision)
+    opened = [read_system(path, engine.model.type_map) for path in _folders(systems, listing)]
+    labelled = _labelled(opened)
+    errors = [Errors() for _ in opened]
+    sample = ParitySample()
+    details = None if prefix is None else DetailFiles(prefix, labelled)
+    with LateProgress("atoms") as progress, details or nullcontext():
+        started = -1
+        for number, comparison in compare(engine, opened, most, progress):
+            errors[number].add(comparison)
+            if details is not None:
+                if number != started:
+                    details.start(opened[number].name)
+                    started = number
+                details.add(comparison)
+                sample.add(comparison)
+    overall = sum(errors, Errors())
+    _print(opened, errors, overall)
+    if prefix is not None and picture is not None:
+        write_picture(picture, sample, overall)
+        written = [file.name for name, file in detail_files(prefix).items() if name in labelled]
+        print(f"Written in {prefix.parent}: {', '.join([*written, picture.name])}")
+
+
+def _folders(systems: Sequence[str], listing: Path | None) -> list[Path]:
+    from deepaw.potential.data.find import find_systems
+
+    names = list(systems)
+    if listing is not None:
+        try:
+            lines = listing.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            raise InputError(f"{listing} cannot be read as text; it should list systems, one a line.") from None
+        names += [line.strip() for line in lines if line.strip()]
+    if not names:
+        raise InputError("There are no systems to test on; give folders of deepmd/npy with -s, or a list with -f.")
+    return find_systems(names)
+
+
+def _labelled(systems: Sequence[System]) -> list[Quantity]:
+    """What any of the systems has labels for. Raises InputError: nothing."""
+    found: list[Quantity] = []
+    if any("energy" in system.labels for system in systems):
+        found += ["energy", "energy_per_atom"]
+    if any("force" in system.labels for system in systems):
+        found += ["force"]
+    if any("virial" in system.labels and system.is_periodic for system in systems):
+        found += ["virial", "virial_per_atom"]
+    if not found:
+        raise InputError(f"{systems[0].name} has no energy.npy, force.npy or virial.npy to compare with.")
+    return found
+
+
+def _print(systems: Sequence[System], errors: Sequence[Errors], overall: Errors) -> None:
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=WIDTH)
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for heading in ("system", "frames", "atoms"):
+        table.add_column(heading, justify="left" if heading == "system" else "right")
+    for heading in COLUMNS:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for system, each in zip(systems, errors, strict=True):
+        table.add_row(system.name, f"{each.frames:,}", f"{system.natoms:,}", *_figures(each))
+    table.add_section()
+    table.add_row("all", f"{overall.frames:,}", "", *_figures(overall))
+    console.print(table)
+    console.print()
+    console.print(NOTE)
+
+
+def _figures(errors: Errors) -> list[str]:
+    cells = []
+    for name in COLUMNS.values():
+        rmse, mae = errors.rmse(name), errors.mae(name)
+        cells.append("-" if rmse is None or mae is None else f"{rmse:.4e} {mae:.4e}")
+    return cells

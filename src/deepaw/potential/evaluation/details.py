@@ -1,0 +1,74 @@
+"""Reference and prediction of every frame in text files, in the columns that DeePMD-kit writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TextIO
+
+import numpy as np
+
+from deepaw.outputfile import output_file
+from deepaw.potential.evaluation.compare import FrameComparison, Quantity
+
+SUFFIXES: dict[Quantity, str] = {
+    "energy": ".e.out",
+    "energy_per_atom": ".e_peratom.out",
+    "force": ".f.out",
+    "virial": ".v.out",
+    "virial_per_atom": ".v_peratom.out",
+}
+
+_VIRIAL = [f"v{row}{column}" for row in "xyz" for column in "xyz"]
+_COLUMNS: dict[Quantity, list[str]] = {
+    "energy": ["e"],
+    "energy_per_atom": ["e"],
+    "force": ["fx", "fy", "fz"],
+    "virial": _VIRIAL,
+    "virial_per_atom": _VIRIAL,
+}
+
+
+def detail_files(prefix: Path) -> dict[Quantity, Path]:
+    """PREFIX.e.out and so on."""
+    return {name: prefix.with_name(prefix.name + suffix) for name, suffix in SUFFIXES.items()}
+
+
+class DetailFiles:
+    """Files of some quantities, open while the block lasts; they appear when it ends without an error.
+
+    Each has, for every row of the quantity, the columns of the reference and then those of the prediction; a comment
+    begins every system. Raises InputError where a file cannot be written.
+    """
+
+    def __init__(self, prefix: Path, quantities: Sequence[Quantity]) -> None:
+        self._paths = {name: path for name, path in detail_files(prefix).items() if name in quantities}
+        self._stack = ExitStack()
+        self._files: dict[Quantity, TextIO] = {}
+
+    def __enter__(self) -> DetailFiles:
+        with self._stack:
+            for name, path in self._paths.items():
+                temporary = self._stack.enter_context(output_file(path))
+                self._files[name] = self._stack.enter_context(temporary.open("w", encoding="utf-8"))
+            self._stack = self._stack.pop_all()
+        return self
+
+    def start(self, system: str) -> None:
+        """What follows is of this system."""
+        for name, file in self._files.items():
+            columns = [f"{kind}_{column}" for kind in ("data", "pred") for column in _COLUMNS[name]]
+            file.write(f"# {system}: {' '.join(columns)}\n")
+
+    def add(self, comparison: FrameComparison) -> None:
+        """The rows of one frame."""
+        for name, pair in comparison.pairs.items():
+            if name in self._files:
+                np.savetxt(self._files[name], np.concatenate(pair, axis=1))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._stack.__exit__(kind, error, trace)
