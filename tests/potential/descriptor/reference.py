@@ -1,0 +1,92 @@
+"""Descriptors as nested loops over atoms and slots, in NumPy: the padded form, slot by slot."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+from deepaw.potential.neighbours.environment import Environment
+
+
+def smooth(r: float, low: float, high: float) -> float:
+    if r >= high:
+        return 0.0
+    x = max((r - low) / (high - low), 0.0)
+    return x**3 * (-6 * x**2 + 15 * x - 10) + 1
+
+
+def embed(part: PairwiseDescriptor, centre: int, other: int, x: float) -> np.ndarray:
+    """One embedding net at one number."""
+    index = centre + part.ntypes * other if part.networks_by_pair else other
+    y = np.array([x])
+    for layer in part.nets.layers:
+        w, b = layer.w[index].detach().numpy(), layer.b[index, 0].detach().numpy()
+        z = np.tanh(y @ w + b)
+        if layer.idt is not None:
+            z = z * layer.idt[index, 0].detach().numpy()
+        y = z + np.concatenate([y] * (len(z) // len(y))) if len(z) in (len(y), 2 * len(y)) else z
+    return y
+
+
+def slots_of(part: PairwiseDescriptor, env: Environment, atom: int) -> list[tuple[int, np.ndarray | None, float]]:
+    """Every slot of an atom: type, vector or None where it is empty, and how often it counts.
+
+    With open slots, those beyond `sel` are undone by empty ones that count -1 times.
+    """
+    slots: list[tuple[int, np.ndarray | None, float]] = []
+    centre = int(env.types[atom])
+    for other in range(part.ntypes):
+        mine = [
+            vector
+            for i, j, vector in zip(env.centre.tolist(), env.neighbour.tolist(), env.vector.numpy(), strict=True)
+            if i == atom and int(env.types[j]) == other and np.linalg.norm(vector) < part.rcut
+        ]
+        mine.sort(key=np.linalg.norm)
+        if part.fixed_slots:
+            mine = mine[: part.sel[other]]
+        hidden = bool(part.excluded[centre, other])
+        if hidden and not part.fixed_slots:
+            mine = []
+        slots += [(other, vector, 0.0 if hidden else 1.0) for vector in mine]
+        slots += [(other, None, 1.0)] * max(part.sel[other] - len(mine), 0)
+        slots += [(other, None, -1.0)] * max(len(mine) - part.sel[other], 0)
+    return slots
+
+
+def se_e2_a(part: PairwiseDescriptor, env: Environment) -> torch.Tensor:
+    """(natoms, M * axis_neuron)."""
+    rows = []
+    for atom in range(env.natoms):
+        centre = int(env.types[atom])
+        A = np.zeros((4, part.config.neuron[-1]))
+        for other, vector, count in slots_of(part, env, atom):
+            raw = np.zeros(4)
+            if vector is not None:
+                r = float(np.linalg.norm(vector))
+                p = part.config.env_protection
+                raw = np.array([1, *(vector / (r + p))]) * smooth(r, part.config.rcut_smth, part.rcut) / (r + p)
+            R = (raw - part.davg[centre].numpy()) / part.dstd[centre].numpy()
+            A += count * np.outer(R, embed(part, centre, other, R[0]))
+        A /= part.nnei
+        rows.append((A.T @ A[:, : part.config.axis_neuron]).reshape(-1))
+    return torch.from_numpy(np.array(rows))
+
+
+def se_e2_r(part: PairwiseDescriptor, env: Environment) -> torch.Tensor:
+    """(natoms, M); a hidden neighbour enters the net as 0."""
+    rows = []
+    for atom in range(env.natoms):
+        centre = int(env.types[atom])
+        D = np.zeros(part.config.neuron[-1])
+        for other, vector, count in slots_of(part, env, atom):
+            s = 0.0
+            if vector is not None:
+                r = float(np.linalg.norm(vector))
+                s = smooth(r, part.config.rcut_smth, part.rcut) / (r + part.config.env_protection)
+            x = (s - float(part.davg[centre, 0])) / float(part.dstd[centre, 0])
+            if count == 0:
+                x, count = 0.0, 1.0
+            D += count * embed(part, centre, other, x)
+        rows.append(0.2 * D / part.nnei)
+    return torch.from_numpy(np.array(rows))
