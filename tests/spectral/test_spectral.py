@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from deepaw.spectral import ChebyshevBasis, Table, reduce_basis
@@ -40,6 +41,25 @@ def test_derivatives_are_those_of_the_values() -> None:
     values = basis.values(x)
     columns = [torch.autograd.grad(values[:, k].sum(), x, retain_graph=True)[0] for k in range(1, basis.size)]
     torch.testing.assert_close(basis.derivatives(x)[:, 1:], torch.stack(columns, -1), atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 9, 16, 17, 18, 24, 25, 48, 61])
+def test_rows_are_the_values_with_signs(size: int) -> None:
+    basis = ChebyshevBasis(-0.5, 2.0, size)
+    x = torch.linspace(-0.5, 2.0, 60, dtype=torch.float64).view(5, 12)
+    signs = torch.tensor(basis.row_signs(), dtype=torch.float64)
+    assert len(signs) == size and (signs.abs() == 1).all()
+    rows = basis.rows(x)
+    assert rows.shape == (size, 5, 12)
+    torch.testing.assert_close(rows.movedim(0, -1) * signs, basis.values(x), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 12, 33])
+def test_differentiation_gives_the_derivatives(size: int) -> None:
+    basis = ChebyshevBasis(-1.5, 2.0, size)
+    x = torch.linspace(-1.5, 2.0, 40, dtype=torch.float64)
+    found = basis.values(x) @ basis.differentiation()
+    torch.testing.assert_close(found, basis.derivatives(x), rtol=0, atol=1e-10 * size**2)
 
 
 def test_the_reduced_basis_keeps_the_tolerance_and_is_orthonormal() -> None:

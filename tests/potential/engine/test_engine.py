@@ -1,0 +1,182 @@
+"""The engine beyond what the physics suite asks of it: ranges, fallbacks, skins, what it reports."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from deepaw.errors import InputError
+from deepaw.potential.engine import engine as module
+from deepaw.potential.engine.engine import COVERED, SHORTEST, PotentialEngine
+from deepaw.potential.model import ModelConfig, PotentialModel
+from potential.physics import Structure, crowd, evaluate, random_model, same
+
+SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [9, 10], "neuron": [4, 8], "axis_neuron": 3}
+SE_R = {"type": "se_e2_r", "rcut": 3.0, "rcut_smth": 0.8, "sel": [8, 8], "neuron": [4, 8]}
+
+
+def model(descriptor: dict | None = None, fixed_slots: bool = False, **fitting) -> PotentialModel:
+    keys = {"type_map": ["O", "H"], "descriptor": descriptor or SE_A, "fitting_net": {"neuron": [8, 8], **fitting}}
+    return random_model(ModelConfig.model_validate(keys), fixed_slots=fixed_slots)
+
+
+def pair(distance: float) -> Structure:
+    coord = np.array([[0, 0, 0], [0, 0, distance], [1.5, 0.2, 0.4]])
+    return Structure(np.array([0, 1, 1]), coord, None, np.zeros((3, 2)))
+
+
+def against_exact(potential: PotentialModel, structure: Structure, limit: float = 1e-8) -> None:
+    exact, found = (evaluate(PotentialEngine(potential, precision), structure) for precision in ("exact", "float64"))
+    for name in ("energy", "force", "virial", "atom_energy"):
+        same(getattr(found, name), getattr(exact, name), limit)
+
+
+@pytest.mark.parametrize("descriptor", [SE_A, SE_R, SE_A | {"env_protection": 0.2}], ids=["a", "r", "protection"])
+@pytest.mark.parametrize("distance", [0.7, 0.5, 0.3, SHORTEST + 0.01])
+def test_shorter_distances_than_foreseen_are_covered_as_they_come(descriptor: dict, distance: float) -> None:
+    assert distance < COVERED
+    against_exact(model(descriptor), pair(distance), 1e-7)
+
+
+@pytest.mark.parametrize("descriptor", [SE_A, SE_R, SE_A | {"env_protection": 0.2}], ids=["a", "r", "protection"])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.filterwarnings("ignore:atoms")
+def test_below_the_shortest_it_goes_on_smoothly(descriptor: dict, precision: str) -> None:
+    """Finite, without a jump in energy or force, and the force is still the gradient of the energy."""
+    engine = PotentialEngine(model(descriptor), precision)
+    for distance in (1e-3, 0.05, 0.2):
+        found = evaluate(engine, pair(distance))
+        assert all(torch.isfinite(value).all() for value in (found.energy, found.force, found.virial))
+    engine = PotentialEngine(model(descriptor))
+    evaluate(engine, pair(0.2))
+    inside, outside = (evaluate(engine, pair(SHORTEST + change)) for change in (-1e-7, 1e-7))
+    largest = float(outside.force.abs().max())
+    assert abs(float(inside.energy - outside.energy)) < 1e-5 * largest
+    assert float((inside.force - outside.force).abs().max()) < 1e-4 * largest
+    up, down = (float(evaluate(engine, pair(0.2 + change)).energy) for change in (1e-6, -1e-6))
+    assert abs(float(evaluate(engine, pair(0.2)).force[1, 2]) + (up - down) / 2e-6) < 1e-5 * largest
+
+
+def test_what_was_computed_before_does_not_matter() -> None:
+    """A short distance makes the bases larger for what follows."""
+    engine, structure = PotentialEngine(model()), crowd(2)
+    before = evaluate(engine, structure)
+    evaluate(engine, pair(0.4))
+    same(evaluate(engine, structure).force, before.force, 1e-8)
+
+
+@pytest.mark.parametrize("name", ["relu", "relu6", "silut:2.0"])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_embeddings_with_kinks_are_evaluated_exactly(name: str, precision: str) -> None:
+    potential = model(SE_A | {"activation_function": name})
+    exact, found = (evaluate(PotentialEngine(potential, each), crowd(2)) for each in ("exact", precision))
+    assert torch.equal(found.force, exact.force)
+    against_exact(model(activation_function=name), crowd(2))  # of fitting nets it does not matter
+
+
+@pytest.mark.parametrize("neuron", [[72, 24], [36, 36], [12], []], ids=str)
+def test_first_layers_that_add_their_input(neuron: list[int]) -> None:
+    """The descriptor has 24 entries, or 24 and parameters: the first layer keeps or doubles that, or does not."""
+    part = SE_A | {"neuron": [4, 12], "axis_neuron": 2}
+    against_exact(model(part, neuron=neuron), crowd(2))
+    against_exact(model(part, neuron=[24, 48], resnet_dt=False), crowd(2))
+    against_exact(model(part, neuron=[26, 26], numb_fparam=1, numb_aparam=1), crowd(2))
+
+
+@pytest.mark.parametrize("resnet_dt", [True, False])
+def test_energies_of_single_atoms(resnet_dt: bool) -> None:
+    potential = model(atom_ener=[-3.0, None], numb_fparam=1, resnet_dt=resnet_dt)
+    against_exact(potential, crowd(2))
+
+
+@pytest.mark.parametrize("size", [1, 30, 100, 10**6])
+def test_tiles_of_any_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    potential = model({"type": "hybrid", "list": [SE_A, SE_R]})
+    structure = crowd(2, natoms=9)
+    expected = evaluate(PotentialEngine(potential), structure)
+    monkeypatch.setattr(module, "TILE_SLOTS", size)
+    seen: list[tuple[int, int]] = []
+    found = PotentialEngine(potential).evaluate(
+        structure.coord, structure.cell, structure.types, progress=lambda *pair: seen.append(pair)
+    )
+    same(found.force, expected.force, 1e-12)
+    assert seen[-1] == (9, 9) and all(a < b for (a, _), (b, _) in pairwise(seen))
+    assert len(seen) == {1: 9, 10**6: 2}.get(size, len(seen))
+
+
+def test_types_that_do_not_occur() -> None:
+    structure = crowd(1, natoms=4)
+    against_exact(model(), structure)
+    against_exact(model(), replace(structure, types=structure.types + 1))
+
+
+@pytest.mark.parametrize("fixed_slots", [True, False])
+def test_more_neighbours_than_slots(fixed_slots: bool) -> None:
+    potential = model(SE_A | {"sel": [3, 4]}, fixed_slots)
+    against_exact(potential, crowd(2))
+    other = evaluate(PotentialEngine(model(SE_A | {"sel": [3, 4]}, not fixed_slots)), crowd(2))
+    assert abs(float(evaluate(PotentialEngine(potential), crowd(2)).energy - other.energy)) > 1e-5
+
+
+def test_atomic_virials_only_where_they_are_asked_for() -> None:
+    engine = PotentialEngine(model())
+    assert evaluate(engine, crowd(2)).atom_virial is None
+    assert evaluate(engine, crowd(2), atomic_virial=True).atom_virial is not None
+
+
+@pytest.mark.parametrize("precision", ["float64", "exact"])
+def test_a_kept_neighbour_list_is_as_good_as_a_new_one(precision: str) -> None:
+    potential = model()
+    kept, fresh = PotentialEngine(potential, precision, skin=1.0), PotentialEngine(potential, precision)
+    random = np.random.default_rng(0)
+    structure = crowd(2)
+    for step in range(30):
+        structure = structure.moved(random.normal(0, 0.03, structure.coord.shape))
+        if step % 10 == 9:
+            structure = replace(structure, cell=structure.cells * random.uniform(0.97, 1.03, (3, 1)))
+        found, expected = evaluate(kept, structure), evaluate(fresh, structure)
+        same(found.force, expected.force, 1e-10)
+        same(found.virial, expected.virial, 1e-10)
+
+
+def test_periods_along_some_cell_vectors() -> None:
+    structure = crowd(2)
+    engine = PotentialEngine(model())
+    slab = engine.evaluate(structure.coord, structure.cell, structure.types, periodic=(True, True, False))
+    padded = replace(structure, cell=structure.cells * np.array([[1], [1], [5]]))
+    same(slab.force, evaluate(engine, padded).force, 1e-10)
+
+
+def test_the_model_is_not_touched() -> None:
+    potential = model().float()
+    engine = PotentialEngine(potential)
+    evaluate(engine, crowd(2))
+    assert all(parameter.dtype == torch.float32 and parameter.requires_grad for parameter in potential.parameters())
+    before = evaluate(engine, crowd(2)).energy
+    with torch.no_grad():
+        next(iter(potential.parameters())).zero_()
+    assert evaluate(engine, crowd(2)).energy == before
+
+
+def test_a_warning_once_and_an_error_on_one_spot() -> None:
+    engine = PotentialEngine(model())
+    with pytest.warns(UserWarning, match=r"atoms 1 and 2 are 0\.1 A apart"):
+        evaluate(engine, pair(0.1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        evaluate(engine, pair(0.1))
+    with pytest.raises(InputError, match="atoms 1 and 2 are on one spot"):
+        evaluate(engine, pair(1e-8))
+    order = [2, 1, 0]
+    with pytest.raises(InputError, match="atoms 2 and 3 are on one spot"):
+        evaluate(engine, pair(1e-8)[order])
+
+
+def test_a_precision_that_is_none() -> None:
+    with pytest.raises(InputError, match="there is no precision 'float16'; it should be exact, float64 or float32"):
+        PotentialEngine(model(), "float16")

@@ -1,0 +1,74 @@
+"""Bases and folded maps: as exact as they are asked to be, and no larger than they need to be."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from deepaw.potential.descriptor.geometry import pair_geometry
+from deepaw.potential.engine.folding import LARGEST_BASIS, fitting_basis, fold
+from deepaw.potential.neighbours.pairs import find_environment
+from deepaw.spectral import ChebyshevBasis
+from potential.descriptor.test_pairwise import descriptor
+from potential.physics import crowd
+
+TOLERANCES = (1e-4, 1e-7, 1e-10)
+
+
+@pytest.mark.parametrize("case", ["one_side", "pairs", "radial"])
+def test_a_basis_holds_embeddings_and_their_slopes(case: str) -> None:
+    part = descriptor(case, False)
+    x = torch.linspace(0, 1.3, 400, dtype=torch.float64)
+    large = ChebyshevBasis(0.0, 1.3, 200)
+    with torch.no_grad():
+        exact = part.coefficients(large).view(2, 2, 200, -1)
+    functions, slopes = large.values(x) @ exact, large.derivatives(x) @ exact
+    sizes = []
+    for tolerance in TOLERANCES:
+        basis = fitting_basis(part, 1.3, tolerance)
+        assert (basis.low, basis.high) == (0.0, 1.3)
+        with torch.no_grad():
+            C = part.coefficients(basis).view(2, 2, basis.size, -1)
+        off = (basis.values(x) @ C - functions).abs().max() / functions.abs().max()
+        off_slopes = (basis.derivatives(x) @ C - slopes).abs().max() / slopes.abs().max()
+        assert off < 10 * tolerance and off_slopes < 100 * tolerance
+        sizes.append(basis.size)
+    assert sizes[0] < sizes[1] < sizes[2] < 80
+
+
+def test_a_net_that_is_not_smooth_takes_the_largest() -> None:
+    part = descriptor("one_side", False)
+    for layer in part.nets.layers:
+        layer._function = torch.relu
+    assert fitting_basis(part, 1.3, 1e-10).size > LARGEST_BASIS // 2
+
+
+@pytest.mark.parametrize("case", ["one_side", "pairs", "radial"])
+@pytest.mark.parametrize("tolerance", TOLERANCES)
+def test_the_first_layer_sees_the_descriptor(case: str, tolerance: float) -> None:
+    """features @ weights of the fold = descriptor @ weights."""
+    part = descriptor(case, False)
+    structure = crowd(2)
+    env = find_environment(structure.coord, structure.cell, structure.types, 3.0)
+    weights = torch.randn(part.width, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        basis = ChebyshevBasis(0.0, 1.2, 64)
+        moments = pair_geometry(part, env, basis).moments
+        expected = part(env) @ weights
+        for kind in range(2):
+            found = fold(part, kind, basis, weights, tolerance)
+            Q = sum(moments[:, :, t] @ P for t, P in enumerate(found.project))
+            features = (Q.transpose(1, 2) @ Q[:, :, : found.axes]).flatten(1) if found.axes else Q.flatten(1)
+            atoms = env.types == kind
+            off = (features @ found.weights)[atoms] - expected[atoms]
+            assert off.abs().max() < 30 * tolerance * expected.abs().max()
+
+
+def test_a_looser_tolerance_needs_fewer_functions() -> None:
+    part = descriptor("one_side", False)
+    weights = torch.randn(part.width, 9, dtype=torch.float64)
+    with torch.no_grad():
+        sizes = [
+            fold(part, 0, ChebyshevBasis(0.0, 1.2, 64), weights, t).project[0].shape[1] for t in (1e-1, 1e-3, 1e-9)
+        ]
+    assert sizes[0] < sizes[1] <= sizes[2] <= part.config.neuron[-1]

@@ -1,0 +1,80 @@
+"""Pairs: counting, selecting, the nearest, and atoms a part at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from deepaw.potential.neighbours.environment import Environment, nearest, nearest_by_type, parts
+from deepaw.potential.neighbours.pairs import find_environment
+from potential.physics import crowd
+
+
+@pytest.fixture
+def env() -> Environment:
+    structure = crowd(2)
+    return find_environment(structure.coord, structure.cell, structure.types, 3.5)
+
+
+def distances(env: Environment, atom: int, kind: int | None = None) -> np.ndarray:
+    mine = env.centre == atom
+    if kind is not None:
+        mine &= env.types[env.neighbour] == kind
+    return np.sort(env.vector[mine].norm(dim=1).numpy())
+
+
+def test_counts(env: Environment) -> None:
+    counts = env.counts(3)
+    assert counts.shape == (7, 3) and not counts[:, 2].any()
+    for atom in range(7):
+        for kind in range(2):
+            assert counts[atom, kind] == len(distances(env, atom, kind))
+
+
+@pytest.mark.parametrize("most", [0, 1, 5])
+def test_the_nearest_of_all_types(env: Environment, most: int) -> None:
+    found = nearest(env, most)
+    for atom in range(7):
+        np.testing.assert_array_equal(distances(found, atom), distances(env, atom)[:most])
+
+
+def test_the_nearest_of_each_type(env: Environment) -> None:
+    found = nearest_by_type(env, torch.tensor([2, 4]))
+    for atom in range(7):
+        for kind, most in enumerate((2, 4)):
+            np.testing.assert_array_equal(distances(found, atom, kind), distances(env, atom, kind)[:most])
+
+
+def test_where_none_is_too_many_nothing_is_copied(env: Environment) -> None:
+    assert nearest(env, 1000) is env
+    assert nearest_by_type(env, torch.tensor([1000, 1000])) is env
+
+
+def test_the_order_of_pairs_does_not_matter(env: Environment) -> None:
+    shuffled = env.select(torch.randperm(len(env.centre), generator=torch.Generator().manual_seed(0)))
+    for atom in range(7):
+        np.testing.assert_array_equal(distances(nearest(shuffled, 4), atom), distances(nearest(env, 4), atom))
+
+
+@pytest.mark.parametrize("most", [1, 60, 10_000])
+def test_parts_hold_every_atom_and_pair_once(env: Environment, most: int) -> None:
+    found = list(parts(env, 2, most))
+    assert [part.first for part in found] == [0, *(part.last for part in found[:-1])] and found[-1].last == 7
+    assert len(found) == {1: 7, 10_000: 1}.get(most, len(found))
+    pairs = torch.cat([part.pairs for part in found])
+    assert torch.equal(pairs.sort().values, torch.arange(len(env.centre)))
+    for part in found:
+        assert len(part.pairs) <= most or part.last == part.first + 1
+        count = part.last - part.first
+        assert torch.equal(part.env.types, torch.cat([env.types[part.first : part.last], torch.arange(2)]))
+        assert torch.equal(part.env.centre, env.centre[part.pairs] - part.first)
+        assert torch.equal(part.env.types[part.env.neighbour], env.types[env.neighbour[part.pairs]])
+        assert torch.equal(part.env.vector, env.vector[part.pairs])
+        assert (part.env.neighbour >= count).all()
+
+
+def test_atoms_without_pairs_are_in_parts_too() -> None:
+    none = torch.empty(0, dtype=torch.int64)
+    alone = Environment(torch.tensor([1, 0, 1]), none, none, torch.empty(0, 3))
+    assert [(part.first, part.last) for part in parts(alone, 2, 5)] == [(0, 3)]
