@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 
 def info(
-    model: Annotated[str, typer.Argument(help="A bundled model, a model file or a published checkpoint.")] = "fast",
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N, for the measurement.")] = "cpu",
+    model: Annotated[
+        str, typer.Argument(help="A model file, a bundled model of densities or a published checkpoint.")
+    ] = "fast",
+    device: Annotated[str, typer.Option(help="Densities: cpu, cuda or cuda:N, for the measurement.")] = "cpu",
 ) -> None:
     """Describe a model, and measure what each precision deviates by and how fast it is."""
+    from deepaw.potential.files.formats import holds_potential
+
+    if holds_potential(model):
+        from deepaw.cli.potentialinfo import print_potential
+
+        print_potential(Path(model))
+    else:
+        _print_density(model, device)
+
+
+def _print_density(model: str, device: str) -> None:
     import dataclasses
 
     from ase.data import chemical_symbols

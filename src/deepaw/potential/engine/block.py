@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,16 @@ from deepaw.potential.engine.precision import Budget
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.neighbours.slots import SlotTable
 from deepaw.spectral import ChebyshevBasis
+
+
+class FoldSize(NamedTuple):
+    """polynomials: of the basis. functions: that are left of the columns of all embedding nets (`Fold`). features: what
+    the first layer reads, instead of the descriptor's `width`."""
+
+    polynomials: int
+    functions: int
+    features: int
+    width: int
 
 
 class TypeBlock:
@@ -34,6 +45,12 @@ class TypeBlock:
             self._axes.append(folded.axes)
             first.append(folded.weights)
         self._sizes = [len(part) for part in first]
+        self.sizes = [
+            FoldSize(basis.size, kernel.r, features, part.width)
+            for part, basis, kernel, features in zip(
+                model.descriptor.parts, bases, self._kernels, self._sizes, strict=True
+            )
+        ]
         self._dtype = budget.dtype
         self._beyond = 2 * model.rcut
         self._fitting = FoldedFitting(layers, torch.cat(first), weights[start:], budget.dtype)

@@ -14,7 +14,7 @@ from vesin import NeighborList
 
 from deepaw.errors import InputError
 from deepaw.potential.descriptor.switch import environment_rows
-from deepaw.potential.engine.block import TypeBlock
+from deepaw.potential.engine.block import FoldSize, TypeBlock
 from deepaw.potential.engine.folding import fitting_basis
 from deepaw.potential.engine.precision import EXACT, Budget, find_budget
 from deepaw.potential.exact import Evaluation, describe_exactly, evaluate_exactly
@@ -100,6 +100,13 @@ class PotentialEngine:
         env, distances = self._environment(coord, cell, types, (True, True, True))
         self._check_distances(env, distances, order)
         return describe_exactly(self.model, env)
+
+    def sizes(self) -> list[list[FoldSize]]:
+        """For each type of centre and each part of the descriptor; none where the equations are used."""
+        if self._budget is None or not self._is_smooth():
+            return []
+        self._prepare(COVERED, self._budget)
+        return [block.sizes for block in self._blocks]
 
     def _environment(
         self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, periodic: Sequence[bool]

@@ -1,0 +1,98 @@
+"""What `deepaw info` prints of a potential."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from deepaw.potential.evaluation.deviation import Deviation, measure_deviations, sample_frame
+from deepaw.potential.files.formats import read_potential
+from deepaw.potential.model import PotentialModel
+
+LONGEST = 120
+"""Characters; longer entries of the provenance, such as whole input files, are left out."""
+
+
+def print_potential(path: Path) -> None:
+    """Facts of the model, then a table of what each precision deviates by and how fast it is here."""
+    model = read_potential(path)
+    console = Console(highlight=False, markup=False)
+    console.print(_facts(path, model))
+    frame = sample_frame(model)
+    counts = "".join(f"{name}{sum(frame.types == kind)}" for kind, name in enumerate(model.type_map))
+    table = Table(
+        title=f"Against the equations, and speed with one neighbour list an evaluation ({counts}, rattled)",
+        title_justify="left",
+        box=box.SIMPLE,
+    )
+    headings = ("precision", "polynomials", "functions", "features", "energy, eV/atom", "force, relative", "atoms/s")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "precision" else "right")
+    with console.status("measuring"):
+        for row in measure_deviations(model):
+            sizes = [_sizes(row, name) for name in ("polynomials", "functions", "features")]
+            figures = [f"{row.energy:.1e}", f"{row.force:.1e}", f"{row.atoms_per_second:,.0f}"]
+            table.add_row(row.precision, *sizes, *figures)
+    console.print(table)
+    console.print(
+        "Polynomials hold the embedding nets, functions are what is left of their columns, and features what the "
+        "fitting nets read of the descriptor, for each part of it; deviations of forces are relative to the largest."
+    )
+
+
+def _facts(path: Path, model: PotentialModel) -> Table:
+    facts = Table(box=None, show_header=False, padding=(0, 2))
+    facts.add_column(no_wrap=True)
+    facts.add_column()
+    weights = sum(parameter.numel() for parameter in model.parameters())
+    facts.add_row("model", f"{path}: potential, energies in eV, {weights:,} weights")
+    facts.add_row("types", " ".join(model.type_map))
+    facts.add_row("cutoff", f"{model.rcut:g} A")
+    for part in model.descriptor.parts:
+        keys = part.config.model_dump(mode="json")
+        facts.add_row("descriptor", f"{keys.pop('type')}, {part.width} features of an atom")
+        for name, value in keys.items():
+            facts.add_row(f"  {name}", _shown(value))
+    facts.add_row("fitting nets", model.config.fitting_net.type)
+    for name, value in model.config.fitting_net.model_dump(mode="json", exclude={"type"}).items():
+        facts.add_row(f"  {name}", _shown(value))
+    for name in ("pair_exclude_types", "atom_exclude_types"):
+        if excluded := getattr(model.config, name):
+            facts.add_row(name, _shown(excluded))
+    rule = "the farthest are dropped, as in DeePMD-kit" if model.fixed_slots else "all count"
+    facts.add_row("more than sel", rule)
+    bias = "  ".join(f"{name} {value:.6g}" for name, value in zip(model.type_map, model.bias.tolist(), strict=True))
+    facts.add_row("energy bias, eV", bias)
+    closest = "not known" if model.closest is None else f"{model.closest:.3g} A"
+    facts.add_row("closest in data", closest)
+    for name, value in model.provenance.items():
+        if isinstance(value, dict) or len(_shown(value)) <= LONGEST:
+            facts.add_row(name.replace("_", " "), _shown(value))
+    return facts
+
+
+def _sizes(row: Deviation, name: str) -> str:
+    """The range over types of centres, part by part."""
+    texts = []
+    for part in zip(*row.sizes, strict=True):
+        values = [getattr(size, name) for size in part]
+        texts.append(f"{min(values)}-{max(values)}" if min(values) < max(values) else f"{values[0]}")
+    return " + ".join(texts) or "-"
+
+
+def _shown(value: Any) -> str:
+    if value is None or value in ("", [], ()):
+        return "-"
+    if isinstance(value, dict):
+        short = {name: entry for name, entry in value.items() if len(json.dumps(entry)) <= LONGEST}
+        return ", ".join(f"{name} {_shown(entry)}" for name, entry in short.items())
+    if isinstance(value, (list, tuple)):
+        return " ".join(f"({_shown(entry)})" if isinstance(entry, (list, tuple)) else _shown(entry) for entry in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

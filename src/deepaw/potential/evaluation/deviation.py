@@ -1,0 +1,91 @@
+"""How far each precision of the engine is from the equations, measured, and how fast it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+
+from deepaw.potential.data.system import Frame
+from deepaw.potential.engine.block import FoldSize
+from deepaw.potential.engine.engine import PotentialEngine
+from deepaw.potential.engine.precision import BUDGETS, EXACT
+from deepaw.potential.exact import Evaluation
+from deepaw.potential.model import PotentialModel
+
+EDGE = 6
+"""Atoms along each edge of the sample structure."""
+
+NEAREST, FARTHEST = 1.4, 4.0
+"""A, between which the sites of the sample structure lie from each other, whatever `sel` would ask for."""
+
+FILLED = 0.7
+"""Of all slots, about how many neighbours there are in the sample structure."""
+
+SECONDS = 0.5
+"""Speed is measured for at least that long."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One precision beside the equations.
+
+    sizes: as `PotentialEngine.sizes`. energy: |deviation|, eV/atom. force: the largest deviation of any component,
+    relative to the largest component. atoms_per_second: energy, forces and virial, neighbour list included.
+    """
+
+    precision: str
+    sizes: list[list[FoldSize]]
+    energy: float
+    force: float
+    atoms_per_second: float
+
+
+def measure_deviations(model: PotentialModel) -> Iterator[Deviation]:
+    """Every precision in turn, the equations last."""
+    frame = sample_frame(model)
+    expected = _evaluate(PotentialEngine(model, EXACT), frame)
+    scale = float(expected.force.abs().max()) or 1.0
+    for precision in (*BUDGETS, EXACT):
+        engine = PotentialEngine(model, precision)
+        found = _evaluate(engine, frame)
+        rounds, start = 0, time.perf_counter()
+        while rounds == 0 or time.perf_counter() - start < SECONDS:
+            _evaluate(engine, frame)
+            rounds += 1
+        yield Deviation(
+            precision,
+            engine.sizes(),
+            abs(float(found.energy - expected.energy)) / len(frame.types),
+            float((found.force - expected.force).abs().max()) / scale,
+            rounds * len(frame.types) / (time.perf_counter() - start),
+        )
+
+
+def sample_frame(model: PotentialModel) -> Frame:
+    """A rattled simple cubic crystal of atoms of all types, in the proportions of `sel` and about as dense."""
+    random = np.random.default_rng(0)
+    sel = np.array(model.descriptor.sel, dtype=np.float64)
+    spacing = (4 / 3 * pi * model.rcut**3 / (FILLED * sel.sum())) ** (1 / 3)
+    spacing = float(np.clip(spacing, max(NEAREST, 1.1 * (model.closest or 0.0)), FARTHEST))
+    sites = spacing * np.array(list(np.ndindex(EDGE, EDGE, EDGE)))
+    coord = sites + random.uniform(-0.05, 0.05, sites.shape) * spacing
+    types = random.choice(len(sel), len(sites), p=np.maximum(sel, 1) / np.maximum(sel, 1).sum())
+    config = model.config.fitting_net
+    parameters = {
+        "fparam": model.fitting.fparam_mean.cpu().numpy().copy(),
+        "aparam": np.tile(model.fitting.aparam_mean.cpu().numpy(), (len(sites), 1)),
+    }
+    counts = {"fparam": config.numb_fparam, "aparam": config.numb_aparam}
+    labels = {name: value for name, value in parameters.items() if counts[name]}
+    return Frame(types, coord, EDGE * spacing * np.eye(3), labels)
+
+
+def _evaluate(engine: PotentialEngine, frame: Frame) -> Evaluation:
+    labels = frame.labels
+    return engine.evaluate(
+        frame.coord, frame.cell, frame.types, fparam=labels.get("fparam"), aparam=labels.get("aparam")
+    )
