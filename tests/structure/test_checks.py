@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
 from deepaw.errors import InputError
-from deepaw.structure.checks import check_atoms, check_box
+from deepaw.structure.checks import check_atoms, check_box, check_geometry
 
 
 def refused(atoms: Atoms, *words: str, check=check_atoms) -> str:
@@ -18,6 +18,15 @@ def refused(atoms: Atoms, *words: str, check=check_atoms) -> str:
     assert "\n" not in text
     assert text.endswith(".")
     return text
+
+
+def test_atoms_on_one_spot_are_a_matter_of_their_own():
+    atoms = Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.01]])
+    check_geometry(atoms)
+    refused(atoms, "sit on one spot")
+    refused(Atoms(), "holds no atoms", check=check_geometry)
+    refused(Atoms("H", positions=[[0, np.nan, 0]]), "atom 1 (H)", check=check_geometry)
+    refused(Atoms("H", pbc=(0, 0, 1)), "periodic along c", check=check_geometry)
 
 
 def test_crystals_slabs_and_molecules_pass():

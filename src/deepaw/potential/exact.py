@@ -57,9 +57,9 @@ def evaluate_exactly(
 
 
 def describe_exactly(model: PotentialModel, env: Environment) -> Tensor:
-    """Descriptors (natoms, width), without a graph; env as for `evaluate_exactly`."""
+    """Descriptors (natoms, width), float64, without a graph; env as for `evaluate_exactly`."""
+    rows = torch.empty(env.natoms, model.descriptor.width, dtype=torch.float64)
     with torch.no_grad():
-        rows = [
-            model.descriptors(part.env)[: part.last - part.first] for part in parts(env, len(model.type_map), PAIRS)
-        ]
-    return torch.cat(rows)
+        for part in parts(env, len(model.type_map), PAIRS):
+            rows[part.first : part.last] = model.descriptors(part.env)[: part.last - part.first]
+    return rows
