@@ -10,6 +10,7 @@ import typer
 from deepaw.cli.convert import convert
 from deepaw.cli.data import data
 from deepaw.cli.doc import doc
+from deepaw.cli.freeze import freeze
 from deepaw.cli.info import info
 from deepaw.cli.predict import predict
 from deepaw.cli.run import run
@@ -26,6 +27,7 @@ app.command()(train)
 app.command()(test)
 app.command()(info)
 app.command()(convert)
+app.command()(freeze)
 app.add_typer(data, name="data")
 app.add_typer(doc, name="doc")
 

@@ -9,17 +9,18 @@ from torch import Tensor
 
 
 class AveragedWeights:
-    """Exponential moving average of some weights, with a shorter memory in the first steps."""
+    """Exponential moving average of some weights, with a shorter memory in the first steps unless it is `uniform`."""
 
-    def __init__(self, weights: Iterable[Tensor], decay: float) -> None:
+    def __init__(self, weights: Iterable[Tensor], decay: float, *, uniform: bool = False) -> None:
         self._weights = list(weights)
         self._decay = decay
+        self._uniform = uniform
         self.averages = [weight.detach().clone() for weight in self._weights]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """After optimisation step `step`, counted from 0."""
-        decay = min(self._decay, (step + 1) / (step + 10))
+        decay = self._decay if self._uniform else min(self._decay, (step + 1) / (step + 10))
         torch._foreach_lerp_(self.averages, [weight.detach() for weight in self._weights], 1 - decay)
 
     @torch.no_grad()

@@ -23,9 +23,12 @@ class ModelInput(ModelConfig):
     """The potential, and how its statistics are taken from the data."""
 
     data_stat_nbatch: int = Field(10, ge=1, description="batches of each system that the statistics are taken from")
-    data_stat_protect: float = Field(1e-2, gt=0, description="the smallest standard deviation of an environment's rows")
+    data_stat_protect: float = Field(1e-2, gt=0, description="the smallest standard deviation of fparam and aparam")
     data_bias_nsample: int = Field(
-        10, ge=1, description="batches of each system that the energies of types are fitted to again after training"
+        10,
+        ge=1,
+        description="batches of each system that the energies of types are fitted to again, for --finetune and after "
+        "training",
     )
 
     @model_validator(mode="after")

@@ -9,13 +9,21 @@ from deepaw.modelfile import read_metadata
 from deepaw.potential.files.checkpoint import read_checkpoint
 from deepaw.potential.files.deepmd import read_deepmd, write_deepmd
 from deepaw.potential.model import KIND, PotentialModel, load_potential
+from deepaw.potential.training.checkpoint import content_of
+
+
+def _read_pt(path: Path) -> PotentialModel:
+    """A checkpoint of our training or of DeePMD-kit's."""
+    checkpoint = content_of(path) if path.is_file() else None
+    return read_checkpoint(path) if checkpoint is None else checkpoint.potential(str(path))
+
 
 READERS = {
     ".safetensors": load_potential,
     ".dp": read_deepmd,
     ".yaml": read_deepmd,
     ".yml": read_deepmd,
-    ".pt": read_checkpoint,
+    ".pt": _read_pt,
 }
 
 WRITABLE = (".safetensors", ".dp", ".yaml", ".yml")

@@ -31,6 +31,10 @@ class FrameGeometry:
         """Memory it takes."""
         return sum(part.nbytes for part in self.parts)
 
+    def to(self, device: torch.device) -> FrameGeometry:
+        """The same on a device."""
+        return FrameGeometry(self.order.to(device), self.counts, tuple(part.to(device) for part in self.parts))
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -70,9 +74,10 @@ def frame_geometry(
 
 def make_batch(frames: Sequence[FrameGeometry]) -> Batch:
     """Put frames together, in that order; of one frame nothing is copied."""
-    sizes = torch.tensor([sum(frame.counts) for frame in frames])
-    first = torch.cumsum(sizes, 0) - sizes
-    pieces, places = [], [torch.empty(int(size), dtype=torch.int64) for size in sizes]
+    device = frames[0].order.device
+    sizes = [sum(frame.counts) for frame in frames]
+    first = [sum(sizes[:number]) for number in range(len(sizes))]
+    pieces, places = [], [torch.empty(size, dtype=torch.int64, device=device) for size in sizes]
     atoms, of_frame, counts, total = [], [], [], 0
     for kind in range(len(frames[0].counts)):
         before = total
@@ -80,9 +85,9 @@ def make_batch(frames: Sequence[FrameGeometry]) -> Batch:
             start, count = sum(frame.counts[:kind]), frame.counts[kind]
             rows = slice(start, start + count)
             pieces.append((number, rows))
-            places[number][rows] = torch.arange(total, total + count)
+            places[number][rows] = torch.arange(total, total + count, device=device)
             atoms.append(frame.order[rows] + first[number])
-            of_frame.append(torch.full((count,), number))
+            of_frame.append(torch.full((count,), number, device=device))
             total += count
         counts.append(total - before)
     if len(frames) == 1:
@@ -91,4 +96,5 @@ def make_batch(frames: Sequence[FrameGeometry]) -> Batch:
         parts = tuple(
             join([frame.parts[index] for frame in frames], pieces, places) for index in range(len(frames[0].parts))
         )
-    return Batch(torch.cat(atoms), torch.cat(of_frame), sizes, tuple(counts), parts)
+    natoms = torch.tensor(sizes, device=device)
+    return Batch(torch.cat(atoms), torch.cat(of_frame), natoms, tuple(counts), parts)

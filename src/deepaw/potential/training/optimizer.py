@@ -22,8 +22,9 @@ class AdamInput(Section):
 
     def make(self, weights: Iterable[Tensor]) -> torch.optim.Optimizer:
         """The optimiser of these weights; whoever uses it sets its learning rate."""
+        # fused: one pass over the memory instead of ten
         betas = (self.adam_beta1, self.adam_beta2)
-        return torch.optim.Adam(weights, lr=0.0, betas=betas, weight_decay=self.weight_decay)
+        return torch.optim.Adam(weights, lr=0.0, betas=betas, weight_decay=self.weight_decay, fused=True)
 
 
 class AdamWInput(Section):
@@ -36,8 +37,9 @@ class AdamWInput(Section):
 
     def make(self, weights: Iterable[Tensor]) -> torch.optim.Optimizer:
         """The optimiser of these weights; whoever uses it sets its learning rate."""
+        # fused: one pass over the memory instead of ten
         betas = (self.adam_beta1, self.adam_beta2)
-        return torch.optim.AdamW(weights, lr=0.0, betas=betas, weight_decay=self.weight_decay)
+        return torch.optim.AdamW(weights, lr=0.0, betas=betas, weight_decay=self.weight_decay, fused=True)
 
 
 OptimizerInput = Annotated[

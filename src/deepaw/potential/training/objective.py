@@ -1,0 +1,107 @@
+"""The loss of batches, and its gradient, by one process or by several together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from deepaw.potential.model import PotentialModel
+from deepaw.potential.training.labels import Predictions
+from deepaw.potential.training.loss import TERMS, EnergyLoss, Errors
+from deepaw.potential.training.prepared import PreparedBatch, PreparedFrames
+from deepaw.potential.training.processes import Processes
+from deepaw.potential.training.step import predict
+from deepaw.spectral import ChebyshevBasis
+
+FrameIndex = tuple[int, int]
+
+
+class Objective:
+    """What is minimised, for a model as it is.
+
+    Every process calls the methods with the same frames, works on its share, and gets the same results: counts of
+    labels are summed before the loss, so that the sum of the losses of shares is the loss of the batch.
+
+    weights: the parameters that gradients are taken for.
+    """
+
+    def __init__(
+        self,
+        model: PotentialModel,
+        bases: Sequence[ChebyshevBasis],
+        loss: EnergyLoss,
+        weights: Sequence[Tensor],
+        processes: Processes,
+    ) -> None:
+        self._model, self._bases, self._loss, self._weights = model, bases, loss, weights
+        self._processes = processes
+        self._virial = "v" in loss.section.terms
+        self._device = model.bias.device
+
+    def gradient(
+        self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float, signals: Tensor
+    ) -> tuple[list[Tensor], Errors]:
+        """Of the loss of a batch at a learning rate, for each of the weights, and the errors it is made of.
+
+        Weights that the batch does not involve have a gradient of 0. signals: float64, on the model's device, numbers
+        of this process that are replaced by their sums over all.
+        """
+        loss, errors = self._errors(prepared, frames, rate)
+        if loss.requires_grad:
+            gradients = list(torch.autograd.grad(loss, self._weights, allow_unused=True, materialize_grads=True))
+        else:
+            gradients = [torch.zeros_like(weight) for weight in self._weights]
+        return self._together(gradients, errors, signals)
+
+    @torch.no_grad()
+    def errors(self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float) -> Errors:
+        """Those of a batch, at a learning rate."""
+        _, errors = self._errors(prepared, frames, rate)
+        return self._together([], errors, errors.loss.new_zeros(0))[1]
+
+    @torch.no_grad()
+    def loss_of(self, prepared: PreparedFrames, frame: FrameIndex, rate: float) -> float:
+        """The loss of one frame, by this process alone."""
+        batch = prepared.batch([frame])
+        return float(self._loss(rate, self._predictions(batch), batch.labels, batch.batch.natoms)[0])
+
+    def _errors(self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float) -> tuple[Tensor, Errors]:
+        share = self._processes.share(frames)
+        batch = prepared.batch(share) if share else None
+        counts = torch.zeros(len(TERMS), dtype=torch.float64, device=self._device)
+        if batch is not None and self._processes.count > 1:
+            counts = self._loss.counts(batch.labels, batch.batch.natoms)
+        self._processes.sum(counts)
+        if batch is None:
+            nothing = torch.zeros((), dtype=torch.float64, device=self._device)
+            return nothing, Errors(nothing, torch.zeros_like(counts), torch.zeros_like(counts), self._loss.section)
+        together = counts if self._processes.count > 1 else None
+        return self._loss(rate, self._predictions(batch), batch.labels, batch.batch.natoms, together)
+
+    def _predictions(self, prepared: PreparedBatch) -> Predictions:
+        found = predict(
+            self._model,
+            prepared.batch,
+            self._bases,
+            virial=self._virial,
+            fparam=prepared.fparam,
+            aparam=prepared.aparam,
+        )
+        back = prepared.back
+        return Predictions(found.energy, found.force[back], found.virial, found.atom_energy[back])
+
+    def _together(self, gradients: list[Tensor], errors: Errors, signals: Tensor) -> tuple[list[Tensor], Errors]:
+        if self._processes.count == 1:
+            return gradients, errors
+        # in float64 throughout, so that one exchange carries them all
+        results = [errors.loss, errors.sums, errors.counts, signals]
+        wide = [tensor.detach().double() for tensor in (*gradients, *results)]
+        self._processes.sum(*wide)
+        for gradient, summed in zip(gradients, wide, strict=False):
+            gradient.copy_(summed)
+        loss, sums, counts, all_signals = wide[len(gradients) :]
+        signals.copy_(all_signals)
+        return gradients, replace(errors, loss=loss, sums=sums, counts=counts)

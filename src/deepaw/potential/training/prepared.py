@@ -1,0 +1,161 @@
+"""Frames as the steps of a training need them: what follows from their positions, and their labels.
+
+Both are computed at first use and kept while they fit a budget of memory. What does not fit is computed anew at every
+use; as passes through the data come back to all frames alike, which ones are kept makes no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepaw.potential.data.system import System
+from deepaw.potential.model import PotentialModel
+from deepaw.potential.training.batch import Batch, FrameGeometry, frame_geometry, make_batch
+from deepaw.potential.training.labels import Labels
+from deepaw.potential.training.requirements import LABELS
+from deepaw.spectral import ChebyshevBasis
+
+BUDGET = 2 * 2**30
+"""Bytes of prepared frames that are kept, by each process."""
+
+_SHAPES: dict[str, tuple[int, ...]] = {
+    "energy": (),
+    "force": (3,),
+    "virial": (3, 3),
+    "atom_energy": (),
+    "atom_pref": (),
+}
+_OF_ATOMS = ("force", "atom_energy", "atom_pref")
+
+
+@dataclass(frozen=True)
+class PreparedFrame:
+    """One frame; labels float64, those of atoms in the order of the data. fparam: (numb_fparam,), aparam: (natoms,
+    numb_aparam), or None where the model has none or, of fparam, its default holds."""
+
+    geometry: FrameGeometry
+    labels: dict[str, Tensor]
+    fparam: Tensor | None
+    aparam: Tensor | None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+        return self.geometry.nbytes + sum(label.nbytes for label in self.labels.values())
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """Frames put together. back: (natoms,), where the atoms of the frames one after the other are in `batch`.
+
+    fparam, aparam: (natoms, ...) in the order of `batch`, or None.
+    """
+
+    batch: Batch
+    back: Tensor
+    labels: Labels
+    fparam: Tensor | None
+    aparam: Tensor | None
+
+
+class PreparedFrames:
+    """The frames of some systems.
+
+    Args:
+        model: on the CPU, with its statistics, for the geometry alone.
+        bases: of each part of its descriptor.
+        systems: whose frames these are, with the model's type map.
+        names: of the labels that are needed, as in `Labels`.
+        device: where to have them.
+        budget: bytes of frames to keep.
+    """
+
+    def __init__(
+        self,
+        model: PotentialModel,
+        bases: Sequence[ChebyshevBasis],
+        systems: Sequence[System],
+        names: Sequence[str],
+        device: torch.device,
+        budget: int = BUDGET,
+    ) -> None:
+        self._model, self._bases, self._systems, self._names = model, bases, systems, names
+        self._device = device
+        self._left = budget
+        self._kept: dict[tuple[int, int], PreparedFrame] = {}
+
+    @property
+    def kept(self) -> int:
+        """Frames that need not be computed again."""
+        return len(self._kept)
+
+    def frame(self, system: int, index: int) -> PreparedFrame:
+        """The frame `index` of the system `system`, both from 0."""
+        known = self._kept.get((system, index))
+        if known is None:
+            known = self._prepare(system, index)
+            if known.nbytes <= self._left:
+                self._left -= known.nbytes
+                self._kept[system, index] = known
+        return known
+
+    def batch(self, frames: Sequence[tuple[int, int]]) -> PreparedBatch:
+        """(system, frame) each, at least one, put together."""
+        prepared = [self.frame(*frame) for frame in frames]
+        batch = make_batch([frame.geometry for frame in prepared])
+        back = torch.empty_like(batch.atoms)
+        back[batch.atoms] = torch.arange(len(back), device=back.device)
+        fparam = aparam = None
+        if prepared[0].fparam is not None:
+            fparam = torch.stack([_present(frame.fparam) for frame in prepared])[batch.frame]
+        if prepared[0].aparam is not None:
+            aparam = torch.cat([_present(frame.aparam) for frame in prepared])[batch.atoms]
+        return PreparedBatch(batch, back, self._labels(prepared), fparam, aparam)
+
+    def name(self, system: int, index: int) -> str:
+        """How messages call a frame: 'water/data_0, frame 3', from 1."""
+        return f"{self._systems[system].name}, frame {index + 1}"
+
+    def _prepare(self, system: int, index: int) -> PreparedFrame:
+        frame = self._systems[system].frame(index)
+        geometry = frame_geometry(self._model, self._bases, frame.types, frame.coord, frame.cell)
+        labels = {name: frame.labels[LABELS[name]] for name in self._names if LABELS[name] in frame.labels}
+        config = self._model.fitting.config
+        fparam = frame.labels.get("fparam", config.default_fparam) if config.numb_fparam else None
+        aparam = frame.labels["aparam"] if config.numb_aparam else None
+        return PreparedFrame(
+            geometry.to(self._device),
+            {name: self._tensor(label) for name, label in labels.items()},
+            None if fparam is None else self._tensor(fparam),
+            None if aparam is None else self._tensor(aparam),
+        )
+
+    def _labels(self, frames: Sequence[PreparedFrame]) -> Labels:
+        content: dict[str, Tensor] = {}
+        for name in self._names:
+            given = [name in frame.labels for frame in frames]
+            if not any(given):
+                continue
+            shape = _SHAPES[name]
+            rows = []
+            for frame in frames:
+                missing = (sum(frame.geometry.counts), *shape) if name in _OF_ATOMS else shape
+                label = frame.labels.get(name)
+                rows.append(torch.zeros(missing, dtype=torch.float64, device=self._device) if label is None else label)
+            content[name] = torch.cat(rows) if name in _OF_ATOMS else torch.stack(rows)
+            if not all(given):
+                content[f"{name}_given"] = torch.tensor(given, device=self._device)
+        return Labels(**content)
+
+    def _tensor(self, values: np.ndarray | Sequence[float]) -> Tensor:
+        return torch.tensor(np.asarray(values, dtype=np.float64), device=self._device)
+
+
+def _present(tensor: Tensor | None) -> Tensor:
+    assert tensor is not None  # of all frames or of none
+    return tensor

@@ -1,0 +1,69 @@
+"""Which labels and parameters a training needs, and whether its data have them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from deepaw.errors import InputError
+from deepaw.potential.data.system import System
+from deepaw.potential.fitting.energy import EnergyFittingConfig
+from deepaw.potential.training.loss import EnergyLossInput, Term
+
+LABELS = {
+    "energy": "energy",
+    "force": "force",
+    "virial": "virial",
+    "atom_energy": "atom_ener",
+    "atom_pref": "atom_pref",
+}
+"""Labels by their names in `deepaw.potential.training.labels.Labels`, and in data."""
+
+_NEEDED: dict[Term, tuple[str, ...]] = {
+    "e": ("energy",),
+    "f": ("force",),
+    "v": ("virial",),
+    "ae": ("atom_energy",),
+    "pf": ("force", "atom_pref"),
+}
+
+
+def needed_labels(loss: EnergyLossInput) -> list[str]:
+    """The labels of the loss's terms, as `LABELS` names them."""
+    return list(dict.fromkeys(name for term in loss.terms for name in _NEEDED[term]))
+
+
+def check_labels(loss: EnergyLossInput, systems: Sequence[System]) -> None:
+    """Warn of labels that some or all systems lack: these do not count, as in DeePMD-kit.
+
+    Raises InputError, naming a file: no system has forces though they are to be learnt, or none has any label.
+    """
+    names = needed_labels(loss)
+    if "force" in names and not any("force" in system.labels for system in systems):
+        systems[0].require("force")
+    if not any(LABELS[name] in system.labels for name in names for system in systems):
+        systems[0].require(*(LABELS[name] for name in names or ["energy"]))
+    for name in names:
+        lacking = [system.name for system in systems if LABELS[name] not in system.labels]
+        if not lacking or (name == "atom_pref" and loss.use_default_pf):
+            continue
+        others = f" and {len(lacking) - 1} other systems" if len(lacking) > 1 else ""
+        warnings.warn(
+            f"there is no {LABELS[name]}.npy in {lacking[0]}{others}; that part of the loss does not count there",
+            stacklevel=2,
+        )
+
+
+def check_parameters(config: EnergyFittingConfig, systems: Sequence[System]) -> None:
+    """Raises InputError, naming a file, where systems lack the parameters of a model or have others."""
+    for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam)):
+        for system in systems:
+            if count == 0 or (name == "fparam" and name not in system.labels and config.default_fparam is not None):
+                continue
+            system.require(name)
+            found = system.labels.quantities[name]
+            if found.shape[-1] != count:
+                raise InputError(
+                    f"{found.paths[0]} has {found.shape[-1]} parameters for each "
+                    f"{'frame' if name == 'fparam' else 'atom'}; model.fitting_net.numb_{name} is {count}."
+                )

@@ -1,0 +1,176 @@
+"""From an input file to everything a training of a potential works with."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil, isfinite
+from pathlib import Path
+
+import torch
+
+from deepaw.errors import InputError
+from deepaw.potential.data.config import DataInput
+from deepaw.potential.data.sampler import Sampler
+from deepaw.potential.data.system import Frame, System
+from deepaw.potential.descriptor.registry import HybridConfig
+from deepaw.potential.input import PotentialInput
+from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.precision import dtype_of
+from deepaw.potential.training.bases import SIZES, bases_of
+from deepaw.potential.training.prepared import PreparedFrames
+from deepaw.potential.training.processes import Processes
+from deepaw.potential.training.requirements import check_labels, check_parameters, needed_labels
+from deepaw.potential.training.sel import count_neighbours
+from deepaw.potential.training.start import Start, check_architecture
+from deepaw.potential.training.statistics import (
+    sampled_frames,
+    set_energies,
+    set_environment_statistics,
+    set_parameter_statistics,
+)
+from deepaw.spectral import ChebyshevBasis
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Training or validation data: systems, their frames ready for use, the order of batches."""
+
+    systems: list[System]
+    frames: PreparedFrames
+    sampler: Sampler
+
+
+@dataclass(frozen=True)
+class Setup:
+    """settings: the input as it is carried out, with a seed and numbers for `sel`. model: on its device, with
+    statistics."""
+
+    settings: PotentialInput
+    steps: int
+    model: PotentialModel
+    bases: list[ChebyshevBasis]
+    training: Part
+    validation: Part | None
+
+
+def prepare_training(
+    settings: PotentialInput,
+    folder: Path,
+    device: torch.device,
+    processes: Processes,
+    start: Start | None = None,
+    progress: Progress | None = None,
+) -> Setup:
+    """Read the data, make the model or take that of `start`, take statistics where it has none.
+
+    folder: what the data's paths are relative to. progress: called with the frames whose neighbours are counted, and
+    all there are. Raises InputError: anything wrong with the input, the data, or a start that does not fit them.
+    """
+    settings = _with_seed(settings, processes, device)
+    section, seed = settings.training, settings.training.seed
+    assert seed is not None
+    config = settings.model.config()
+    _check_precision(config, settings)
+    if start is not None:
+        check_architecture(start, config)
+        config = start.model.config
+    systems = section.training_data.read(folder, config.type_map)
+    held_back = [] if section.validation_data is None else section.validation_data.read(folder, config.type_map)
+    check_labels(settings.loss, systems)
+    check_parameters(config.fitting_net, [*systems, *held_back])
+    sampler = section.training_data.sampler(systems, seed)
+    steps = section.numb_steps if section.numb_steps is not None else ceil((section.num_epoch or 0) * sampler.epoch())
+    settings.learning_rate.warmup(steps)
+    config, closest = _look_at(config, systems, held_back, start, progress)
+    if start is None:
+        model = PotentialModel(config, generator=torch.Generator().manual_seed(seed))
+        _take_statistics(model, settings, systems, sampler)
+    else:
+        model = start.model
+        _choose_weights(model, settings.model.config())
+    model.closest = closest if isfinite(closest) else None
+    bases = bases_of(model, closest)
+    # neighbours are found on the CPU
+    here = model if device.type == "cpu" else copy.deepcopy(model)
+    names = needed_labels(settings.loss)
+
+    def part(data: DataInput, of: list[System], order: Sampler) -> Part:
+        return Part(of, PreparedFrames(here, bases, of, names, device), order)
+
+    validation = None
+    if section.validation_data is not None:
+        validation = part(section.validation_data, held_back, section.validation_data.sampler(held_back, seed))
+    settings = settings.model_copy(update={"model": settings.model.model_copy(update=dict(config))})
+    training = part(section.training_data, systems, sampler)
+    return Setup(settings, steps, model.to(device), bases, training, validation)
+
+
+def _with_seed(settings: PotentialInput, processes: Processes, device: torch.device) -> PotentialInput:
+    """A random seed where none is given, the same for all processes."""
+    if settings.training.seed is not None:
+        return settings
+    seed = torch.tensor([secrets.randbelow(2**31) if processes.is_first else 0], device=device)
+    processes.sum(seed)
+    return settings.model_copy(update={"training": settings.training.model_copy(update={"seed": int(seed)})})
+
+
+def _check_precision(config: ModelConfig, settings: PotentialInput) -> None:
+    if (mixed := settings.training.mixed_precision) is not None:
+        raise InputError(
+            f"training.mixed_precision asks for {mixed.compute_prec}, which potentials are not trained in yet; leave "
+            'it out, and set "precision": "float32" in model.descriptor and model.fitting_net.'
+        )
+    descriptor = config.descriptor
+    parts = descriptor.list if isinstance(descriptor, HybridConfig) else (descriptor,)
+    for place, section in [*(("descriptor", part) for part in parts), ("fitting_net", config.fitting_net)]:
+        if dtype_of(section.precision) not in SIZES:
+            raise InputError(
+                f'model.{place}.precision is "{section.precision}"; potentials are trained in float32 or float64.'
+            )
+
+
+def _look_at(
+    config: ModelConfig,
+    systems: Sequence[System],
+    held_back: Sequence[System],
+    start: Start | None,
+    progress: Progress | None,
+) -> tuple[ModelConfig, float]:
+    """The model with numbers for `sel`, and the shortest distance, A, that there is or was in data of the model."""
+    counted = count_neighbours(config, systems, progress, fixed_slots=start is not None and start.model.fixed_slots)
+    closest = counted.closest
+    if held_back:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numbers for `sel` are a matter of the training data
+            closest = min(closest, count_neighbours(counted.config, held_back, progress).closest)
+    if start is not None and start.model.closest is not None:
+        closest = min(closest, start.model.closest)
+    return counted.config, closest
+
+
+def _take_statistics(
+    model: PotentialModel, settings: PotentialInput, systems: Sequence[System], sampler: Sampler
+) -> None:
+    chosen = sampled_frames(systems, sampler.sizes, settings.model.data_stat_nbatch)
+
+    def frames() -> Iterator[Frame]:
+        return (systems[system].frame(index) for system, index in chosen)
+
+    set_environment_statistics(model, frames())
+    set_parameter_statistics(model, frames(), settings.model.data_stat_protect)
+    set_energies(model, frames())
+
+
+def _choose_weights(model: PotentialModel, given: ModelConfig) -> None:
+    """Train those networks that the input says."""
+    descriptor = given.descriptor
+    sections = descriptor.list if isinstance(descriptor, HybridConfig) else (descriptor,)
+    for part, section in zip(model.descriptor.parts, sections, strict=True):
+        part.nets.requires_grad_(section.trainable)
+    model.fitting.nets.requires_grad_(given.fitting_net.trainable)

@@ -1,0 +1,141 @@
+"""What is taken from the data before the first step: the scale of environments and parameters, the energies of types.
+
+The definitions are those of DeePMD-kit 3.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+
+from deepaw.potential.data.system import Frame, System
+from deepaw.potential.descriptor.switch import environment_rows
+from deepaw.potential.fitting.energy import EnergyFittingConfig
+from deepaw.potential.model import PotentialModel
+from deepaw.potential.neighbours.pairs import find_environment
+
+SMALLEST_SPREAD = 1e-2
+"""1/A; a smaller standard deviation of an environment's rows counts as this."""
+
+UNKNOWN_SPREAD = 0.1
+"""1/A; the standard deviation of rows around types that do not occur."""
+
+
+def sampled_frames(systems: Sequence[System], sizes: Sequence[int], batches: int) -> list[tuple[int, int]]:
+    """(system, frame) of `batches` batches of each system, evenly spread over its frames.
+
+    sizes: frames of a batch of each system.
+    """
+    chosen = []
+    for number, (system, size) in enumerate(zip(systems, sizes, strict=True)):
+        count = min(batches * size, system.nframes)
+        chosen += [(number, index * system.nframes // count) for index in range(count)]
+    return chosen
+
+
+def set_environment_statistics(model: PotentialModel, frames: Iterable[Frame]) -> None:
+    """Set davg and dstd: by type of the centre, over the rows of all sel slots, those of empty slots being 0.
+
+    s has its own mean and standard deviation; the three components of the direction have mean 0 and share one
+    standard deviation. With `set_davg_zero` all means are 0.
+    """
+    ntypes, parts = len(model.type_map), model.descriptor.parts
+    slots = torch.zeros(len(parts), ntypes, dtype=torch.float64)
+    # sum of s, of its squares, of the other components, of their squares
+    sums = torch.zeros(len(parts), ntypes, 4, dtype=torch.float64)
+    for frame in frames:
+        env = model.visible(find_environment(frame.coord, frame.cell, frame.types, model.rcut))
+        for number, part in enumerate(parts):
+            kept = part.slotted(env)[0]
+            config = part.config
+            rows = environment_rows(kept.vector, config.rcut_smth, config.rcut, config.env_protection)
+            s, direction = rows[:, 0], rows[:, 1:]
+            terms = torch.stack([s, s**2, direction.sum(1), direction.square().sum(1)], dim=1)
+            sums[number].index_add_(0, env.types[kept.centre], terms)
+            slots[number] += part.nnei * torch.bincount(env.types, minlength=ntypes)
+    for number, part in enumerate(parts):
+        davg, dstd = torch.zeros_like(part.davg), torch.full_like(part.dstd, UNKNOWN_SPREAD)
+        for kind in torch.nonzero(slots[number]).flatten().tolist():
+            count = float(slots[number, kind])
+            s, s2, direction, direction2 = sums[number, kind].tolist()
+            dstd[kind, 0] = _spread(s, s2, count, SMALLEST_SPREAD)
+            dstd[kind, 1:] = _spread(direction, direction2, 3 * count, SMALLEST_SPREAD)
+            if not part.config.set_davg_zero:
+                davg[kind, 0] = s / count
+        part.with_statistics(davg, dstd)
+
+
+def set_parameter_statistics(model: PotentialModel, frames: Iterable[Frame], protect: float) -> None:
+    """Set the mean and 1 / standard deviation of fparam and aparam; a standard deviation below `protect` counts as it.
+
+    A frame without fparam counts with default_fparam.
+    """
+    fitting = model.fitting
+    config = fitting.config
+    if config.numb_fparam == config.numb_aparam == 0:
+        return
+    fparam, aparam = [], []
+    for frame in frames:
+        if config.numb_fparam:
+            fparam.append(np.asarray(frame.labels.get("fparam", config.default_fparam), dtype=np.float64)[None])
+        if config.numb_aparam:
+            aparam.append(frame.labels["aparam"])
+    for name, blocks in (("fparam", fparam), ("aparam", aparam)):
+        if blocks:
+            rows = np.concatenate(blocks)
+            spreads = [_spread(row.sum(), (row**2).sum(), len(row), protect) for row in rows.T]
+            getattr(fitting, f"{name}_mean").copy_(torch.from_numpy(rows.mean(axis=0)))
+            getattr(fitting, f"{name}_scale").copy_(1 / torch.tensor(spreads, dtype=torch.float64))
+
+
+def fit_energies(counts: np.ndarray, energies: np.ndarray, fixed: Sequence[float | None] = ()) -> np.ndarray:
+    """Energies of types (ntypes,), eV, whose sums are nearest to the energies of frames, in the least squares.
+
+    Where compositions do not determine them, the solution of smallest norm. All float64.
+
+    counts: (nframes, ntypes), atoms of each type. energies: (nframes,), eV. fixed: of each type its energy where that
+    is given, None where not, or nothing at all.
+    """
+    ntypes = counts.shape[1]
+    known = np.array([value is not None for value in fixed] or [False] * ntypes)
+    result = np.array([0.0 if value is None else value for value in fixed] or [0.0] * ntypes)
+    if len(energies) and not known.all():
+        rest = energies - counts @ result
+        result[~known] = np.linalg.lstsq(counts[:, ~known].astype(np.float64), rest, rcond=None)[0]
+    return result
+
+
+def set_energies(model: PotentialModel, frames: Iterable[Frame]) -> None:
+    """Set the energies of types to what fits those of frames; `atom_ener` stays as it is given."""
+    counts, energies = _compositions(model, frames)
+    model.bias.copy_(torch.from_numpy(fit_energies(counts, energies, _fixed(model.fitting.config))))
+
+
+def shift_energies(model: PotentialModel, frames: Sequence[Frame], predicted: np.ndarray) -> None:
+    """Change the energies of types by what fits the difference of given to predicted energies.
+
+    frames: with energies, all of them; predicted: (nframes,), eV, of these.
+    """
+    counts, energies = _compositions(model, frames)
+    fixed = [None if value is None else 0.0 for value in _fixed(model.fitting.config)]
+    model.bias += torch.from_numpy(fit_energies(counts, energies - predicted, fixed)).to(model.bias)
+
+
+def _compositions(model: PotentialModel, frames: Iterable[Frame]) -> tuple[np.ndarray, np.ndarray]:
+    ntypes, contributes = len(model.type_map), model.contributes.cpu().numpy()
+    rows = [
+        (np.bincount(frame.types, minlength=ntypes) * contributes, float(frame.labels["energy"]))
+        for frame in frames
+        if "energy" in frame.labels
+    ]
+    return np.array([row for row, _ in rows]).reshape(-1, ntypes), np.array([energy for _, energy in rows])
+
+
+def _fixed(config: EnergyFittingConfig) -> tuple[float | None, ...]:
+    return config.atom_ener
+
+
+def _spread(total: float, squares: float, count: float, smallest: float) -> float:
+    return max(max(squares / count - (total / count) ** 2, 0.0) ** 0.5, smallest)

@@ -1,0 +1,290 @@
+"""The training loop of potentials."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+
+import torch
+
+from deepaw import __version__
+from deepaw.errors import InputError
+from deepaw.optimisation.averaging import AveragedWeights
+from deepaw.optimisation.determinism import deterministic
+from deepaw.optimisation.interruption import Interruption
+from deepaw.potential.input import PotentialInput, complete, write_complete
+from deepaw.potential.model import PotentialModel
+from deepaw.potential.training.bias import fit_energies_again
+from deepaw.potential.training.checkpoint import Checkpoint, CheckpointFiles, ema_prefix
+from deepaw.potential.training.curve import LearningCurve
+from deepaw.potential.training.loss import EnergyLoss, Errors
+from deepaw.potential.training.objective import FrameIndex, Objective
+from deepaw.potential.training.processes import Processes
+from deepaw.potential.training.setup import Progress, prepare_training
+from deepaw.potential.training.start import Start
+
+Say = Callable[[str], None]
+
+FROZEN = "frozen_model.safetensors"
+"""The trained model, beside the checkpoints."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """After a step: how many there are of them, the errors of its batch, its learning rate."""
+
+    step: int
+    steps: int
+    errors: Errors
+    rate: float
+
+
+class Trainer:
+    """Trains one potential; the working folder receives the learning curve, checkpoints, the input as it was
+    understood, and at the end `frozen_model.safetensors`.
+
+    A restart goes on at the checkpoint's step with the settings as they are now, as far as they describe the same model
+    and as many systems. On a CPU, with as many threads, the result is bit for bit that of an uninterrupted training.
+
+    Args:
+        settings: the input file's content; `folder`: what its data's paths are relative to.
+        output: the folder to work in.
+        device: where to train.
+        start: other than from fresh weights.
+        understood: the file, in `output`, for the input as it was understood.
+        processes: those that train together.
+        say: receives lines of text, `show` the state after every step, `progress` that of looking at the data.
+
+    Raises:
+        InputError: anything wrong with the input, the data, the start or the folder, which may not hold another
+            training.
+    """
+
+    def __init__(
+        self,
+        settings: PotentialInput,
+        folder: Path,
+        output: Path,
+        device: torch.device,
+        start: Start | None = None,
+        understood: str = "out.json",
+        processes: Processes | None = None,
+        say: Say = print,
+        show: Callable[[Status], None] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._processes = processes = processes or Processes()
+        self._say: Say = say if processes.is_first else _say_nothing
+        self._show = show if processes.is_first else None
+        section = settings.training
+        prefix = output / section.save_ckpt
+        self._files = CheckpointFiles(prefix, section.max_ckpt_keep)
+        self._ema_files = CheckpointFiles(ema_prefix(prefix), section.ema_ckpt_keep or section.max_ckpt_keep)
+        self._frozen = prefix.with_name(FROZEN)
+        if (start is None or start.way != "restart") and self._files.latest.exists():
+            raise InputError(
+                f"{self._files.latest} is there already; go on with --restart {prefix}, or choose another "
+                "training.save_ckpt."
+            )
+        self._setup = setup = prepare_training(settings, folder, device, processes, start, progress)
+        self.settings, self._device, self._rates = setup.settings, device, setup.settings.learning_rate
+        model = setup.model
+        named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+        if not named:
+            raise InputError("model.descriptor.trainable and model.fitting_net.trainable are false; nothing is left.")
+        self._weights = [weight for _, weight in named]
+        self._optimizer = settings.optimizer.make(self._weights)
+        self._averages = AveragedWeights(self._weights, section.ema_decay, uniform=True) if section.enable_ema else None
+        loss = EnergyLoss(settings.loss, settings.learning_rate.start_lr)
+        self._objective = Objective(model, setup.bases, loss, self._weights, processes)
+        self._step = self._first = 0
+        if start is not None and start.checkpoint is not None:
+            self._resume(start.checkpoint)
+        elif start is not None and start.way == "finetune":
+            fit_energies_again(setup)
+        self._curve = None
+        if processes.is_first:
+            prefix.parent.mkdir(parents=True, exist_ok=True)
+            self._curve = LearningCurve(output / section.disp_file, self._step)
+            write_complete(setup.settings, output / understood)
+        self._announce()
+
+    def run(self) -> PotentialModel:
+        """Train to the last step and return the model, which is also written.
+
+        Raises KeyboardInterrupt after Ctrl-C, once the step is done and a checkpoint written; InputError where the loss
+        is no finite number any more.
+        """
+        section, steps = self.settings.training, self._setup.steps
+        self._last_report = (self._step, time.monotonic())
+        with deterministic(self._device), Interruption() as interruption:
+            stop = False
+            while self._step < steps and not stop:
+                stop = self._train_step(interruption)
+                last = self._step == steps
+                if self._step % section.save_freq == 0 or last or stop:
+                    self._save()
+            if self._step < steps:
+                self._say(f"stopped at step {self._step}; go on with --restart {self._files.latest}")
+                raise KeyboardInterrupt
+        if steps == 0:
+            self._save()
+        if section.change_bias_after_training and self._step > self._first:
+            fit_energies_again(self._setup)
+            self._save()
+        return self._finish()
+
+    def _train_step(self, interruption: Interruption) -> bool:
+        """One optimisation step, and what is reported of it; returns whether one of the processes was told to stop."""
+        section, steps = self.settings.training, self._setup.steps
+        frames = self._setup.training.sampler.draw()
+        rate = self._rates.rate(self._step, steps)
+        # a signal reaches the processes at different moments, and all of them have to stop after the same step
+        asked = torch.tensor([float(interruption.asked)], dtype=torch.float64, device=self._device)
+        gradients, errors = self._objective.gradient(self._setup.training.frames, frames, rate, asked)
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not isfinite(float(errors.loss + norm)):
+            self._refuse(frames, rate)
+        for weight, gradient in zip(self._weights, gradients, strict=True):
+            weight.grad = gradient
+        if section.gradient_max_norm > 0:
+            torch.nn.utils.clip_grads_with_norm_(self._weights, section.gradient_max_norm, norm)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate * self._rates.scale(self._processes.count)
+        self._optimizer.step()
+        if self._averages is not None:
+            self._averages.update(self._step)
+        self._step += 1
+        if self._step % section.disp_freq == 0 or self._step == 1:
+            self._report(errors, rate)
+        if self._show is not None:
+            self._show(Status(self._step, steps, errors, rate))
+        return bool(asked > 0)
+
+    def _report(self, errors: Errors, rate: float) -> None:
+        """Validate, and write and say a line of the curve."""
+        training = errors.means()
+        found = self._validate(rate)
+        validation = None if found is None else found.means()
+        if self._curve is not None:
+            self._curve.append(self._step, training, validation, rate)
+        before, at = self._last_report
+        now = time.monotonic()
+        speed = (self._step - before) / max(now - at, 1e-9)
+        self._last_report = (self._step, now)
+        text = f"step {self._step}/{self._setup.steps}  train {_shown(training)}"
+        if validation is not None:
+            text += f"  validation {_shown(validation)}"
+        left = (self._setup.steps - self._step) / speed
+        self._say(f"{text}  lr {rate:.1e}  {speed:.1f} steps/s  {_duration(left)} left")
+
+    def _validate(self, rate: float) -> Errors | None:
+        """Over numb_btch batches; their losses, as in DeePMD-kit, count by numbers of atoms."""
+        part, section = self._setup.validation, self.settings.training.validation_data
+        if part is None or section is None:
+            return None
+        batches = [part.sampler.draw() for _ in range(section.numb_btch)]
+        atoms = [sum(part.systems[system].natoms for system, _ in frames) for frames in batches]
+        results = [self._objective.errors(part.frames, frames, rate) for frames in batches]
+        weighted = [
+            replace(errors, loss=errors.loss * count / sum(atoms)) for errors, count in zip(results, atoms, strict=True)
+        ]
+        total = weighted[0]
+        for errors in weighted[1:]:
+            total = total + errors
+        return total
+
+    def _refuse(self, frames: Sequence[FrameIndex], rate: float) -> None:
+        """Raise InputError about a step whose loss or gradient is not finite; the weights are still those before it."""
+        part = self._setup.training.frames
+        wrong = [frame for frame in frames if not isfinite(self._objective.loss_of(part, frame, rate))]
+        what = "loss" if wrong else "gradient"
+        names = ", ".join(part.name(*frame) for frame in (wrong or frames)[:4])
+        kept = f"the last good checkpoint is {self._files.latest}"
+        if not self._files.latest.exists():
+            kept = "nothing was saved yet"
+        raise InputError(
+            f"The {what} is not a finite number at step {self._step + 1}, on {names}; lower learning_rate.start_lr, or "
+            f"set training.gradient_max_norm ({kept})."
+        )
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        self._optimizer.load_state_dict(checkpoint.optimizer)
+        if self._averages is not None and checkpoint.averages:
+            for mine, kept in zip(self._averages.averages, checkpoint.averages, strict=True):
+                mine.copy_(kept)
+        self._setup.training.sampler.restore(checkpoint.samplers["training"])
+        if self._setup.validation is not None and checkpoint.samplers["validation"] is not None:
+            self._setup.validation.sampler.restore(checkpoint.samplers["validation"])
+        self._step = self._first = checkpoint.step
+
+    def _save(self) -> None:
+        if not self._processes.is_first:
+            return
+        setup, model = self._setup, self._setup.model
+        validation = setup.validation
+        checkpoint = Checkpoint(
+            self._step,
+            model.config.model_dump(mode="json"),
+            model.fixed_slots,
+            model.closest,
+            model.provenance,
+            model.state_dict(),
+            [] if self._averages is None else self._averages.averages,
+            self._optimizer.state_dict(),
+            {
+                "training": setup.training.sampler.state(),
+                "validation": None if validation is None else validation.sampler.state(),
+            },
+            complete(setup.settings),
+        )
+        self._files.write(checkpoint)
+        if self._averages is not None:
+            self._averages.swap()
+            self._ema_files.write(replace(checkpoint, weights=model.state_dict()))
+            self._averages.swap()
+
+    def _finish(self) -> PotentialModel:
+        model = self._setup.model
+        if self._processes.is_first:
+            model.provenance = {
+                **model.provenance,
+                "software": f"deepaw {__version__}",
+                "steps": self._step,
+                "input": complete(self.settings),
+            }
+            model.save(self._frozen)
+            self._say(f"written: {self._frozen}, {self._files.latest}, {self._curve.path if self._curve else ''}")
+        return model
+
+    def _announce(self) -> None:
+        setup = self._setup
+        frames = sum(system.nframes for system in setup.training.systems)
+        text = f"{frames} frames of {len(setup.training.systems)} systems to learn from"
+        if setup.validation is not None:
+            text += f", {sum(system.nframes for system in setup.validation.systems)} to validate on"
+        weights = sum(weight.numel() for weight in self._weights)
+        text += f"; {weights:,} weights; {setup.steps} steps"
+        if self._step:
+            text += f", of which {self._step} are done"
+        if self._processes.count > 1:
+            text += f"; {self._processes.count} processes"
+        self._say(text)
+
+
+def _shown(errors: dict[str, float]) -> str:
+    return " ".join(f"{name} {errors[name]:.2e}" for name in sorted(errors) if name != "rmse")
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
+
+
+def _say_nothing(text: str) -> None:
+    """What all but the first process say."""
