@@ -11,13 +11,20 @@ from deepaw.potential.descriptor.geometry import PairGeometry
 
 
 def forces(
-    geometry: PairGeometry, gradient: Tensor, frame: Tensor | None, nframes: int
+    geometry: PairGeometry,
+    gradient: Tensor,
+    frame: Tensor | None,
+    nframes: int,
+    first: int = 0,
+    natoms: int | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Forces (natoms, 3), eV/A, and virials (nframes, 3, 3), eV, of energies with dE/dB = gradient.
 
-    gradient: like geometry.moments. frame: (natoms,), the frame of each atom, or None if virials are not asked for.
+    gradient: like geometry.moments. frame: (geometry.natoms,), the frame of each atom, or None if virials are not asked
+    for. first, natoms: where the atoms of the geometry begin among all, for a share of them.
     """
-    force, virial = _Forces.apply(gradient, geometry, frame, nframes)
+    natoms = geometry.natoms if natoms is None else natoms
+    force, virial = _Forces.apply(gradient, geometry, frame, nframes, first, natoms)
     return force, virial if frame is not None else None
 
 
@@ -68,29 +75,28 @@ def _moment_tangent(geometry: PairGeometry, shift: Tensor) -> Tensor:
 class _Forces(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, gradient: Tensor, geometry: PairGeometry, frame: Tensor | None, nframes: int
+        ctx: Any, gradient: Tensor, geometry: PairGeometry, frame: Tensor | None, nframes: int, first: int, natoms: int
     ) -> tuple[Tensor, Tensor]:
-        ctx.geometry, ctx.frame = geometry, frame
+        ctx.geometry, ctx.frame, ctx.atoms = geometry, frame, slice(first, first + geometry.natoms)
         pairs = _pair_gradient(geometry, gradient)
-        force = pairs.sum(2)
-        neighbour = geometry.neighbour.view(-1)
-        reaction = torch.stack(
-            [pairs.new_zeros(len(force)).index_add_(0, neighbour, pairs[:, axis].reshape(-1)) for axis in range(3)],
-            dim=1,
-        )
+        force = pairs.new_zeros(3, natoms)
+        neighbour = geometry.neighbour.reshape(-1)
+        for axis in range(3):
+            force[axis].index_add_(0, neighbour, pairs[:, axis].reshape(-1), alpha=-1)
+        force[:, ctx.atoms] += pairs.sum(2).T
         virial = pairs.new_zeros(nframes, 3, 3)
         if frame is not None:
             vector = geometry.unit * geometry.distance.unsqueeze(1)
             virial.index_add_(0, frame, torch.bmm(pairs, vector.transpose(1, 2)), alpha=-1)
-        return force - reaction, virial
+        return force.T, virial
 
     @staticmethod
-    def backward(ctx: Any, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         geometry, frame = ctx.geometry, ctx.frame
         natoms, slots = geometry.neighbour.shape
-        at_neighbour = of_force.T.contiguous().index_select(1, geometry.neighbour.view(-1)).view(3, natoms, slots)
-        shift = of_force.unsqueeze(2) - at_neighbour.transpose(0, 1)
+        at_neighbour = of_force.T.contiguous().index_select(1, geometry.neighbour.reshape(-1)).view(3, natoms, slots)
+        shift = of_force[ctx.atoms].unsqueeze(2) - at_neighbour.transpose(0, 1)
         if frame is not None:
             vector = geometry.unit * geometry.distance.unsqueeze(1)
             shift = shift - torch.bmm(of_virial[frame], vector)
-        return _moment_tangent(geometry, shift), None, None, None
+        return _moment_tangent(geometry, shift), None, None, None, None, None

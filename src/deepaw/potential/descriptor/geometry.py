@@ -57,6 +57,11 @@ class PairGeometry:
         moved = {field.name: getattr(self, field.name).to(device) for field in fields(self) if field.name != "widths"}
         return replace(self, **moved)
 
+    def share(self, first: int, last: int) -> PairGeometry:
+        """Atoms first ... last - 1 with their neighbours, which are numbered as before."""
+        per_atom = [field.name for field in fields(self) if field.name not in ("widths", "derivative")]
+        return replace(self, **{name: getattr(self, name)[first:last] for name in per_atom})
+
     def widened(self, widths: tuple[int, ...]) -> PairGeometry:
         """The same with more slots for some types."""
         if widths == self.widths:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -11,7 +12,11 @@ from torch import Tensor
 from deepaw.potential.descriptor.forces import forces
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.training.batch import Batch
+from deepaw.potential.training.shares import in_shares
 from deepaw.spectral import ChebyshevBasis
+
+SMALLEST_SHARE = 48
+"""Atoms that are worth a thread of their own."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +44,43 @@ def predict(
     bases: one for each part of the descriptor, as its geometry was made with. fparam, aparam: (natoms, ...) in the
     batch's order. What is returned has a graph where gradients are enabled.
     """
-    training = torch.is_grad_enabled()
+    beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
+    work = partial(_share, model, batch, bases, virial, beside)
+    natoms = len(batch.atoms)
+    threads = min(torch.get_num_threads(), natoms // SMALLEST_SHARE) if batch.atoms.device.type == "cpu" else 1
+    if threads < 2:
+        atom_energy, force, virials = work(0, natoms, torch.is_grad_enabled())
+    else:
+        ranges = [(natoms * share // threads, natoms * (share + 1) // threads) for share in range(threads)]
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        atom_energy, force, virials = in_shares(work, ranges, weights)
+    energy = atom_energy.new_zeros(len(batch.natoms)).index_add(0, batch.frame, atom_energy)
+    return Prediction(energy, atom_energy, force, virials if virial else None)
+
+
+def _share(
+    model: PotentialModel,
+    batch: Batch,
+    bases: Sequence[ChebyshevBasis],
+    virial: bool,
+    beside: Tensor | None,
+    first: int,
+    last: int,
+    training: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Energies of atoms first ... last - 1, and what these energies add to the forces of all atoms and to virials."""
+    counts, start = [], 0
+    for count in batch.counts:
+        counts.append(max(0, min(last, start + count) - max(first, start)))
+        start += count
+    geometries = [part if last - first == part.natoms else part.share(first, last) for part in batch.parts]
     with torch.enable_grad():
-        moments = [part.moments.detach().requires_grad_() for part in batch.parts]
+        moments = [geometry.moments.detach().requires_grad_() for geometry in geometries]
         coefficients = [part.coefficients(basis) for part, basis in zip(model.descriptor.parts, bases, strict=True)]
-        beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
-        split = [part.split(batch.counts) for part in moments]
-        of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
+        split = [values.split(counts) for values in moments]
+        of_atoms = [None] * len(counts) if beside is None else beside[first:last].split(counts)
         energies = []
-        for kind, count in enumerate(batch.counts):
+        for kind, count in enumerate(counts):
             if count == 0:
                 continue
             rows = [
@@ -58,16 +91,13 @@ def predict(
             energies.append(model.with_bias(kind, model.fitting.of_type(kind, D, of_atoms[kind])))
         atom_energy = torch.cat(energies)
         gradients = torch.autograd.grad(atom_energy.sum(), moments, create_graph=training)
+        frame = batch.frame[first:last] if virial else None
+        found = [
+            forces(geometry, gradient, frame, len(batch.natoms), first, len(batch.atoms))
+            for geometry, gradient in zip(geometries, gradients, strict=True)
+        ]
+    force = sum((force for force, _ in found[1:]), found[0][0])
+    virials = sum((more for _, more in found if more is not None), force.new_zeros(len(batch.natoms), 3, 3))
     if not training:
-        atom_energy = atom_energy.detach()
-    nframes = len(batch.natoms)
-    energy = atom_energy.new_zeros(nframes).index_add(0, batch.frame, atom_energy)
-    results = [
-        forces(part, gradient, batch.frame if virial else None, nframes)
-        for part, gradient in zip(batch.parts, gradients, strict=True)
-    ]
-    force, total_virial = results[0]
-    for more, more_virial in results[1:]:
-        force = force + more
-        total_virial = None if total_virial is None or more_virial is None else total_virial + more_virial
-    return Prediction(energy, atom_energy, force, total_virial)
+        return atom_energy.detach(), force.detach(), virials.detach()
+    return atom_energy, force, virials
