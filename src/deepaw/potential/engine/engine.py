@@ -30,7 +30,7 @@ COVERED = 0.75
 SHORTEST = 0.25
 """A: below this distance embeddings go on as straight lines in s: finite, smooth, and of no meaning."""
 
-TILE_SLOTS = 24_000
+TILE_SLOTS = 48_000
 """Slots of neighbours that are worked on together: arrays of that size stay in a processor's cache."""
 
 
