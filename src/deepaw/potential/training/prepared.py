@@ -21,7 +21,7 @@ from deepaw.potential.training.requirements import LABELS
 from deepaw.spectral import ChebyshevBasis
 
 BUDGET = 2 * 2**30
-"""Bytes of prepared frames that are kept, by each process."""
+"""Bytes of prepared frames, for training and validation together, that each process keeps."""
 
 _SHAPES: dict[str, tuple[int, ...]] = {
     "energy": (),
@@ -31,6 +31,24 @@ _SHAPES: dict[str, tuple[int, ...]] = {
     "atom_pref": (),
 }
 _OF_ATOMS = ("force", "atom_energy", "atom_pref")
+
+
+class Memory:
+    """A budget in bytes that several users take from."""
+
+    def __init__(self, budget: int = BUDGET) -> None:
+        self.budget = budget
+        self._left = budget
+        self.is_exhausted = False
+        """Whether something did not fit any more."""
+
+    def take(self, nbytes: int) -> bool:
+        """Whether there is room for so much; if there is, it is taken."""
+        if nbytes > self._left:
+            self.is_exhausted = True
+            return False
+        self._left -= nbytes
+        return True
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ class PreparedFrames:
         systems: whose frames these are, with the model's type map.
         names: of the labels that are needed, as in `Labels`.
         device: where to have them.
-        budget: bytes of frames to keep.
+        memory: for frames to keep.
     """
 
     def __init__(
@@ -82,11 +100,11 @@ class PreparedFrames:
         systems: Sequence[System],
         names: Sequence[str],
         device: torch.device,
-        budget: int = BUDGET,
+        memory: Memory,
     ) -> None:
         self._model, self._bases, self._systems, self._names = model, bases, systems, names
         self._device = device
-        self._left = budget
+        self._memory = memory
         self._kept: dict[tuple[int, int], PreparedFrame] = {}
 
     @property
@@ -99,8 +117,7 @@ class PreparedFrames:
         known = self._kept.get((system, index))
         if known is None:
             known = self._prepare(system, index)
-            if known.nbytes <= self._left:
-                self._left -= known.nbytes
+            if self._memory.take(known.nbytes):
                 self._kept[system, index] = known
         return known
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 
 from deepaw.errors import InputError
-from deepaw.potential.data.config import DataInput
 from deepaw.potential.data.sampler import Sampler
 from deepaw.potential.data.system import Frame, System
 from deepaw.potential.descriptor.registry import HybridConfig
@@ -21,7 +20,7 @@ from deepaw.potential.input import PotentialInput
 from deepaw.potential.model import ModelConfig, PotentialModel
 from deepaw.potential.precision import dtype_of
 from deepaw.potential.training.bases import SIZES, bases_of
-from deepaw.potential.training.prepared import PreparedFrames
+from deepaw.potential.training.prepared import Memory, PreparedFrames
 from deepaw.potential.training.processes import Processes
 from deepaw.potential.training.requirements import check_labels, check_parameters, needed_labels
 from deepaw.potential.training.sel import count_neighbours
@@ -57,6 +56,7 @@ class Setup:
     bases: list[ChebyshevBasis]
     training: Part
     validation: Part | None
+    memory: Memory
 
 
 def prepare_training(
@@ -98,17 +98,16 @@ def prepare_training(
     bases = bases_of(model, closest)
     # neighbours are found on the CPU
     here = model if device.type == "cpu" else copy.deepcopy(model)
-    names = needed_labels(settings.loss)
+    names, memory = needed_labels(settings.loss), Memory()
 
-    def part(data: DataInput, of: list[System], order: Sampler) -> Part:
-        return Part(of, PreparedFrames(here, bases, of, names, device), order)
+    def part(of: list[System], order: Sampler) -> Part:
+        return Part(of, PreparedFrames(here, bases, of, names, device, memory), order)
 
     validation = None
     if section.validation_data is not None:
-        validation = part(section.validation_data, held_back, section.validation_data.sampler(held_back, seed))
+        validation = part(held_back, section.validation_data.sampler(held_back, seed))
     settings = settings.model_copy(update={"model": settings.model.model_copy(update=dict(config))})
-    training = part(section.training_data, systems, sampler)
-    return Setup(settings, steps, model.to(device), bases, training, validation)
+    return Setup(settings, steps, model.to(device), bases, part(systems, sampler), validation, memory)
 
 
 def _with_seed(settings: PotentialInput, processes: Processes, device: torch.device) -> PotentialInput:

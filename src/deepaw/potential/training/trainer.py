@@ -94,13 +94,16 @@ class Trainer:
         model = setup.model
         named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
         if not named:
-            raise InputError("model.descriptor.trainable and model.fitting_net.trainable are false; nothing is left.")
+            raise InputError(
+                "model.descriptor.trainable and model.fitting_net.trainable are false; nothing is left to train."
+            )
         self._weights = [weight for _, weight in named]
         self._optimizer = settings.optimizer.make(self._weights)
         self._averages = AveragedWeights(self._weights, section.ema_decay, uniform=True) if section.enable_ema else None
         loss = EnergyLoss(settings.loss, settings.learning_rate.start_lr)
         self._objective = Objective(model, setup.bases, loss, self._weights, processes)
         self._step = self._first = 0
+        self._said_what_is_kept = False
         if start is not None and start.checkpoint is not None:
             self._resume(start.checkpoint)
         elif start is not None and start.way == "finetune":
@@ -178,6 +181,10 @@ class Trainer:
         text = f"step {self._step}/{self._setup.steps}  train {_shown(training)}"
         if validation is not None:
             text += f"  validation {_shown(validation)}"
+        if self._setup.memory.is_exhausted and not self._said_what_is_kept:
+            kept = self._setup.training.frames.kept
+            self._say(f"{kept} frames are kept ready in {self._setup.memory.budget / 2**30:g} GiB, others made anew")
+            self._said_what_is_kept = True
         left = (self._setup.steps - self._step) / speed
         self._say(f"{text}  lr {rate:.1e}  {speed:.1f} steps/s  {_duration(left)} left")
 

@@ -1,0 +1,196 @@
+"""Batches of prepared frames give what the reference gives of each frame, and parts of a batch add up to it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deepaw.potential.data.system import System, read_system
+from deepaw.potential.exact import evaluate_exactly
+from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.neighbours.pairs import find_environment
+from deepaw.potential.training.bases import ROOM, SIZES, bases_of
+from deepaw.potential.training.labels import Labels, Predictions
+from deepaw.potential.training.loss import EnergyLoss, EnergyLossInput
+from deepaw.potential.training.objective import Objective
+from deepaw.potential.training.prepared import Memory, PreparedFrames
+from deepaw.potential.training.processes import Processes
+from deepaw.potential.training.statistics import set_environment_statistics
+from potential.systems import water, write_mixed_system, write_system
+from potential.trainings import CPU, DESCRIPTOR
+
+NAMES = ("energy", "force", "virial", "atom_energy", "atom_pref")
+LABELS = ("energy", "force", "virial", "atom_ener")
+FRAMES = [(1, 0), (0, 1), (2, 3), (0, 0), (2, 0)]
+
+
+@pytest.fixture
+def systems(tmp_path: Path) -> list[System]:
+    """Periodic, without a cell, and of mixed types; with parameters, and an atom_pref that one lacks."""
+    write_system(tmp_path / "box", water(2, molecules=3, seed=1), labels=LABELS)
+    write_system(tmp_path / "free", water(2, molecules=2, seed=2, periodic=False), labels=LABELS)
+    write_mixed_system(tmp_path / "mixed", [water(2, 1, seed=3), water(2, 2, seed=4)], labels=LABELS)
+    for name in ("box", "free", "mixed"):
+        for file in (tmp_path / name).glob("set.*"):
+            random, count = np.random.default_rng(1), len(np.load(file / "energy.npy"))
+            natoms = np.load(file / "coord.npy").reshape(count, -1).shape[1] // 3
+            np.save(file / "fparam.npy", random.normal(size=(count, 1)))
+            np.save(file / "aparam.npy", random.normal(size=(count, natoms * 2)))
+            if name != "free":
+                np.save(file / "atom_pref.npy", random.random((count, natoms)))
+    return [read_system(tmp_path / name, ("H", "O")) for name in ("box", "free", "mixed")]
+
+
+def _model(systems) -> PotentialModel:
+    parts = [
+        {**DESCRIPTOR, "sel": (20, 12), "exclude_types": ((0, 0),), "type_one_side": False},
+        {**DESCRIPTOR, "type": "se_e2_r", "rcut": 3.0, "axis_neuron": None},
+    ]
+    del parts[1]["axis_neuron"]
+    fitting = {"neuron": (6, 6), "numb_fparam": 1, "numb_aparam": 2}
+    config = {"type_map": ("H", "O"), "descriptor": {"type": "hybrid", "list": parts}, "fitting_net": fitting}
+    model = PotentialModel(ModelConfig.model_validate(config), generator=torch.Generator().manual_seed(1))
+    set_environment_statistics(model, [frame for system in systems for frame in system.frames()])
+    model.bias.copy_(torch.tensor([-1.0, -3.0]))
+    return model
+
+
+def _closest(systems) -> float:
+    """A, of all frames."""
+    return min(
+        float(find_environment(frame.coord, frame.cell, frame.types, 3.0).vector.norm(dim=1).min())
+        for system in systems
+        for frame in system.frames()
+    )
+
+
+@pytest.fixture
+def prepared(systems) -> PreparedFrames:
+    model = _model(systems)
+    return PreparedFrames(model, bases_of(model, _closest(systems)), systems, NAMES, CPU, Memory())
+
+
+def _loss() -> EnergyLoss:
+    prefactors = {f"{edge}_pref_{term}": 2.0 for edge in ("start", "limit") for term in ("e", "f", "v", "ae", "pf")}
+    return EnergyLoss(EnergyLossInput(**prefactors), 1e-3)
+
+
+def _objective(prepared: PreparedFrames, processes: Processes | None = None) -> Objective:
+    model = prepared._model
+    return Objective(model, prepared._bases, _loss(), list(model.parameters()), processes or Processes())
+
+
+def test_predictions_are_those_of_the_reference(systems, prepared):
+    """Forces, virials, energies of atoms and labels in the order of the frames; parameters with their atoms."""
+    found = _objective(prepared)._predictions(prepared.batch(FRAMES))
+    labels = prepared.batch(FRAMES).labels
+    start = 0
+    for number, (system, index) in enumerate(FRAMES):
+        frame = systems[system].frame(index)
+        end = start + len(frame.types)
+        env = find_environment(frame.coord, frame.cell, frame.types, 4.0)
+        fparam = torch.from_numpy(frame.labels["fparam"]).expand(end - start, -1)
+        exact = evaluate_exactly(prepared._model, env, fparam, torch.from_numpy(frame.labels["aparam"]))
+        close = {"atol": 2e-6, "rtol": 1e-6}
+        torch.testing.assert_close(found.energy[number].detach(), exact.energy, **close)
+        torch.testing.assert_close(found.force[start:end].detach(), exact.force, **close)
+        torch.testing.assert_close(found.virial[number].detach(), exact.virial, **close)
+        torch.testing.assert_close(found.atom_energy[start:end].detach(), exact.atom_energy, **close)
+        np.testing.assert_array_equal(labels.energy[number], frame.labels["energy"])
+        np.testing.assert_array_equal(labels.force[start:end], frame.labels["force"])
+        np.testing.assert_array_equal(labels.virial[number], frame.labels["virial"])
+        np.testing.assert_array_equal(labels.atom_energy[start:end], frame.labels["atom_ener"])
+        assert bool(labels.atom_pref_given[number]) == (system != 1)
+        if system != 1:
+            np.testing.assert_array_equal(labels.atom_pref[start:end], frame.labels["atom_pref"])
+        start = end
+    assert labels.energy_given is None and start == len(found.force)
+
+
+def test_the_gradient_is_that_of_the_loss(prepared):
+    objective = _objective(prepared)
+    gradients, errors = objective.gradient(prepared, FRAMES, 1e-3, torch.zeros(1, dtype=torch.float64))
+    model = prepared._model
+    for name in ("descriptor.list.0.nets.layers.0.w", "fitting.nets.1.layers.1.b"):
+        position = [each for each, _ in model.named_parameters()].index(name)
+        weight = dict(model.named_parameters())[name]
+        values = []
+        for step in (1e-5, -1e-5):
+            with torch.no_grad():
+                weight.view(-1)[1] += step
+            values.append(float(objective.errors(prepared, FRAMES, 1e-3).loss))
+            with torch.no_grad():
+                weight.view(-1)[1] -= step
+        assert float(gradients[position].view(-1)[1]) == pytest.approx((values[0] - values[1]) / 2e-5, rel=1e-5)
+    torch.testing.assert_close(objective.errors(prepared, FRAMES, 1e-3).loss, errors.loss)
+
+
+def test_parts_of_a_batch_add_up_to_it(prepared, monkeypatch):
+    """Three processes with two, two and one of the frames, and a fourth with none."""
+    whole, errors = _objective(prepared).gradient(prepared, FRAMES, 1e-3, torch.zeros(1, dtype=torch.float64))
+    objectives = [_objective(prepared, Processes(rank, 6)) for rank in range(6)]
+    exchanges: list[list[torch.Tensor]] = []
+
+    def first_pass(self, *tensors):
+        exchanges[-1].append(torch.cat([tensor.detach().double().reshape(-1) for tensor in tensors]).clone())
+
+    def run() -> list[list[torch.Tensor]]:
+        exchanges.clear()
+        for objective in objectives:
+            exchanges.append([])
+            objective.gradient(prepared, FRAMES, 1e-3, torch.ones(1, dtype=torch.float64))
+        return [list(each) for each in exchanges]
+
+    monkeypatch.setattr(Processes, "sum", first_pass)
+    counts = sum(own[0] for own in run())
+
+    def second_pass(self, *tensors):
+        if not exchanges[-1]:
+            tensors[0].copy_(counts)
+            exchanges[-1].append(counts)
+        else:
+            first_pass(self, *tensors)
+
+    monkeypatch.setattr(Processes, "sum", second_pass)
+    total = sum(own[1] for own in run())
+    flat = torch.cat([gradient.reshape(-1) for gradient in whole])
+    torch.testing.assert_close(total[: len(flat)], flat, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(total[len(flat)], errors.loss)
+    torch.testing.assert_close(total[len(flat) + 1 :], torch.cat([errors.sums, errors.counts, torch.tensor([6.0])]))
+
+
+def test_what_does_not_fit_is_computed_again(systems, prepared):
+    one = prepared.frame(0, 0)
+    memory = Memory(one.nbytes + 10)
+    small = PreparedFrames(prepared._model, prepared._bases, systems, NAMES, CPU, memory)
+    assert small.frame(0, 0) is small.frame(0, 0) and not memory.is_exhausted
+    again = [small.frame(0, 1), small.frame(0, 1)]
+    assert again[0] is not again[1] and small.kept == 1 and memory.is_exhausted
+    assert torch.equal(again[0].geometry.parts[0].moments, again[1].geometry.parts[0].moments)
+    assert small.name(2, 1) == f"{systems[2].name}, frame 2"
+
+
+def test_bases_cover_all_distances(systems, prepared):
+    for part, basis in zip(prepared._model.descriptor.parts, prepared._bases, strict=True):
+        assert basis.low == 0 and basis.size == SIZES[torch.float64]
+        assert basis.high == pytest.approx(1 / (ROOM * _closest(systems)), rel=1e-12)
+        assert part.config.rcut_smth == 1.0
+    apart = bases_of(prepared._model, float("inf"))
+    assert all(basis.high > 0 for basis in apart)
+    single = PotentialModel(
+        ModelConfig.model_validate({"type_map": ("H", "O"), "descriptor": {**DESCRIPTOR, "precision": "float32"}})
+    )
+    assert bases_of(single, 1.0)[0].size == SIZES[torch.float32]
+
+
+def test_a_batch_without_any_label(tmp_path):
+    path = write_system(tmp_path / "bare", water(1, molecules=1), labels=())
+    system = read_system(path, ("H", "O"))
+    model = PotentialModel(ModelConfig.model_validate({"type_map": ("H", "O"), "descriptor": DESCRIPTOR}))
+    prepared = PreparedFrames(model, bases_of(model, 0.5), [system], NAMES, CPU, Memory())
+    objective = Objective(model, bases_of(model, 0.5), _loss(), list(model.parameters()), Processes())
+    gradients, errors = objective.gradient(prepared, [(0, 0)], 1e-3, torch.zeros(1, dtype=torch.float64))
+    assert not any(gradient.any() for gradient in gradients) and float(errors.loss) == 0
+    assert prepared.batch([(0, 0)]).labels == Labels()
+    assert isinstance(objective._predictions(prepared.batch([(0, 0)])), Predictions)
