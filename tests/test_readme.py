@@ -8,6 +8,7 @@ from os import environ, pathsep
 from pathlib import Path
 
 import pytest
+from ase import Atoms
 
 ROOT = Path(__file__).parent.parent
 NOT_RUN_HERE = ("pip ", "pytest")
@@ -42,6 +43,7 @@ def test_installation_comes_first():
 def test_commands_and_snippets_run_in_order(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
+    inputs = re.findall(r"[Ii]nput file, `(\w+\.json)`", (ROOT / "README.md").read_text())
     session: dict[str, object] = {}  # a snippet may go on from those before it
     for language, text in blocks("README.md"):
         if language == "sh":
@@ -49,11 +51,25 @@ def test_commands_and_snippets_run_in_order(tmp_path, monkeypatch):
                 if not line.startswith(NOT_RUN_HERE):
                     execute(line)
         elif language == "json":
-            Path("density.json").write_text(text)
+            Path(inputs.pop(0)).write_text(text)
         elif language == "python":
             exec(compile(text, "README.md", "exec"), session)
-    for name in ("CHGCAR", "density.cube", "density.npy", "trained/model.safetensors", "report.csv", "report.png"):
+    assert not inputs
+    for name in (
+        "CHGCAR",
+        "density.cube",
+        "density.npy",
+        "trained/model.safetensors",
+        "report.csv",
+        "report.png",
+        "lcurve.out",
+        "errors.f.out",
+        "model.dp",
+    ):
         assert Path(name).exists(), name
+    crystal = session["crystal"]
+    assert isinstance(crystal, Atoms)
+    assert crystal.cell.lengths()[0] / 2 == pytest.approx(3.995, abs=0.05)  # that of EMT
 
 
 def execute(line: str) -> None:
