@@ -1,10 +1,11 @@
-"""The documentation of the input file is the input file's."""
+"""The documentation says what the program does: keys and defaults of input files, budgets, suffixes."""
 
 import json
 import re
 from pathlib import Path
 
 import pytest
+import torch
 
 from deepaw.density.training.config import (
     DataInput,
@@ -15,8 +16,15 @@ from deepaw.density.training.config import (
     SplinesInput,
     TrainingInput,
 )
+from deepaw.potential.engine.engine import COVERED, SHORTEST
+from deepaw.potential.engine.precision import BUDGETS, EXACT
+from deepaw.potential.files.formats import FROZEN, READERS
+from deepaw.potential.input import read_potential_input
+from deepaw.potential.training.bases import SIZES
 
 TEXT = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
+POTENTIAL = (Path(__file__).parent.parent / "docs" / "potential.md").read_text()
+FILES = (Path(__file__).parent.parent / "docs" / "files.md").read_text()
 
 
 def test_the_file_shown_holds_every_default():
@@ -42,3 +50,27 @@ def test_defaults_of_the_gated_network():
         shown = re.search(rf'`{key}` [`"]*([\w.]+)', paragraph)
         assert shown is not None, key
         assert shown[1] == str(default) or float(shown[1]) == default, key
+
+
+def test_the_input_of_a_potential_that_is_shown_can_be_read(tmp_path):
+    (tmp_path / "input.json").write_text(re.findall(r"^```json\n(.*?)^```", POTENTIAL, re.M | re.S)[0])
+    assert read_potential_input(tmp_path / "input.json").model.type_map == ("O", "H")
+
+
+def test_precisions_of_potentials():
+    for name, budget in BUDGETS.items():
+        row = re.search(rf"^\| `{name}` \| (\w+) \| ([\de-]+)", POTENTIAL, re.M)
+        assert row is not None, name
+        assert (getattr(torch, row[1]), float(row[2])) == (budget.dtype, budget.tolerance)
+    assert f"| `{EXACT}` |" in POTENTIAL
+    assert f"down to {COVERED:g} Å" in POTENTIAL
+    assert f"Below {SHORTEST:g} Å" in POTENTIAL
+    assert f"{SIZES[torch.float64]} polynomials for nets in float64, {SIZES[torch.float32]} in float32" in POTENTIAL
+
+
+def test_files_of_potentials():
+    for suffix in READERS.keys() - {".yml"}:
+        assert re.search(rf"^\| .*`{suffix}`.* \| yes \|", FILES, re.M), suffix
+    for suffix in (".pb", ".pth", ".pt2"):
+        assert suffix in FROZEN
+        assert f"`{suffix}`" in FILES
