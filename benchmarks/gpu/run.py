@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-PARTS = ("density",)
+PARTS = ("density", "potential")
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -66,7 +66,7 @@ def main() -> None:
     if unknown:
         sys.exit(f"There is no part {unknown[0]}; the parts are {', '.join(PARTS)}.")
     if not torch.cuda.is_available():
-        sys.exit("No CUDA device is available here: the GPU benchmarks need one, benchmarks/density.py does not.")
+        sys.exit("No CUDA device is available here: the GPU benchmarks need one, those of the folder above do not.")
     device = torch.device("cuda")
     card = torch.cuda.get_device_name(device)
     RESULTS.mkdir(exist_ok=True)
