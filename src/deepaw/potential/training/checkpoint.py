@@ -117,14 +117,16 @@ class CheckpointFiles:
         return self._prefix.with_name(f"{self._prefix.name}.pt")
 
     def write(self, checkpoint: Checkpoint) -> Path:
-        """Write it, point to it, and then remove what is no longer kept."""
+        """Write it, point to it, and then remove what is no longer kept: first those of later steps, which are left
+        of another past, then the oldest.
+        """
         path = self._prefix.with_name(f"{self._prefix.name}-{checkpoint.step}.pt")
         checkpoint.write(path)
         link = self.latest.with_name(f".{self.latest.name}.part")
         link.unlink(missing_ok=True)
         link.symlink_to(path.name)
         link.replace(self.latest)
-        others = sorted(self._numbered(), key=lambda each: each[0] if each[0] <= checkpoint.step else -1)
+        others = sorted(self._numbered(), key=lambda each: (each[0] <= checkpoint.step, each[0]))
         for _, other in others[: max(len(others) - self._keep, 0)]:
             other.unlink(missing_ok=True)
         return path

@@ -36,13 +36,15 @@ def needed_labels(loss: EnergyLossInput) -> list[str]:
 def check_labels(loss: EnergyLossInput, systems: Sequence[System]) -> None:
     """Warn of labels that some or all systems lack: these do not count, as in DeePMD-kit.
 
-    Raises InputError, naming a file: no system has forces though they are to be learnt, or none has any label.
+    Raises InputError: no system has forces though they are to be learnt, none has any label, or no term is left.
     """
     names = needed_labels(loss)
+    if not names:
+        raise InputError("all prefactors of the section loss are 0; nothing is left to minimise.")
     if "force" in names and not any("force" in system.labels for system in systems):
         systems[0].require("force")
     if not any(LABELS[name] in system.labels for name in names for system in systems):
-        systems[0].require(*(LABELS[name] for name in names or ["energy"]))
+        systems[0].require(*(LABELS[name] for name in names))
     for name in names:
         lacking = [system.name for system in systems if LABELS[name] not in system.labels]
         if not lacking or (name == "atom_pref" and loss.use_default_pf):

@@ -80,9 +80,7 @@ def check_architecture(start: Start, given: ModelConfig) -> None:
 
 def _differences(mine: Any, other: Any, place: str, left_out: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(mine, dict) and isinstance(other, dict):
-        if mine.get("type") != other.get("type"):
-            yield f"{place}.type", mine.get("type"), other.get("type")
-        for key in [*mine, *(key for key in other if key not in mine)]:
+        for key in ["type", *mine, *(key for key in other if key not in mine)]:
             if key not in left_out:
                 yield from _differences(mine.get(key), other.get(key), f"{place}.{key}", left_out)
     elif place.endswith(".list") and isinstance(mine, list) and isinstance(other, list) and len(mine) == len(other):

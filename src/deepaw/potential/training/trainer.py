@@ -15,6 +15,7 @@ from deepaw.errors import InputError
 from deepaw.optimisation.averaging import AveragedWeights
 from deepaw.optimisation.determinism import deterministic
 from deepaw.optimisation.interruption import Interruption
+from deepaw.outputfile import check_output, disk_errors
 from deepaw.potential.input import PotentialInput, complete, write_complete
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.training.bias import fit_energies_again
@@ -89,6 +90,8 @@ class Trainer:
                 f"{self._files.latest} is there already; go on with --restart {prefix}, or choose another "
                 "training.save_ckpt."
             )
+        for path in (output / section.disp_file, output / understood):
+            check_output(path)
         self._setup = setup = prepare_training(settings, folder, device, processes, start, progress)
         self.settings, self._device, self._rates = setup.settings, device, setup.settings.learning_rate
         model = setup.model
@@ -110,7 +113,8 @@ class Trainer:
             fit_energies_again(setup)
         self._curve = None
         if processes.is_first:
-            prefix.parent.mkdir(parents=True, exist_ok=True)
+            with disk_errors(prefix.parent):
+                prefix.parent.mkdir(parents=True, exist_ok=True)
             self._curve = LearningCurve(output / section.disp_file, self._step)
             write_complete(setup.settings, output / understood)
         self._announce()
