@@ -173,7 +173,7 @@ def answer_training(water: str, precision: str, steps: str, warm_up: str) -> Non
 
 def run_training(run: Run) -> None:
     """Both programs in turns; the best of each."""
-    rounds, peer_steps, steps, warm_up = (1, 24, 140, 40) if run.quick else (2, 400, FRAMES + 200, FRAMES)
+    rounds, peer_steps, steps, warm_up = (1, 12, 60, 20) if run.quick else (2, 400, FRAMES + 200, FRAMES)
     print("ms a step; peer: its average; ours: median, average once frames were seen, median while they are new")
     print(
         f"{'precision':10s}{'threads':>8s}{'peer':>9s}{'ours':>9s}{'average':>9s}{'new':>9s}"
@@ -255,14 +255,15 @@ def answer_inference(program: str, model: str, precision: str, water: str) -> No
 
 def run_inference(run: Run) -> None:
     """Both programs in turns, then numbers."""
-    sizes = ((1, 5), (2, 3)) if run.quick else ((1, 40), (2, 20), (4, 6))
+    sizes = ((1, 4), (2, 2)) if run.quick else ((1, 40), (2, 20), (4, 6))
     print("us an atom, least (median) of evaluations in turns, 1 thread; GB, peak memory of the process so far")
     print(
         f"{'precision':10s}{'atoms':>7s}{'peer':>18s}{'ours':>18s}{'ratio':>8s}{'(medians)':>10s}{'peer':>8s}{'ours':>8s}"
     )
+    with ThreadPoolExecutor() as together:
+        folders = list(together.map(lambda precision: peer_models(run, precision), PRECISIONS))
     deviations = []
-    for precision in PRECISIONS:
-        folder = peer_models(run, precision)
+    for precision, folder in zip(PRECISIONS, folders, strict=True):
         rest = (precision, str(run.water))
         workers = {
             "peer": Worker(run, run.peer, "inference", "peer", str(folder / "gc.pb"), *rest),
