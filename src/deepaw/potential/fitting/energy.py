@@ -153,8 +153,4 @@ class EnergyFitting(nn.Module):
         return energy
 
 
-def _side_by_side(D: Tensor, beside: Tensor | None) -> Tensor:
-    return D if beside is None else torch.cat([D, beside], dim=1)
-
-
 _OWNER = {"fparam": "frame", "aparam": "atom"}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.switch import switch
 from deepaw.potential.model import PotentialModel
+from deepaw.potential.network.activation import SMOOTH
 from deepaw.spectral import ChebyshevBasis
 
 ROOM = 0.95
@@ -20,8 +23,16 @@ and 32 by 2e-10 (48 by 4e-14). Whatever the error, forces are the exact gradient
 def bases_of(model: PotentialModel, closest: float) -> list[ChebyshevBasis]:
     """One basis for each part of the descriptor, over all s that can occur.
 
-    closest: A, the shortest distance in the data, or inf where no atom has a neighbour.
+    closest: A, the shortest distance in the data, or inf where no atom has a neighbour. Warns about embeddings with
+    kinks, which polynomials represent badly.
     """
+    for part in model.descriptor.parts:
+        if (name := part.config.activation_function).lower() not in SMOOTH:
+            warnings.warn(
+                f"activation_function {name} of the descriptor has a kink, which training smooths over and evaluation "
+                f"does not; {', '.join(sorted(SMOOTH - {'none', 'linear'}))} have none",
+                stacklevel=2,
+            )
     return [_basis(part, closest) for part in model.descriptor.parts]
 
 
