@@ -213,7 +213,8 @@ def test_change_bias_after_training(folder):
     assert torch.equal(latest(folder / "a").weights["bias"], model.bias)
     box = water(4, molecules=3, seed=1)
     off = [
-        float(each(find_environment(box.coord[k], box.cell[k], box.types, 4.0)).detach().sum()) - box.labels["energy"][k]
+        float(each(find_environment(box.coord[k], box.cell[k], box.types, 4.0)).detach().sum())
+        - box.labels["energy"][k]
         for each in (model, plain)
         for k in range(4)
     ]
