@@ -11,7 +11,7 @@ import pytest
 
 from deepaw.cli.app import main
 from deepaw.potential.files.formats import read_potential
-from deepaw.potential.model import load_potential
+from deepaw.potential.native import load_model
 from deepaw.potential.training.checkpoint import read_checkpoint
 from potential.trainings import DESCRIPTOR, TRAINING, curve, write_data, write_input
 
@@ -71,7 +71,7 @@ def test_restart_init_model_and_finetune(folder, monkeypatch, capsys):
         write_input(folder / "inputs", training={"save_ckpt": f"other{option}/model", "disp_file": "other.out"})
         code, out, err = run(monkeypatch, capsys, "train", "../inputs/input.json", option, "frozen_model.safetensors")
         assert (code, err) == (0, "") and "step 8/8" in out
-        assert load_potential(f"other{option}/frozen_model.safetensors").provenance["steps"] == 8
+        assert load_model(f"other{option}/frozen_model.safetensors").provenance["steps"] == 8
 
 
 def test_refused(folder, monkeypatch, capsys):
@@ -177,7 +177,7 @@ def test_a_loss_that_is_no_number(folder, monkeypatch, capsys):
 
 def test_freeze(folder, monkeypatch, capsys):
     run(monkeypatch, capsys, "train", "../inputs/input.json")
-    before = load_potential("frozen_model.safetensors").state_dict()
+    before = load_model("frozen_model.safetensors").state_dict()
     for arguments, name in (
         (("-c", "model.ckpt-4.pt", "-o", "early.safetensors"), "early.safetensors"),
         (("-o", "late.dp"), "late.dp"),

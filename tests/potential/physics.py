@@ -19,7 +19,8 @@ from scipy.spatial.transform import Rotation
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.folding import fitting_basis
 from deepaw.potential.exact import Evaluation
-from deepaw.potential.model import ModelConfig, PotentialModel, load_potential
+from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.native import load_model
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.batch import frame_geometry, make_batch
 from deepaw.potential.training.step import Prediction, predict
@@ -318,7 +319,7 @@ class PotentialPhysics:
 
     def test_saved_and_loaded(self, model: PotentialModel, structure: Structure, tmp_path: Path) -> None:
         model.save(tmp_path / "model.safetensors")
-        loaded = load_potential(tmp_path / "model.safetensors")
+        loaded = load_model(tmp_path / "model.safetensors")
         before, after = (evaluate(PotentialEngine(each), structure) for each in (model, loaded))
         assert torch.equal(before.energy, after.energy) and torch.equal(before.force, after.force)
 

@@ -9,7 +9,8 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.modelfile import ModelFile, read_metadata, read_model, write_model
-from deepaw.potential.model import KIND, ModelConfig, PotentialModel, load_potential, types_of
+from deepaw.potential.model import KIND, ModelConfig, PotentialModel, types_of
+from deepaw.potential.native import load_model
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.physics import crowd, random_model
 from potential.test_physics import MODELS, config_of
@@ -65,7 +66,7 @@ def test_a_native_file_holds_all_of_it(case: str, fixed_slots: bool, tmp_path: P
     model = random_model(config_of(case), fixed_slots=fixed_slots)
     model.closest, model.provenance = 0.83, {"trained on": ["water"], "steps": 10}
     model.save(tmp_path / "model.safetensors")
-    loaded = load_potential(tmp_path / "model.safetensors")
+    loaded = load_model(tmp_path / "model.safetensors")
     assert loaded.config == model.config
     assert (loaded.fixed_slots, loaded.closest, loaded.provenance) == (fixed_slots, 0.83, model.provenance)
     assert loaded.state_dict().keys() == model.state_dict().keys()
@@ -88,7 +89,7 @@ def test_a_file_that_does_not_fit_itself(change: str, tmp_path: Path) -> None:
     elif change == "shape":
         tensors["bias"] = torch.zeros(3)
     elif change == "config":
-        metadata["model"] = {**metadata["model"], "fitting_net": {"type": "dipole"}}
+        metadata["model"] = {**metadata["model"], "fitting_net": {"type": "dos"}}
         said = "has a description that is not that of a potential"
     elif change == "key":
         del metadata["fixed_slots"]
@@ -97,7 +98,7 @@ def test_a_file_that_does_not_fit_itself(change: str, tmp_path: Path) -> None:
         kind, said = "density", "kind 'potential' is needed"
     write_model(path, ModelFile(kind, metadata, tensors))
     with pytest.raises(InputError, match=said):
-        load_potential(path)
+        load_model(path)
 
 
 def test_symbols_as_types() -> None:

@@ -49,11 +49,16 @@ def evaluate_exactly(
         if of_pairs is not None:
             gradient[part.pairs] = of_pairs
     atom_energy = torch.cat(energies)
+    force, atom_virial = forces_of_pairs(env, gradient)
+    return Evaluation(atom_energy.sum(), force, atom_virial.sum(0), atom_energy, atom_virial)
+
+
+def forces_of_pairs(env: Environment, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Forces (natoms, 3) and virials of atoms (natoms, 3, 3) from the derivative in every pair's vector (npairs, 3)."""
     force = gradient.new_zeros(env.natoms, 3)
     force = force.index_add(0, env.centre, gradient).index_add(0, env.neighbour, -gradient)
     of_pairs = -gradient.unsqueeze(2) * env.vector.detach().double().unsqueeze(1)
-    atom_virial = gradient.new_zeros(env.natoms, 3, 3).index_add(0, env.neighbour, of_pairs)
-    return Evaluation(atom_energy.sum(), force, atom_virial.sum(0), atom_energy, atom_virial)
+    return force, gradient.new_zeros(env.natoms, 3, 3).index_add(0, env.neighbour, of_pairs)
 
 
 def describe_exactly(model: PotentialModel, env: Environment) -> Tensor:

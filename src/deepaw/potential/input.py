@@ -35,10 +35,10 @@ class ModelInput(ModelConfig):
     def _types_are_those_of_the_map(self) -> ModelInput:
         types = len(self.type_map)
         parts = self.descriptor.list if isinstance(self.descriptor, HybridConfig) else (self.descriptor,)
-        lists = [("sel", part.sel) for part in parts] + [("atom_ener", self.fitting_net.atom_ener)]
-        for key, entries in lists:
-            if not isinstance(entries, str) and entries and len(entries) != types:
-                raise ValueError(f"{key} has {len(entries)} entries; it should have one for each of {types} types")
+        for entries in (part.sel for part in parts):
+            if not isinstance(entries, str) and len(entries) != types:
+                raise ValueError(f"sel has {len(entries)} entries; it should have one for each of {types} types")
+        self.fitting_net.check_types(types)
         pairs = [*self.pair_exclude_types, *(pair for part in parts for pair in part.exclude_types)]
         for number in [*self.atom_exclude_types, *(number for pair in pairs for number in pair)]:
             if not 0 <= number < types:

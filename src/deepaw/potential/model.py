@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field
 from torch import Tensor, nn
 
 from deepaw.errors import InputError
 from deepaw.inputfile import Section
-from deepaw.modelfile import ModelFile, read_model, write_model
+from deepaw.modelfile import ModelFile, write_model
 from deepaw.potential.descriptor.registry import DescriptorConfig, make_descriptor
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
-from deepaw.potential.fitting.energy import EnergyFittingConfig
+from deepaw.potential.fitting.base import FittingNets
+from deepaw.potential.fitting.energy import EnergyFitting, EnergyFittingConfig
 from deepaw.potential.fitting.registry import FittingConfig, make_fitting
 from deepaw.potential.neighbours.environment import Environment, nearest
 
@@ -28,27 +30,30 @@ class ModelConfig(Section):
 
     type_map: the name of each type, usually its chemical symbol.
     pair_exclude_types: pairs of types that are no neighbours of each other; atom_exclude_types: types that contribute
-    no energy of their own.
+    nothing of their own.
     """
 
     type_map: tuple[str, ...] = Field(min_length=1, description="the name of each type of atom, such as its element")
     descriptor: DescriptorConfig = SeE2AConfig()
     fitting_net: FittingConfig = EnergyFittingConfig()
     pair_exclude_types: tuple[tuple[int, int], ...] = Field((), description="pairs of types that are no neighbours")
-    atom_exclude_types: tuple[int, ...] = Field((), description="types that contribute no energy")
+    atom_exclude_types: tuple[int, ...] = Field((), description="types whose atoms have nothing of what is predicted")
 
 
-class PotentialModel(nn.Module):
-    """E = sum_i (fitting(descriptor_i) + bias of i's type).
+class AtomicModel(nn.Module, ABC):
+    """A descriptor and fitting nets, which predict something of atoms that is summed over them.
 
     fixed_slots: models converted from DeePMD-kit keep its rule for more neighbours than `sel`
     (`PairwiseDescriptor`). provenance: JSON-serialisable facts about where the model comes from.
     closest: A, the shortest distance of the data it was trained on, or None.
 
-    Buffer bias: (ntypes,), eV, float64.
+    Buffers that follow from the section: neighbours (ntypes, ntypes) bool, which types see each other. contributes
+    (ntypes,), 1 for types whose atoms have what is predicted, 0 for others.
     """
 
-    bias: Tensor
+    fitting: FittingNets
+    neighbours: Tensor
+    contributes: Tensor
 
     def __init__(
         self,
@@ -67,8 +72,7 @@ class PotentialModel(nn.Module):
         self.closest = closest
         self.provenance = dict(provenance or {})
         self.descriptor = make_descriptor(config.descriptor, ntypes, fixed_slots=fixed_slots, generator=generator)
-        self.fitting = make_fitting(config.fitting_net, ntypes, self.descriptor.width, generator=generator)
-        self.register_buffer("bias", torch.zeros(ntypes, dtype=torch.float64))
+        self.fitting = self._make_fitting(generator)
         neighbours = torch.ones(ntypes, ntypes, dtype=torch.bool)
         for first, second in config.pair_exclude_types:
             neighbours[first, second] = neighbours[second, first] = False
@@ -77,13 +81,25 @@ class PotentialModel(nn.Module):
         self.register_buffer("neighbours", neighbours, persistent=False)
         self.register_buffer("contributes", contributes, persistent=False)
 
-    neighbours: Tensor
-    contributes: Tensor
+    @abstractmethod
+    def _make_fitting(self, generator: torch.Generator | None) -> FittingNets:
+        """Those that the section asks for, for `self.descriptor`."""
+
+    @property
+    @abstractmethod
+    def units(self) -> dict[str, str]:
+        """Of lengths and of what is predicted."""
 
     @property
     def rcut(self) -> float:
         """A."""
         return self.descriptor.rcut
+
+    @property
+    def selected(self) -> list[int]:
+        """Types whose atoms have what is predicted."""
+        found: list[int] = torch.nonzero(self.contributes).flatten().tolist()
+        return found
 
     def visible(self, env: Environment) -> Environment:
         """Without the pairs that the model has no eyes for, from those within `rcut`."""
@@ -99,6 +115,49 @@ class PotentialModel(nn.Module):
         result: Tensor = self.descriptor(self.visible(env))
         return result
 
+    def save(self, path: str | Path) -> None:
+        """Write a native file (`deepaw.modelfile`); raises InputError where that cannot be written."""
+        metadata = {
+            "model": self.config.model_dump(mode="json"),
+            "fixed_slots": self.fixed_slots,
+            "closest": self.closest,
+            "units": self.units,
+            "provenance": self.provenance,
+        }
+        write_model(path, ModelFile(KIND, metadata, dict(self.state_dict())))
+
+
+class PotentialModel(AtomicModel):
+    """E = sum_i (fitting(descriptor_i) + bias of i's type).
+
+    Buffer bias: (ntypes,), eV, float64.
+    """
+
+    fitting: EnergyFitting
+    bias: Tensor
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        fixed_slots: bool = False,
+        closest: float | None = None,
+        provenance: dict[str, Any] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(config, fixed_slots=fixed_slots, closest=closest, provenance=provenance, generator=generator)
+        self.register_buffer("bias", torch.zeros(len(config.type_map), dtype=torch.float64))
+
+    def _make_fitting(self, generator: torch.Generator | None) -> EnergyFitting:
+        section = self.config.fitting_net
+        assert isinstance(section, EnergyFittingConfig)
+        return make_fitting(section, len(self.type_map), self.descriptor.width, generator=generator)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Of lengths and energies."""
+        return {"length": "A", "energy": "eV"}
+
     def with_bias(self, types: Tensor | int, energy: Tensor) -> Tensor:
         """Energies of atoms in float64, from what the fitting nets say of them; types: (natoms,), or that of all."""
         return (energy.double() + self.bias[types]) * self.contributes[types]
@@ -106,49 +165,9 @@ class PotentialModel(nn.Module):
     def forward(self, env: Environment, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
         """Energies of atoms, (natoms,), eV, float64: the reference, every network run for every pair.
 
-        env: pairs within `rcut`. fparam, aparam: as `EnergyFitting.parameters_of`.
+        env: pairs within `rcut`. fparam, aparam: as `FittingNets.parameters_of`.
         """
         return self.with_bias(env.types, self.fitting(self.descriptors(env), env.types, fparam, aparam))
-
-    def save(self, path: str | Path) -> None:
-        """Write a native file (`deepaw.modelfile`); raises InputError where that cannot be written."""
-        metadata = {
-            "model": self.config.model_dump(mode="json"),
-            "fixed_slots": self.fixed_slots,
-            "closest": self.closest,
-            "units": {"length": "A", "energy": "eV"},
-            "provenance": self.provenance,
-        }
-        write_model(path, ModelFile(KIND, metadata, dict(self.state_dict())))
-
-
-def load_potential(path: str | Path) -> PotentialModel:
-    """Read a native file.
-
-    Raises InputError: everything `read_model` raises, a description that is not that of a potential, or tensors that
-    do not fit it.
-    """
-    return from_file(read_model(path, KIND), str(path))
-
-
-def from_file(file: ModelFile, name: str) -> PotentialModel:
-    """The model in what `read_model` returned; `name` is what messages call the file."""
-    try:
-        config = ModelConfig.model_validate(file.metadata["model"])
-        fixed_slots, closest = bool(file.metadata["fixed_slots"]), file.metadata["closest"]
-    except (KeyError, ValidationError):
-        raise InputError(f"{name} has a description that is not that of a potential this deepaw knows.") from None
-    model = PotentialModel(config, fixed_slots=fixed_slots, closest=closest, provenance=file.metadata.get("provenance"))
-    expected = model.state_dict()
-    wrong = [
-        key
-        for key in sorted(expected.keys() | file.tensors.keys())
-        if key not in expected or key not in file.tensors or expected[key].shape != file.tensors[key].shape
-    ]
-    if wrong:
-        raise InputError(f"{name} has a tensor {wrong[0]} that does not fit its description; it was written damaged.")
-    model.load_state_dict(file.tensors)
-    return model
 
 
 def types_of(symbols: Sequence[str], type_map: Sequence[str]) -> list[int]:

@@ -142,7 +142,7 @@ def test_missing_tensors(name: str, match: str, tmp_path: Path) -> None:
         (None, {"spin": {"use_spin": [True]}}, r"model\.spin"),
         (None, {"bridging_method": "zbl"}, r"model\.bridging_method"),
         ("descriptor", {"type": "se_e3"}, "'se_e3', which is not supported"),
-        ("fitting_net", {"type": "dipole"}, "'dipole', which is not supported"),
+        ("fitting_net", {"type": "dos"}, "'dos', which is not supported"),
     ],
 )
 def test_models_that_are_not_supported(section: str | None, change: dict[str, Any], match: str, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def _not_a_number(values: np.ndarray) -> np.ndarray:
         (_set(FIRST + "@variables.idt", np.ones(3)), r"@variables\.idt is there"),
         (_set(FIRST + "@variables.w", np.ones((2, 3))), r"layers\[0\]\.@variables\.w has the shape \(2, 3\)"),
         (_set(FIRST + "@variables.b", np.ones(4)), r"@variables\.b has 4 values where 3"),
-        (_set(F + "type", "dipole"), r"fitting\.type is 'dipole'"),
+        (_set(F + "type", "dos"), r"fitting\.type is 'dos'"),
         (_set(F + "@version", 5), "fitting has version 5"),
         (_set(F + "var_name", "dos"), r"var_name is 'dos'"),
         (_set(F + "dim_descrpt", 13), r"dim_descrpt is 13"),

@@ -16,7 +16,7 @@ from deepaw.errors import InputError
 from deepaw.potential.exact import evaluate_exactly
 from deepaw.potential.files.formats import read_potential
 from deepaw.potential.input import read_potential_input
-from deepaw.potential.model import load_potential
+from deepaw.potential.native import load_model
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.trainer import Trainer
 from potential.systems import labelled, water, write_mixed_system, write_system
@@ -89,7 +89,7 @@ def test_what_is_written(folder):
         "frozen_model.safetensors", "lcurve.out", "model.ckpt-6.pt", "model.ckpt-8.pt", "model.ckpt.pt", "out.json",
     ]  # fmt: skip
     assert (folder / "a" / "model.ckpt.pt").readlink() == Path("model.ckpt-8.pt")
-    frozen = load_potential(folder / "a" / "frozen_model.safetensors")
+    frozen = load_model(folder / "a" / "frozen_model.safetensors")
     same = read_potential(folder / "a" / "model.ckpt.pt")
     for name, value in model.state_dict().items():
         assert torch.equal(frozen.state_dict()[name], value) and torch.equal(same.state_dict()[name], value)
@@ -135,7 +135,7 @@ def test_restarted_is_uninterrupted(folder, sections):
     assert latest(folder / "parts").step == 4
     train(given, folder, folder / "parts", restart=folder / "parts" / "model.ckpt")
     assert_same(folder / "whole", folder / "parts")
-    models = [load_potential(folder / name / "frozen_model.safetensors") for name in ("whole", "parts")]
+    models = [load_model(folder / name / "frozen_model.safetensors") for name in ("whole", "parts")]
     assert all(torch.equal(models[0].state_dict()[name], value) for name, value in models[1].state_dict().items())
 
 
@@ -194,7 +194,7 @@ def test_finetune_moves_the_energies_of_types(folder):
         np.save(file, np.load(file) + {"box": 9, "free": 6}[system.name] * 100.0)
     given = settings(folder, training={"numb_steps": 0}, model={"type_map": ["H", "O"]})
     train(given, folder, folder / "b", finetune=folder / "a" / "frozen_model.safetensors")
-    before, after = load_potential(folder / "a" / "frozen_model.safetensors"), latest(folder / "b")
+    before, after = load_model(folder / "a" / "frozen_model.safetensors"), latest(folder / "b")
     assert after.model["type_map"] == ["O", "H"]
     for name, value in before.state_dict().items():
         if name != "bias":

@@ -17,11 +17,13 @@ class Descriptor(nn.Module, ABC):
     """Environments of atoms as rows of invariant features.
 
     rcut: A, how far it looks. width: of its rows. sel: neighbours of each type that its normalisation counts with.
+    channels: vectors of an atom (`with_vectors`).
     """
 
     rcut: float
     width: int
     sel: tuple[int, ...]
+    channels: int = 0
 
     @property
     @abstractmethod
@@ -34,3 +36,10 @@ class Descriptor(nn.Module, ABC):
 
         env: pairs within rcut, and perhaps others, which are passed over.
         """
+
+    def with_vectors(self, env: Environment) -> tuple[Tensor, Tensor]:
+        """The rows of `forward`, and vectors (natoms, channels, 3) that turn as the environment does.
+
+        What tensors of atoms are made of. A descriptor of distances alone has none, and no such method.
+        """
+        raise NotImplementedError

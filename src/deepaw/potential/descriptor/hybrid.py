@@ -21,6 +21,7 @@ class Hybrid(Descriptor):
         self.list = nn.ModuleList(parts)
         self.rcut = max(part.rcut for part in parts)
         self.width = sum(part.width for part in parts)
+        self.channels = sum(part.channels for part in parts)
         self.sel = tuple(max(counts) for counts in zip(*(part.sel for part in parts), strict=True))
 
     @property
@@ -31,3 +32,9 @@ class Hybrid(Descriptor):
     def forward(self, env: Environment) -> Tensor:
         """(natoms, sum of the widths)."""
         return torch.cat([part(env) for part in self.list], dim=-1)
+
+    def with_vectors(self, env: Environment) -> tuple[Tensor, Tensor]:
+        """The rows, and the vectors of those parts that have some, one after the other."""
+        both = [part.with_vectors(env) if part.channels else (part(env), None) for part in self.parts]
+        vectors = [T for _, T in both if T is not None]
+        return torch.cat([D for D, _ in both], dim=-1), torch.cat(vectors, dim=1)

@@ -39,8 +39,25 @@ class SeE2A(PairwiseDescriptor):
     def width(self) -> int:  # type: ignore[override]
         return self.config.neuron[-1] * self.config.axis_neuron
 
+    @property
+    def channels(self) -> int:  # type: ignore[override]
+        return self.config.neuron[-1]
+
     def forward(self, env: Environment) -> Tensor:
         """(natoms, M * axis_neuron), entry m * axis_neuron + m' is (A^T A)[m, m']."""
+        return self.invariants(self._average(env))
+
+    def with_vectors(self, env: Environment) -> tuple[Tensor, Tensor]:
+        """The rows, and the last three rows of A as M vectors (natoms, M, 3)."""
+        A = self._average(env)
+        return self.invariants(A), vectors(A)
+
+    def invariants(self, A: Tensor) -> Tensor:
+        """A^T A[:, :axis_neuron] of A (n, 4, M), (n, M * axis_neuron)."""
+        return torch.bmm(A.transpose(1, 2), A[:, :, : self.config.axis_neuron]).flatten(1)
+
+    def _average(self, env: Environment) -> Tensor:
+        """A, (natoms, 4, M)."""
         config = self.config
         env, empty, _ = self.slotted(env)
         centre_types = env.types[env.centre]
@@ -51,8 +68,7 @@ class SeE2A(PairwiseDescriptor):
         R_empty = (-self.davg / self.dstd).to(self.dtype)
         G_empty = self.embed_types(R_empty[:, 0])
         of_empty = torch.einsum("it,itm->im", empty.to(R.dtype), G_empty[env.types])
-        A = (A + R_empty[env.types].unsqueeze(2) * of_empty.unsqueeze(1)) / self.nnei
-        return torch.einsum("iam,ian->imn", A, A[:, :, : config.axis_neuron]).flatten(1)
+        return (A + R_empty[env.types].unsqueeze(2) * of_empty.unsqueeze(1)) / self.nnei
 
     def rows(self, raw: Tensor, centre_types: Tensor) -> Tensor:
         """All four components, normalised."""
@@ -66,6 +82,18 @@ class SeE2A(PairwiseDescriptor):
 
     def contract(self, moments: Tensor, coefficients: Tensor) -> Tensor:
         """A^T A[:, :axis_neuron] of A = B C / nnei, (n, M * axis_neuron)."""
+        return self.invariants(self._contracted(moments, coefficients))
+
+    def contract_with_vectors(self, moments: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the last three rows of A as M vectors (n, M, 3)."""
+        A = self._contracted(moments, coefficients)
+        return self.invariants(A), vectors(A)
+
+    def _contracted(self, moments: Tensor, coefficients: Tensor) -> Tensor:
         n = len(moments)
-        A = (moments.reshape(n * 4, -1) @ coefficients).view(n, 4, -1) / self.nnei
-        return torch.bmm(A.transpose(1, 2), A[:, :, : self.config.axis_neuron]).view(n, -1)
+        return (moments.reshape(n * 4, -1) @ coefficients).view(n, 4, -1) / self.nnei
+
+
+def vectors(A: Tensor) -> Tensor:
+    """The rows of A (n, 4, M) that turn with the environment, as vectors (n, M, 3)."""
+    return A[:, 1:].transpose(1, 2)

@@ -16,7 +16,7 @@ from torch import Tensor
 from deepaw.errors import InputError
 from deepaw.potential.files.container import Tree
 from deepaw.potential.files.deepmd import CLOSEST, model_of
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model import AtomicModel
 
 BRANCH = "model.Default."
 """What the tensors of a model that is not one of several begin with."""
@@ -35,7 +35,7 @@ LEFT_OUT = (
 """Parameters that matter to training alone, or only to potentials that `bridging_method` would add."""
 
 
-def read_checkpoint(path: str | Path) -> PotentialModel:
+def read_checkpoint(path: str | Path) -> AtomicModel:
     """The model in a `.pt` checkpoint. It keeps DeePMD-kit's rule for more neighbours than `sel`.
 
     Raises InputError: no such file, another kind of file, a damaged one, several models in it, or a model that is not

@@ -4,31 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from deepaw.errors import InputError
 from deepaw.inputfile import Section
+from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
 
 
 @dataclass(frozen=True)
 class DescriptorPart:
     """config: the descriptor's section. load: fills the module made from that section with the file's weights and
-    statistics. width: of its rows."""
+    statistics. width: of its rows. channels: its vectors. shares_nets: one fitting net serves all types. types: of the
+    model's type embedding, where it is not the descriptor's own."""
 
     config: Section
     load: Callable[[nn.Module], None]
     width: int
+    channels: int = 0
+    shares_nets: bool = False
+    types: TypeEmbeddingConfig | None = None
 
 
 @dataclass(frozen=True)
 class FittingPart:
-    """config and load: as of a descriptor. bias: (ntypes,), eV, what it adds to the energies of atoms by itself."""
+    """config: the fitting net's section. load: fills the fitting nets of the model made from that section, and what
+    the model adds to them, from the file; its last argument is `out_bias`. outputs: numbers that `out_bias` has for
+    each type."""
 
     config: Section
-    load: Callable[[nn.Module], None]
-    bias: Tensor
+    load: Callable[[Any, np.ndarray], None]
+    outputs: int
 
 
 def precision_name(dtype: torch.dtype) -> str:

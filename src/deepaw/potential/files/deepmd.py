@@ -1,7 +1,7 @@
 """Deep Potentials in DeePMD-kit's trees: which of its fields are which of ours.
 
 A field that changes what a model predicts is represented, or the model is refused by the field's name. `out_std` is
-read past: DeePMD-kit does not apply it to energies.
+read past: DeePMD-kit does not apply it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from deepaw import __version__
 from deepaw.potential.files.component import DescriptorPart, FittingPart
@@ -18,7 +17,8 @@ from deepaw.potential.files.container import Tree, read_tree, write_tree
 from deepaw.potential.files.descriptors import read_descriptor, write_descriptor
 from deepaw.potential.files.fields import Fields, naming
 from deepaw.potential.files.fittings import read_fitting, write_fitting
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model import AtomicModel, ModelConfig
+from deepaw.potential.native import make_model
 
 VERSION = 2
 
@@ -31,7 +31,7 @@ RULE = "fixed_slots"
 """A key of ours beside the model: files written by deepaw keep its own rule for more neighbours than `sel`."""
 
 
-def read_deepmd(path: str | Path) -> PotentialModel:
+def read_deepmd(path: str | Path) -> AtomicModel:
     """The model in a `.dp` or `.yaml` file. Those of DeePMD-kit keep its rule for more neighbours than `sel`.
 
     Raises InputError: everything `read_tree` raises; a model, or a field of one, that is not supported.
@@ -40,12 +40,12 @@ def read_deepmd(path: str | Path) -> PotentialModel:
     return model_of(read_tree(path), str(path))
 
 
-def write_deepmd(path: str | Path, model: PotentialModel) -> None:
+def write_deepmd(path: str | Path, model: AtomicModel) -> None:
     """Write a model as `.dp` or `.yaml`, for DeePMD-kit 3; raises InputError where it cannot be written."""
     write_tree(path, tree_of(model))
 
 
-def model_of(tree: Tree, name: str) -> PotentialModel:
+def model_of(tree: Tree, name: str) -> AtomicModel:
     """The model a tree describes; `name` is what messages call its file. Raises InputError as `read_deepmd`."""
     fields = Fields(tree["model"], name, "model")
     fields.expect("type", "standard")
@@ -54,40 +54,45 @@ def model_of(tree: Tree, name: str) -> PotentialModel:
     ntypes = len(type_map)
     section = {"type_map": type_map, **fields.known(("atom_exclude_types", "pair_exclude_types"))}
     descriptor = read_descriptor(fields.inner("descriptor"), type_map)
-    fitting = read_fitting(fields.inner("fitting"), type_map, descriptor.width)
-    bias = fields.array("out_bias", (ntypes,))
+    fitting = read_fitting(fields.inner("fitting"), type_map, descriptor, section)
+    out_bias = fields.array("out_bias", (ntypes, fitting.outputs))
     fields.optional_array("out_std")
     fields.ignore("rcond", "preset_out_bias")
     fields.end()
     config = fields.section(ModelConfig, {**section, "descriptor": descriptor.config, "fitting_net": fitting.config})
-    return _assembled(fields, config, descriptor, fitting, bias, tree)
+    return _assembled(fields, config, descriptor, fitting, out_bias, tree)
 
 
 def _assembled(
-    fields: Fields, config: ModelConfig, descriptor: DescriptorPart, fitting: FittingPart, bias: np.ndarray, tree: Tree
-) -> PotentialModel:
+    fields: Fields,
+    config: ModelConfig,
+    descriptor: DescriptorPart,
+    fitting: FittingPart,
+    out_bias: np.ndarray,
+    tree: Tree,
+) -> AtomicModel:
     distance = Fields(tree, fields.file, "the tree").optional_array(CLOSEST)
     closest = float(distance.max(initial=0.0)) if distance is not None else 0.0
     origin = {key: value for key, value in tree.items() if key not in ("model", "@variables", RULE)}
     origin = json.loads(json.dumps(origin, default=str))  # YAML has dates, which JSON has not
     with naming(fields):
-        model = PotentialModel(
+        model = make_model(
             config,
             fixed_slots=bool(tree.get(RULE, True)),
             closest=closest if closest > 0 else None,
             provenance={ORIGIN: origin},
         )
     descriptor.load(model.descriptor)
-    fitting.load(model.fitting)
-    model.bias.copy_(torch.from_numpy(bias) + fitting.bias)
+    fitting.load(model, out_bias)
     return model
 
 
-def tree_of(model: PotentialModel) -> Tree:
+def tree_of(model: AtomicModel) -> Tree:
     """The tree that describes a model."""
     config = model.config
     type_map = list(config.type_map)
     origin = model.provenance.get(ORIGIN, {})
+    fitting, out_bias = write_fitting(model, type_map)
     script = origin.get("model_def_script") or config.model_dump(mode="json")
     return {
         "software": "deepaw",
@@ -98,14 +103,15 @@ def tree_of(model: PotentialModel) -> Tree:
             "@version": VERSION,
             "type": "standard",
             "type_map": type_map,
-            **config.model_dump(mode="json", include={"atom_exclude_types", "pair_exclude_types"}),
+            "atom_exclude_types": [kind for kind in range(len(type_map)) if kind not in model.selected],
+            **config.model_dump(mode="json", include={"pair_exclude_types"}),
             "rcond": None,
             "preset_out_bias": None,
             "descriptor": write_descriptor(model.descriptor, type_map),
-            "fitting": write_fitting(model.fitting, type_map, model.descriptor.width),
+            "fitting": fitting,
             "@variables": {
-                "out_bias": model.bias.cpu().numpy().reshape(1, -1, 1),
-                "out_std": np.ones((1, len(type_map), 1)),
+                "out_bias": out_bias[None],
+                "out_std": np.ones((1, *out_bias.shape)),
             },
         },
         "model_def_script": script,

@@ -10,10 +10,12 @@ from torch import nn
 from deepaw.potential.descriptor.base import Descriptor
 from deepaw.potential.descriptor.hybrid import Hybrid
 from deepaw.potential.descriptor.registry import HybridConfig
+from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.se_e2_r import SeE2R
 from deepaw.potential.files.component import DescriptorPart
 from deepaw.potential.files.fields import Fields
+from deepaw.potential.files.se_atten import read_se_atten, read_se_atten_v2, write_se_atten
 from deepaw.potential.files.se_e2 import read_se_e2_a, read_se_e2_r, write_se_e2_a, write_se_e2_r
 
 HYBRID_VERSION = 1
@@ -44,7 +46,7 @@ def _read_hybrid(fields: Fields, type_map: list[str]) -> DescriptorPart:
         for part, inner in zip(parts, module.parts, strict=True):
             part.load(inner)
 
-    return DescriptorPart(config, load, sum(part.width for part in parts))
+    return DescriptorPart(config, load, sum(part.width for part in parts), sum(part.channels for part in parts))
 
 
 def _write_hybrid(module: Hybrid, type_map: list[str]) -> dict[str, Any]:
@@ -61,11 +63,15 @@ READERS: dict[str, Callable[[Fields, list[str]], DescriptorPart]] = {
     "se_a": read_se_e2_a,
     "se_e2_r": read_se_e2_r,
     "se_r": read_se_e2_r,
+    "se_atten": read_se_atten,
+    "dpa1": read_se_atten,
+    "se_atten_v2": read_se_atten_v2,
     "hybrid": _read_hybrid,
 }
 
 WRITERS: dict[type[Descriptor], Callable[[Any, list[str]], dict[str, Any]]] = {
     SeE2A: write_se_e2_a,
     SeE2R: write_se_e2_r,
+    SeAtten: write_se_atten,
     Hybrid: _write_hybrid,
 }

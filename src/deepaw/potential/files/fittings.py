@@ -5,23 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
+import numpy as np
 
-from deepaw.potential.files.component import FittingPart
+from deepaw.potential.files.component import DescriptorPart, FittingPart
 from deepaw.potential.files.energy import read_energy, write_energy
 from deepaw.potential.files.fields import Fields
-from deepaw.potential.fitting.energy import EnergyFitting
+from deepaw.potential.files.tensors import read_dipole, read_polar, write_dipole, write_polar
+from deepaw.potential.model import AtomicModel
 
-READERS: dict[str, Callable[[Fields, list[str], int], FittingPart]] = {"ener": read_energy}
+READERS: dict[str, Callable[[Fields, list[str], DescriptorPart, dict[str, Any]], FittingPart]] = {
+    "ener": read_energy,
+    "dipole": read_dipole,
+    "polar": read_polar,
+}
 
-WRITERS: dict[type[nn.Module], Callable[[Any, list[str], int], dict[str, Any]]] = {EnergyFitting: write_energy}
+WRITERS: dict[str, Callable[[Any, list[str]], tuple[dict[str, Any], np.ndarray]]] = {
+    "ener": write_energy,
+    "dipole": write_dipole,
+    "polar": write_polar,
+}
 
 
-def read_fitting(fields: Fields, type_map: list[str], width: int) -> FittingPart:
-    """The fitting net in an object of a file; raises InputError for one that is not supported."""
-    return fields.choose("type", READERS)(fields, type_map, width)
+def read_fitting(fields: Fields, type_map: list[str], descriptor: DescriptorPart, model: dict[str, Any]) -> FittingPart:
+    """The fitting net in an object of a file; raises InputError for one that is not supported.
+
+    model: what is known of the model's section already.
+    """
+    return fields.choose("type", READERS)(fields, type_map, descriptor, model)
 
 
-def write_fitting(module: nn.Module, type_map: list[str], width: int) -> dict[str, Any]:
-    """The object of a fitting net in a file."""
-    return WRITERS[type(module)](module, type_map, width)
+def write_fitting(model: AtomicModel, type_map: list[str]) -> tuple[dict[str, Any], np.ndarray]:
+    """The object of a fitting net in a file, and what `out_bias` is there, (ntypes, outputs)."""
+    return WRITERS[model.config.fitting_net.type](model, type_map)

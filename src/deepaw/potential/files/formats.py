@@ -8,18 +8,20 @@ from deepaw.errors import InputError
 from deepaw.modelfile import read_metadata
 from deepaw.potential.files.checkpoint import read_checkpoint
 from deepaw.potential.files.deepmd import read_deepmd, write_deepmd
-from deepaw.potential.model import KIND, PotentialModel, load_potential
+from deepaw.potential.model import KIND, AtomicModel, PotentialModel
+from deepaw.potential.native import load_model
+from deepaw.potential.tensor import TensorModel
 from deepaw.potential.training.checkpoint import content_of
 
 
-def _read_pt(path: Path) -> PotentialModel:
+def _read_pt(path: Path) -> AtomicModel:
     """A checkpoint of our training or of DeePMD-kit's."""
     checkpoint = content_of(path) if path.is_file() else None
     return read_checkpoint(path) if checkpoint is None else checkpoint.potential(str(path))
 
 
 READERS = {
-    ".safetensors": load_potential,
+    ".safetensors": load_model,
     ".dp": read_deepmd,
     ".yaml": read_deepmd,
     ".yml": read_deepmd,
@@ -33,15 +35,16 @@ FROZEN = (".pth", ".pb", ".pt2", ".pte", ".savedmodel", ".hlo")
 
 
 def holds_potential(name: str | Path) -> bool:
-    """Whether a file is one for `read_potential` rather than of a density, by its suffix or what it says of itself."""
+    """Whether a file is one for `read_any` rather than of a density, by its suffix or what it says of itself."""
     path = Path(name)
     if path.suffix != ".safetensors":
         return path.suffix in READERS or path.suffix in FROZEN
     return path.is_file() and read_metadata(path)["kind"] == KIND
 
 
-def read_potential(path: str | Path) -> PotentialModel:
-    """A potential from any file that holds one: native, `.dp`, `.yaml`, or a `.pt` checkpoint.
+def read_any(path: str | Path) -> AtomicModel:
+    """A model of energies, dipoles or polarizabilities from any file that holds one: native, `.dp`, `.yaml`, or a `.pt`
+    checkpoint.
 
     Raises InputError: a frozen model, another suffix, and everything the readers raise.
     """
@@ -56,7 +59,24 @@ def read_potential(path: str | Path) -> PotentialModel:
     return READERS[path.suffix](path)
 
 
-def write_potential(path: str | Path, model: PotentialModel) -> None:
+def read_potential(path: str | Path) -> PotentialModel:
+    """A model of energies. Raises InputError: what `read_any` raises; a model of something else."""
+    model = read_any(path)
+    if not isinstance(model, PotentialModel):
+        kind = model.config.fitting_net.type
+        raise InputError(f"{path} has a fitting net of type {kind}, which gives no energies and forces.")
+    return model
+
+
+def read_tensor(path: str | Path, kind: str) -> TensorModel:
+    """A model of tensors, `dipole` or `polar`. Raises InputError: what `read_any` raises; a model of something else."""
+    model = read_any(path)
+    if not isinstance(model, TensorModel) or model.config.fitting_net.type != kind:
+        raise InputError(f"{path} has a fitting net of type {model.config.fitting_net.type}; {kind} is needed here.")
+    return model
+
+
+def write_potential(path: str | Path, model: AtomicModel) -> None:
     """Write a native file, or one for DeePMD-kit, by the suffix of the name.
 
     Raises InputError: a suffix that cannot be written, or the file cannot be.

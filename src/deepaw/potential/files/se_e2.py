@@ -64,7 +64,7 @@ def _read(
     ntypes, slots = len(type_map), sum(config.sel)
     if len(config.sel) != ntypes:
         raise fields.error(f"has {len(config.sel)} entries; it should have one for each of the {ntypes} types", "sel")
-    _check_environment(fields, config)
+    check_environment(fields, config)
     networks = read_collection(
         fields.inner("embeddings"), ntypes, 1 if config.type_one_side else 2, (1, *config.neuron)
     )
@@ -87,11 +87,14 @@ def _read(
         module.davg.copy_(torch.from_numpy(davg))
         module.dstd.copy_(torch.from_numpy(dstd))
 
-    width = config.neuron[-1] * (config.axis_neuron if isinstance(config, SeE2AConfig) else 1)
+    width = config.neuron[-1]
+    if isinstance(config, SeE2AConfig):
+        return DescriptorPart(config, load, width * config.axis_neuron, width)
     return DescriptorPart(config, load, width)
 
 
-def _check_environment(fields: Fields, config: PairwiseConfig) -> None:
+def check_environment(fields: Fields, config: PairwiseConfig) -> None:
+    """The environment matrix is that of the section."""
     environment = fields.take("env_mat", None)
     if environment is None:
         return

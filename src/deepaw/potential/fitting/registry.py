@@ -7,15 +7,46 @@ from typing import Annotated
 import torch
 from pydantic import Tag
 
+from deepaw.errors import InputError
 from deepaw.inputfile import chosen_by
+from deepaw.potential.descriptor.base import Descriptor
+from deepaw.potential.fitting.base import NetsConfig
+from deepaw.potential.fitting.dipole import DipoleFitting, DipoleFittingConfig
 from deepaw.potential.fitting.energy import EnergyFitting, EnergyFittingConfig
+from deepaw.potential.fitting.polar import PolarFitting, PolarFittingConfig
+from deepaw.potential.fitting.tensor import TensorConfig, TensorFitting
 
-FittingConfig = Annotated[Annotated[EnergyFittingConfig, Tag("ener")], chosen_by("type", "ener")]
+FittingConfig = Annotated[
+    Annotated[EnergyFittingConfig, Tag("ener")]
+    | Annotated[DipoleFittingConfig, Tag("dipole")]
+    | Annotated[PolarFittingConfig, Tag("polar")],
+    chosen_by("type", "ener"),
+]
 """The section `model.fitting_net`."""
+
+_TENSORS: dict[type[NetsConfig], type[DipoleFitting] | type[PolarFitting]] = {
+    DipoleFittingConfig: DipoleFitting,
+    PolarFittingConfig: PolarFitting,
+}
 
 
 def make_fitting(
     config: EnergyFittingConfig, ntypes: int, width: int, *, generator: torch.Generator | None = None
 ) -> EnergyFitting:
-    """The fitting nets that a section asks for, with random weights, for descriptors of this width."""
+    """The fitting nets of energies that a section asks for, with random weights, for descriptors of this width."""
     return EnergyFitting(config, ntypes, width, generator=generator)
+
+
+def make_tensor_fitting(
+    config: TensorConfig, ntypes: int, descriptor: Descriptor, *, generator: torch.Generator | None = None
+) -> TensorFitting:
+    """The fitting nets of tensors that a section asks for, with random weights, for this descriptor.
+
+    Raises InputError: a descriptor without vectors; what the fitting nets raise.
+    """
+    if descriptor.channels == 0:
+        raise InputError(
+            f"a descriptor of distances alone has no vectors, which a fitting net of {config.type} needs; use se_e2_a"
+        )
+    kind = _TENSORS[type(config)]
+    return kind(config, ntypes, descriptor.width, descriptor.channels, generator=generator)  # type: ignore[arg-type]

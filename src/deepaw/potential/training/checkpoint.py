@@ -14,7 +14,8 @@ from torch import Tensor
 
 from deepaw.errors import InputError
 from deepaw.outputfile import output_file
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model import AtomicModel, ModelConfig
+from deepaw.potential.native import make_model
 
 KIND = "training of a potential"
 """What checkpoints say that they are."""
@@ -49,13 +50,11 @@ class Checkpoint:
         with output_file(path) as beside:
             beside.write_bytes(content.getbuffer())
 
-    def potential(self, name: str) -> PotentialModel:
+    def potential(self, name: str) -> AtomicModel:
         """The model, with its weights. Raises InputError: one that this version does not know."""
         try:
             config = ModelConfig.model_validate(self.model)
-            model = PotentialModel(
-                config, fixed_slots=self.fixed_slots, closest=self.closest, provenance=self.provenance
-            )
+            model = make_model(config, fixed_slots=self.fixed_slots, closest=self.closest, provenance=self.provenance)
             model.load_state_dict(self.weights)
         except (ValidationError, RuntimeError):
             raise InputError(f"{name} holds a potential that this deepaw does not know.") from None

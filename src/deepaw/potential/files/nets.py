@@ -1,0 +1,153 @@
+"""What all fitting nets have in common in DeePMD-kit's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from deepaw.potential.files.component import precision_name
+from deepaw.potential.files.fields import Fields, naming
+from deepaw.potential.files.networks import (
+    has_timestep,
+    load_fitting,
+    read_collection,
+    write_collection,
+    write_fitting,
+)
+from deepaw.potential.fitting.base import FittingNets, NetsConfig
+
+KEYS = (
+    "neuron",
+    "resnet_dt",
+    "activation_function",
+    "precision",
+    "numb_fparam",
+    "numb_aparam",
+    "default_fparam",
+)
+
+STATISTICS = {
+    "fparam_avg": "fparam_mean",
+    "fparam_inv_std": "fparam_scale",
+    "aparam_avg": "aparam_mean",
+    "aparam_inv_std": "aparam_scale",
+}
+"""Buffers of the fitting, by the names in files."""
+
+Config = TypeVar("Config", bound=NetsConfig)
+
+
+@dataclass(frozen=True)
+class Nets:
+    """config: the section. load: fills the nets. silent: types whose nets are not used, `exclude_types`."""
+
+    config: Any
+    load: Callable[[FittingNets], None]
+    silent: list[int]
+
+
+def read_nets(
+    fields: Fields, type_map: list[str], width: int, outputs: int, kind: type[Config], section: dict[str, Any]
+) -> Nets:
+    """The nets for descriptors of this width, and all fields that fitting nets of every kind have.
+
+    outputs: of each net. section: what is known of the section already; the keys of all fitting nets are added.
+    """
+    ntypes = len(type_map)
+    for key, right in (
+        ("ntypes", ntypes),
+        ("dim_descrpt", width),
+        ("tot_ener_zero", False),
+        ("spin", None),
+        ("dim_case_embd", 0),
+    ):
+        fields.expect(key, right)
+    fields.expect("type_map", None, type_map)
+    trainable = fields.take("trainable", True)
+    section = {
+        **section,
+        **fields.known(KEYS),
+        "trainable": all(trainable) if isinstance(trainable, list) else trainable,
+    }
+    config = fields.section(kind, section)
+    _check_names(fields)
+    if config.numb_aparam:
+        fields.expect("use_aparam_as_mask", False)
+    fields.ignore("use_aparam_as_mask", "rcond")
+    shared = bool(fields.take("mixed_types", False))
+    widths = (width + config.numb_fparam + config.numb_aparam, *config.neuron, outputs)
+    networks = read_collection(fields.inner("nets"), ntypes, 0 if shared else 1, widths)
+    if shared:
+        networks = networks * ntypes
+    if has_timestep(networks) and not config.resnet_dt:
+        config = fields.section(kind, {**section, "resnet_dt": True})
+    silent = fields.types("exclude_types", ntypes)
+    statistics = {
+        name: fields.array(name, (count,))
+        for name, count in zip(STATISTICS, 2 * [config.numb_fparam] + 2 * [config.numb_aparam], strict=True)
+        if count
+    }
+
+    def load(module: FittingNets) -> None:
+        for number, network in enumerate(networks):
+            net: Any = module.nets[number]
+            if network is not None:
+                with naming(fields):
+                    load_fitting(net, network)
+            if network is None or number in silent:
+                for parameter in net.parameters():
+                    parameter.detach().zero_()
+        for name, values in statistics.items():
+            getattr(module, STATISTICS[name]).copy_(torch.from_numpy(values))
+
+    return Nets(config, load, silent)
+
+
+def _check_names(fields: Fields) -> None:
+    names = fields.take("layer_name", None)
+    if names and (not isinstance(names, list) or any(name is not None for name in names)):
+        raise fields.error(f"is {names!r}; layers that nets share are not supported", "layer_name")
+
+
+def write_nets(module: FittingNets, type_map: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields that fitting nets of every kind have, and their `@variables`."""
+    config = module.config
+    precision = precision_name(module.dtype)
+    common = {
+        "activation_function": config.activation_function,
+        "resnet_dt": config.resnet_dt,
+        "precision": precision,
+    }
+    nets: list[Any] = list(module.nets)
+    statistics = {name: _array(module, getattr(module, ours)) for name, ours in STATISTICS.items()}
+    content = {
+        "@class": "Fitting",
+        "ntypes": len(type_map),
+        "dim_descrpt": module.width,
+        **config.model_dump(mode="json", include=set(KEYS)),
+        "precision": precision,
+        "trainable": [config.trainable] * (len(config.neuron) + 1),
+        "mixed_types": False,
+        "dim_case_embd": 0,
+        "rcond": None,
+        "exclude_types": [],
+        "tot_ener_zero": False,
+        "layer_name": None,
+        "use_aparam_as_mask": False,
+        "spin": None,
+        "type_map": type_map,
+        "nets": write_collection([write_fitting(net, common) for net in nets], len(type_map), 1, "fitting_network"),
+    }
+    variables = {
+        "case_embd": None,
+        **{name: values if values.size else None for name, values in statistics.items()},
+    }
+    return content, variables
+
+
+def _array(module: FittingNets, values: Tensor) -> Any:
+    return values.to(module.dtype).cpu().numpy()

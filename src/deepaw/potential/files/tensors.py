@@ -1,0 +1,147 @@
+"""`dipole` and `polar` in DeePMD-kit's files.
+
+DeePMD-kit's PyTorch and NumPy backends do not add `out_bias` to dipoles. To polarizabilities they add the mean of its
+diagonal, times the unit matrix and the scale, with `shift_diag`; `constant_matrix`, which its TensorFlow backend
+writes, is added in the same way.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from deepaw.potential.files.component import DescriptorPart, FittingPart
+from deepaw.potential.files.fields import Fields
+from deepaw.potential.files.nets import Nets, read_nets, write_nets
+from deepaw.potential.fitting.dipole import DipoleFittingConfig
+from deepaw.potential.fitting.polar import PolarFitting, PolarFittingConfig
+from deepaw.potential.fitting.tensor import TensorConfig
+from deepaw.potential.tensor import TensorModel
+
+DIPOLE, POLAR = 4, 5
+"""The newest versions of these objects that are known."""
+
+
+def read_dipole(fields: Fields, type_map: list[str], descriptor: DescriptorPart, model: dict[str, Any]) -> FittingPart:
+    """Fitting nets of atomic dipoles."""
+    fields.version(DIPOLE)
+    fields.ignore("r_differentiable", "c_differentiable")
+    section = {"type": "dipole"}
+    nets, bias = _read(fields, type_map, descriptor, model, DipoleFittingConfig, section, descriptor.channels)
+
+    def load(tensor: TensorModel, out_bias: np.ndarray) -> None:
+        nets.load(tensor.fitting)
+        _add_bias(tensor, bias)
+
+    return FittingPart(nets.config, load, 3)
+
+
+def read_polar(fields: Fields, type_map: list[str], descriptor: DescriptorPart, model: dict[str, Any]) -> FittingPart:
+    """Fitting nets of atomic polarizabilities."""
+    fields.version(POLAR)
+    ntypes = len(type_map)
+    section = {"type": "polar", **fields.known(("fit_diag", "shift_diag")), "scale": _scale(fields, ntypes)}
+    constant = fields.optional_array("constant_matrix")
+    if constant is not None and constant.size != ntypes:
+        raise fields.error(f"has {constant.size} values; it should have one for each of the {ntypes} types",
+                           "@variables.constant_matrix")  # fmt: skip
+    outputs = descriptor.channels if section.get("fit_diag", True) else descriptor.channels**2
+    nets, bias = _read(fields, type_map, descriptor, model, PolarFittingConfig, section, outputs)
+
+    def load(tensor: TensorModel, out_bias: np.ndarray) -> None:
+        fitting = tensor.fitting
+        assert isinstance(fitting, PolarFitting)
+        nets.load(fitting)
+        _add_bias(tensor, bias)
+        if fitting.config.shift_diag:
+            shift = out_bias.reshape(ntypes, 3, 3).trace(axis1=1, axis2=2) / 3
+            fitting.shift.copy_(torch.from_numpy(shift if constant is None else shift + constant.reshape(-1)))
+
+    return FittingPart(nets.config, load, 9)
+
+
+def _scale(fields: Fields, ntypes: int) -> tuple[float, ...]:
+    """In a file of a model among the variables, in the section of an input file a number or a list."""
+    given = fields.optional_array("scale")
+    values = np.atleast_1d(np.asarray(fields.take("scale", 1.0), dtype=np.float64)) if given is None else given
+    if values.size not in (1, ntypes):
+        raise fields.error(f"has {values.size} values; it should have one for each of the {ntypes} types", "scale")
+    return tuple(np.broadcast_to(values.reshape(-1), ntypes).tolist())
+
+
+def _read(
+    fields: Fields,
+    type_map: list[str],
+    descriptor: DescriptorPart,
+    model: dict[str, Any],
+    kind: type[TensorConfig],
+    section: dict[str, Any],
+    outputs: int,
+) -> tuple[Nets, np.ndarray | None]:
+    """The nets, and what is added to their outputs by type, (ntypes, outputs)."""
+    ntypes = len(type_map)
+    fields.expect("var_name", section["type"])
+    fields.expect("embedding_width", descriptor.channels)
+    if descriptor.channels == 0:
+        raise fields.error("needs a descriptor with vectors, such as se_e2_a")
+    # which atoms have a tensor is a matter of atom_exclude_types; exclude_types repeats it
+    fields.ignore("sel_type")
+    excluded = model.get("atom_exclude_types") or []
+    section["sel_type"] = tuple(kind for kind in range(ntypes) if kind not in excluded) if excluded else None
+    nets = read_nets(fields, type_map, descriptor.width, outputs, kind, section)
+    bias = fields.optional_array("bias_atom_e")
+    if bias is not None:
+        if bias.size != ntypes * outputs:
+            raise fields.error(f"has the shape {bias.shape} where {(ntypes, outputs)} belongs",
+                               "@variables.bias_atom_e")  # fmt: skip
+        bias = bias.reshape(ntypes, outputs)
+    fields.end()
+    return nets, bias
+
+
+@torch.no_grad()
+def _add_bias(model: TensorModel, bias: np.ndarray | None) -> None:
+    if bias is not None:
+        for kind, row in enumerate(bias):
+            last: Any = model.fitting.nets[kind]
+            last.layers[-1].b += torch.from_numpy(row)
+
+
+def write_dipole(model: TensorModel, type_map: list[str]) -> tuple[dict[str, Any], np.ndarray]:
+    """The object of the fitting net in a file, and `out_bias` (ntypes, 3)."""
+    content, variables = _written(model, type_map)
+    content |= {"@version": DIPOLE, "r_differentiable": True, "c_differentiable": True, "@variables": variables}
+    return content, np.zeros((len(type_map), 3))
+
+
+def write_polar(model: TensorModel, type_map: list[str]) -> tuple[dict[str, Any], np.ndarray]:
+    """The object of the fitting net in a file, and `out_bias` (ntypes, 9)."""
+    fitting = model.fitting
+    assert isinstance(fitting, PolarFitting)
+    content, variables = _written(model, type_map)
+    variables |= {
+        "scale": fitting.scale.cpu().numpy().reshape(-1, 1),
+        "constant_matrix": np.zeros(len(type_map)),
+    }
+    content |= {
+        "@version": POLAR,
+        **fitting.config.model_dump(mode="json", include={"fit_diag", "shift_diag"}),
+        "@variables": variables,
+    }
+    return content, fitting.shift.cpu().numpy()[:, None] * np.eye(3).reshape(1, 9)
+
+
+def _written(model: TensorModel, type_map: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    fitting = model.fitting
+    content, variables = write_nets(fitting, type_map)
+    kind = fitting.config.model_dump()["type"]
+    outputs = fitting.nets[0].layers[-1].w.shape[1]  # type: ignore[union-attr, index]
+    content |= {
+        "type": kind,
+        "var_name": kind,
+        "embedding_width": fitting.channels,
+        "exclude_types": [each for each in range(len(type_map)) if each not in model.selected],
+    }
+    return content, {"bias_atom_e": np.zeros((len(type_map), outputs)), **variables}

@@ -1,0 +1,133 @@
+"""What all fitting nets have in common: one for each type of atom, of descriptors and parameters."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor, nn
+
+from deepaw.errors import InputError
+from deepaw.inputfile import Section
+from deepaw.potential.network.activation import ActivationName
+from deepaw.potential.network.fitting import FittingNet
+from deepaw.potential.precision import Precision, dtype_of
+
+_OWNER = {"fparam": "frame", "aparam": "atom"}
+
+
+class NetsConfig(Section):
+    """Keys of fitting nets, whatever they predict."""
+
+    neuron: tuple[int, ...] = Field((120, 120, 120), description="widths of the hidden layers")
+    resnet_dt: bool = Field(True, description="a timestep in residual layers")
+    activation_function: ActivationName = Field("tanh", description="of the hidden layers")
+    precision: Precision = Field("default", description="of the fitting nets; default is float64")
+    numb_fparam: int = Field(0, ge=0, description="parameters of a frame that the nets see beside the descriptor")
+    numb_aparam: int = Field(0, ge=0, description="parameters of an atom that the nets see beside the descriptor")
+    default_fparam: tuple[float, ...] | None = Field(None, description="what fparam is where a frame does not say")
+    trainable: bool = Field(True, description="whether training changes it")
+    seed: int | None = Field(None, description="of the initial weights; by default that of the training")
+
+    @field_validator("neuron")
+    @classmethod
+    def _widths(cls, neuron: tuple[int, ...]) -> tuple[int, ...]:
+        if min(neuron, default=1) < 1:
+            raise ValueError(f"{list(neuron)} should be widths of layers, 1 or more")
+        return neuron
+
+    @model_validator(mode="after")
+    def _default_parameters(self) -> NetsConfig:
+        if self.default_fparam is not None and len(self.default_fparam) != self.numb_fparam:
+            raise ValueError(
+                f"default_fparam has {len(self.default_fparam)} numbers; it should have numb_fparam, {self.numb_fparam}"
+            )
+        return self
+
+    def check_types(self, ntypes: int) -> None:
+        """Raise ValueError where lists by type do not fit the number of types."""
+
+
+class FittingNets(nn.Module):
+    """A net for each type of atom: R^(width + parameters) -> R^outputs.
+
+    Buffers: fparam_mean, fparam_scale (numb_fparam,), aparam_mean, aparam_scale (numb_aparam,): parameters enter the
+    nets as (p - mean) * scale.
+    """
+
+    config: NetsConfig
+    fparam_mean: Tensor
+    fparam_scale: Tensor
+    aparam_mean: Tensor
+    aparam_scale: Tensor
+
+    def __init__(
+        self,
+        config: NetsConfig,
+        ntypes: int,
+        width: int,
+        outputs: int,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        try:
+            config.check_types(ntypes)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        self.config = config
+        self.width = width
+        if config.seed is not None:
+            generator = torch.Generator().manual_seed(config.seed)
+        self.nets = nn.ModuleList(
+            FittingNet(
+                width + config.numb_fparam + config.numb_aparam,
+                config.neuron,
+                outputs,
+                activation=config.activation_function,
+                resnet_dt=config.resnet_dt,
+                dtype=dtype_of(config.precision),
+                generator=generator,
+            )
+            for _ in range(ntypes)
+        )
+        self.nets.requires_grad_(config.trainable)
+        for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam)):
+            self.register_buffer(f"{name}_mean", torch.zeros(count, dtype=torch.float64))
+            self.register_buffer(f"{name}_scale", torch.ones(count, dtype=torch.float64))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the fitting nets."""
+        return next(self.nets.parameters()).dtype
+
+    def parameters_of(self, atoms: int, fparam: Tensor | None, aparam: Tensor | None) -> Tensor | None:
+        """Normalised parameters beside the descriptor, (atoms, numb_fparam + numb_aparam), or None if there are none.
+
+        fparam: (atoms, numb_fparam), that of each atom's frame; default_fparam stands in where it is None.
+        aparam: (atoms, numb_aparam). Raises InputError: parameters that are missing or of the wrong number.
+        """
+        default = self.config.default_fparam
+        if fparam is None and default is not None:
+            fparam = self.fparam_mean.new_tensor(default).expand(atoms, -1)
+        columns = []
+        for name, given, count in (
+            ("fparam", fparam, self.config.numb_fparam),
+            ("aparam", aparam, self.config.numb_aparam),
+        ):
+            if count == 0:
+                continue
+            if given is None:
+                raise InputError(f"{name} is missing; the model needs {count} for each {_OWNER[name]}.")
+            if given.shape != (atoms, count):
+                raise InputError(
+                    f"{name} has {given.shape[-1]} numbers for each {_OWNER[name]}; the model needs {count}."
+                )
+            mean, scale = getattr(self, f"{name}_mean"), getattr(self, f"{name}_scale")
+            columns.append((given.to(mean) - mean) * scale)
+        return torch.cat(columns, dim=1).to(self.dtype) if columns else None
+
+    def outputs_of(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
+        """(n, outputs) of the net of one type, from descriptors (n, width) and what `parameters_of` gave for them."""
+        D = D.to(self.dtype)
+        result: Tensor = self.nets[kind](D if beside is None else torch.cat([D, beside], dim=1))
+        return result

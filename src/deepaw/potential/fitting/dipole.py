@@ -1,0 +1,45 @@
+"""Atomic dipoles from descriptors (`dipole`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from deepaw.potential.fitting.tensor import TensorConfig, TensorFitting
+
+
+class DipoleFittingConfig(TensorConfig):
+    """One fitting net for each type of atom; it weighs the vectors of the descriptor, whose sum is the dipole.
+
+    The unit is that of the labels.
+    """
+
+    type: Literal["dipole"] = "dipole"
+
+
+class DipoleFitting(TensorFitting):
+    """mu_i = sum_m c_m T_m with c = net of the centre's type (D_i, parameters); T (channels, 3) of the descriptor.
+
+    Source: Zhang et al., Phys. Rev. B 102, 041121 (2020), eq. 5.
+    """
+
+    config: DipoleFittingConfig
+    name = "dipole"
+    shape = (3,)
+
+    def __init__(
+        self,
+        config: DipoleFittingConfig,
+        ntypes: int,
+        width: int,
+        channels: int,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(config, ntypes, width, channels, channels, generator=generator)
+
+    def assembled(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
+        """(n, 3)."""
+        return torch.einsum("nm,nma->na", outputs, T).double()

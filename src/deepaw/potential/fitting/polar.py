@@ -1,0 +1,77 @@
+"""Atomic polarizabilities from descriptors (`polar`)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from deepaw.potential.fitting.tensor import TensorConfig, TensorFitting
+
+
+class PolarFittingConfig(TensorConfig):
+    """One fitting net for each type of atom; it weighs products of two vectors of the descriptor.
+
+    The unit is that of the labels.
+    """
+
+    type: Literal["polar"] = "polar"
+    fit_diag: bool = Field(True, description="products of each vector with itself alone, not of all pairs of them")
+    scale: float | tuple[float, ...] = Field(
+        1.0, description="what the net's output and the shift are multiplied by; a number, or one for each type"
+    )
+    shift_diag: bool = Field(True, description="add a multiple of the unit matrix for each type, its mean in the data")
+
+    def check_types(self, ntypes: int) -> None:
+        """Raise ValueError as `TensorConfig`, or unless `scale` is a number or has one for each type."""
+        super().check_types(ntypes)
+        if isinstance(self.scale, tuple) and len(self.scale) != ntypes:
+            raise ValueError(f"scale has {len(self.scale)} entries; it should have one for each of the {ntypes} types")
+
+
+class PolarFitting(TensorFitting):
+    """alpha_i = scale (T^T P T + shift 1), with P of the net of the centre's type (D_i, parameters).
+
+    P is the diagonal matrix of the channels outputs with `fit_diag`; else the outputs are a matrix (channels,
+    channels), and P its symmetric part. T (channels, 3) of the descriptor.
+
+    Buffer shift: (ntypes,), float64, unit of the labels over scale; 0 without `shift_diag`.
+
+    Source: Zhang et al., Phys. Rev. B 102, 041121 (2020), eq. 6; the shift is DeePMD-kit's.
+    """
+
+    config: PolarFittingConfig
+    name = "polarizability"
+    shape = (3, 3)
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        config: PolarFittingConfig,
+        ntypes: int,
+        width: int,
+        channels: int,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        outputs = channels if config.fit_diag else channels**2
+        super().__init__(config, ntypes, width, channels, outputs, generator=generator)
+        scale = config.scale if isinstance(config.scale, tuple) else (config.scale,) * ntypes
+        self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64), persistent=False)
+        self.register_buffer("shift", torch.zeros(ntypes, dtype=torch.float64))
+
+    def assembled(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
+        """(n, 3, 3)."""
+        if self.config.fit_diag:
+            PT = outputs.unsqueeze(2) * T
+        else:
+            P = outputs.view(-1, self.channels, self.channels)
+            PT = 0.5 * (P + P.transpose(1, 2)) @ T
+        return self.scale[kind] * ((T.transpose(1, 2) @ PT).double() + self.constant(kind))
+
+    def constant(self, kind: int) -> Tensor:
+        """What does not depend on the surroundings of atoms of one type, (3, 3), before it is scaled."""
+        return self.shift[kind] * torch.eye(3, dtype=torch.float64, device=self.shift.device)
