@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from deepaw.potential.descriptor.form import Form
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
 from deepaw.potential.exact import evaluate_exactly
 from deepaw.potential.fitting.energy import EnergyFittingConfig
 from deepaw.potential.model import ModelConfig, PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
-from deepaw.potential.training.bases import bases_of
 from deepaw.potential.training.batch import FrameGeometry, frame_geometry, make_batch
+from deepaw.potential.training.forms import forms_of
 from deepaw.potential.training.step import predict
-from deepaw.spectral import ChebyshevBasis
 
 PRECISIONS = ("float64", "float32")
 SPACING = 3.1
@@ -42,20 +42,20 @@ def measure(device: torch.device) -> dict[str, Any]:
 def measure_precision(precision: str, device: torch.device, copies: tuple[int, ...] = (1, 2, 4)) -> dict[str, Any]:
     """copies: of 192 atoms along each axis."""
     here = water_model(precision)
-    bases = bases_of(here, CLOSEST)
+    forms = forms_of(here, CLOSEST)
     model = water_model(precision).to(device)
-    results: dict[str, Any] = {"deviation": deviations(here, model, bases, device)}
-    frame = geometry(here, bases, water(1))
+    results: dict[str, Any] = {"deviation": deviations(here, model, forms, device)}
+    frame = geometry(here, forms, water(1))
     for batch_size in (1, 8):
-        seconds = best_of(training_step(model, bases, [frame.to(device)] * batch_size), device, 100)
+        seconds = best_of(training_step(model, forms, [frame.to(device)] * batch_size), device, 100)
         results[f"training_step_of_{batch_size}_x_192_atoms_ms"] = 1e3 * seconds
     for count in copies:
         start = time.perf_counter()
-        frame = geometry(here, bases, water(count))
+        frame = geometry(here, forms, water(count))
         natoms, made = 192 * count**3, time.perf_counter() - start
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        seconds = best_of(evaluation(model, bases, frame.to(device)), device, 20)
+        seconds = best_of(evaluation(model, forms, frame.to(device)), device, 20)
         numbers = {"evaluation_us_per_atom": 1e6 * seconds / natoms, "geometry_on_CPU_us_per_atom": 1e6 * made / natoms}
         if device.type == "cuda":
             numbers["GPU_memory_GB"] = torch.cuda.max_memory_allocated(device) / 1e9
@@ -64,12 +64,12 @@ def measure_precision(precision: str, device: torch.device, copies: tuple[int, .
 
 
 def deviations(
-    here: PotentialModel, model: PotentialModel, bases: list[ChebyshevBasis], device: torch.device
+    here: PotentialModel, model: PotentialModel, forms: list[Form], device: torch.device
 ) -> dict[str, float]:
     """Of energy an atom, eV, and of forces, in parts of the largest, from the equations on the CPU in float64."""
     coord, cell, types = water(1)
-    frame = geometry(here, bases, (coord, cell, types))
-    energy, force = evaluation(model, bases, frame.to(device))()
+    frame = geometry(here, forms, (coord, cell, types))
+    energy, force = evaluation(model, forms, frame.to(device))()
     with torch.enable_grad():
         expected = evaluate_exactly(
             water_model(precision="float64", like=here), find_environment(coord, cell, types, here.rcut)
@@ -81,34 +81,32 @@ def deviations(
     }
 
 
-def geometry(model: PotentialModel, bases: list[ChebyshevBasis], frame: Frame) -> FrameGeometry:
+def geometry(model: PotentialModel, forms: list[Form], frame: Frame) -> FrameGeometry:
     """Of one frame, on the CPU."""
     coord, cell, types = frame
-    return frame_geometry(model, bases, types, coord, cell)
+    return frame_geometry(model, forms, types, coord, cell)
 
 
 def evaluation(
-    model: PotentialModel, bases: list[ChebyshevBasis], frame: FrameGeometry
+    model: PotentialModel, forms: list[Form], frame: FrameGeometry
 ) -> Callable[[], tuple[torch.Tensor, torch.Tensor]]:
     """A function that returns energy and forces, and also works out the virial."""
     batch = make_batch([frame])
 
     def evaluate() -> tuple[torch.Tensor, torch.Tensor]:
         with torch.no_grad():
-            found = predict(model, batch, bases, virial=True)
+            found = predict(model, batch, forms, virial=True)
         return found.energy, found.force
 
     return evaluate
 
 
-def training_step(
-    model: PotentialModel, bases: list[ChebyshevBasis], frames: list[FrameGeometry]
-) -> Callable[[], None]:
+def training_step(model: PotentialModel, forms: list[Form], frames: list[FrameGeometry]) -> Callable[[], None]:
     """A function that puts a batch together, and changes weights by the gradient of a loss of energies and forces."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-5, fused=True)
 
     def step() -> None:
-        found = predict(model, make_batch(frames), bases)
+        found = predict(model, make_batch(frames), forms)
         optimizer.zero_grad()
         (found.force.square().mean() + found.energy.square().mean()).backward()
         optimizer.step()

@@ -16,14 +16,17 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.engine.engine import PotentialEngine
-from deepaw.potential.engine.folding import fitting_basis
 from deepaw.potential.exact import Evaluation
 from deepaw.potential.model import ModelConfig, PotentialModel
 from deepaw.potential.native import load_model
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.batch import frame_geometry, make_batch
 from deepaw.potential.training.step import Prediction, predict
+
+POLYNOMIALS = 96
+"""Of spectral forms in training: enough for random weights."""
 
 FPARAM = np.array([0.4, -0.9])
 
@@ -80,11 +83,11 @@ def random_model(config: ModelConfig, seed: int = 1, fixed_slots: bool = False) 
 
     ntypes = len(config.type_map)
     for part in model.descriptor.parts:
-        davg, dstd = torch.zeros(ntypes, part.components), uniform(0.2, 0.5, ntypes, part.components)
-        davg = davg.double()
-        davg[:, 0] = uniform(0.05, 0.3, ntypes)
-        dstd[:, 2:] = dstd[:, 1:2]
-        part.with_statistics(davg, dstd)
+        if isinstance(part, PairwiseDescriptor):
+            davg, dstd = torch.zeros_like(part.davg), uniform(0.2, 0.5, *part.dstd.shape)
+            davg[:, 0] = uniform(0.05, 0.3, ntypes)
+            dstd[:, 2:] = dstd[:, 1:2]
+            part.with_statistics(davg, dstd)
     model.bias.copy_(uniform(-2, 2, ntypes))
     for name in ("fparam", "aparam"):
         getattr(model.fitting, f"{name}_mean").fill_(0.3)
@@ -239,7 +242,7 @@ class PotentialPhysics:
         """Energy and force of a pair have no jump at any cutoff of the model, nor where a switch begins."""
         ntypes = len(engine.model.type_map)
         for part in engine.model.descriptor.parts:
-            for place in (part.config.rcut_smth, part.config.rcut):
+            for place in {getattr(part.config, "rcut_smth", part.rcut), part.rcut}:
 
                 def pair(distance: float) -> Evaluation:
                     coord = np.array([[0, 0, 0], [0, 0, distance], [1.2, 0.3, -0.2]])
@@ -374,8 +377,8 @@ class PotentialPhysics:
     def _predict(self, model: PotentialModel, structures: list[Structure], detached: bool = True) -> Prediction:
         """Atoms in the order of the structures."""
         with torch.no_grad():
-            bases = [fitting_basis(part, 1.0 / 0.8, 1e-10) for part in model.descriptor.parts]
-        batch = make_batch([frame_geometry(model, bases, each.types, each.coord, each.cell) for each in structures])
+            forms = [part.form(0.8, POLYNOMIALS) for part in model.descriptor.parts]
+        batch = make_batch([frame_geometry(model, forms, each.types, each.coord, each.cell) for each in structures])
         parameters = [given(model, each) for each in structures]
         beside = {}
         for name in ("fparam", "aparam"):
@@ -386,6 +389,6 @@ class PotentialPhysics:
             ]
             beside[name] = torch.from_numpy(np.concatenate(rows))[batch.atoms] if rows else None
         with torch.set_grad_enabled(not detached):
-            found = predict(model, batch, bases, virial=True, **beside)
+            found = predict(model, batch, forms, virial=True, **beside)
         back = torch.argsort(batch.atoms)
         return replace(found, force=found.force[back], atom_energy=found.atom_energy[back])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.model import ModelConfig, PotentialModel
 from potential.physics import PotentialPhysics, random_model
 
@@ -35,6 +36,15 @@ def config_of(name: str) -> ModelConfig:
 class TestPotentials(PotentialPhysics):
     @pytest.fixture(params=MODELS)
     def model(self, request: pytest.FixtureRequest) -> PotentialModel:
+        return random_model(config_of(request.param))
+
+
+class TestByTheEquations(PotentialPhysics):
+    """As descriptors without a spectral form are trained and evaluated, alone and beside one that has it."""
+
+    @pytest.fixture(params=["one_side", "hybrid", "excluded"])
+    def model(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> PotentialModel:
+        monkeypatch.setattr(SeE2A, "is_spectral", False)
         return random_model(config_of(request.param))
 
 

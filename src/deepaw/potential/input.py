@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from deepaw.inputfile import Section, read_input_file
 from deepaw.outputfile import output_file
-from deepaw.potential.descriptor.registry import HybridConfig
+from deepaw.potential.descriptor.sel import check_excluded
 from deepaw.potential.input_layout import current_layout
 from deepaw.potential.model import ModelConfig
 from deepaw.potential.training.config import TrainingInput
@@ -34,15 +34,10 @@ class ModelInput(ModelConfig):
     @model_validator(mode="after")
     def _types_are_those_of_the_map(self) -> ModelInput:
         types = len(self.type_map)
-        parts = self.descriptor.list if isinstance(self.descriptor, HybridConfig) else (self.descriptor,)
-        for entries in (part.sel for part in parts):
-            if not isinstance(entries, str) and len(entries) != types:
-                raise ValueError(f"sel has {len(entries)} entries; it should have one for each of {types} types")
+        self.descriptor.check_types(types)
         self.fitting_net.check_types(types)
-        pairs = [*self.pair_exclude_types, *(pair for part in parts for pair in part.exclude_types)]
-        for number in [*self.atom_exclude_types, *(number for pair in pairs for number in pair)]:
-            if not 0 <= number < types:
-                raise ValueError(f"a type to exclude is {number}; types are numbered from 0 to {types - 1}")
+        check_excluded(self.atom_exclude_types, types)
+        check_excluded([number for pair in self.pair_exclude_types for number in pair], types)
         if len(set(self.type_map)) < types:
             raise ValueError(f"type_map is {list(self.type_map)}; each name should be there once")
         return self

@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 import torch
 
-from deepaw.potential.descriptor.geometry import PairGeometry, join, pair_geometry
+from deepaw.potential.descriptor.geometry import PairGeometry, pair_geometry
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
@@ -65,7 +65,8 @@ def test_frames_put_together_are_one_with_their_atoms_in_that_order(part: Pairwi
         torch.cat([place[first.neighbour], place[second.neighbour + 7]]),
         torch.cat([first.vector, second.vector]),
     )
-    joined = join([pair_geometry(part, env, BASIS) for env in (first, second)], pieces, [place[:7], place[7:]])
+    geometries = [pair_geometry(part, env, BASIS) for env in (first, second)]
+    joined = PairGeometry.join(geometries, pieces, [place[:7], place[7:]])
     same_as(joined, pair_geometry(part, both, BASIS))
 
 

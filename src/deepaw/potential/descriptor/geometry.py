@@ -9,19 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+from deepaw.potential.descriptor.form import Geometry
 from deepaw.potential.descriptor.switch import switch, switch_derivative
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.spectral import ChebyshevBasis
 
+if TYPE_CHECKING:
+    from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+
 
 @dataclass(frozen=True)
-class PairGeometry:
+class PairGeometry(Geometry):
     """Atoms with their neighbours in slots, those of type 0 first; slots left over are 0 and point at the first atom.
 
     moments: (natoms, components, ntypes, K), B. scale: (natoms, components), 1 / dstd of the atom's type.
@@ -52,6 +56,11 @@ class PairGeometry:
         """Memory it takes."""
         return sum(getattr(self, field.name).nbytes for field in fields(self) if field.name != "widths")
 
+    @property
+    def variables(self) -> Tensor:
+        """The moments."""
+        return self.moments
+
     def to(self, device: torch.device) -> PairGeometry:
         """The same on a device."""
         moved = {field.name: getattr(self, field.name).to(device) for field in fields(self) if field.name != "widths"}
@@ -77,6 +86,23 @@ class PairGeometry:
 
         slots = {"phi": 1, "rows": 2, "unit": 2, "distance": 1, "slope": 1, "ratio": 1, "bend": 1, "neighbour": 1}
         return replace(self, widths=widths, **{name: pad(getattr(self, name), axis) for name, axis in slots.items()})
+
+    @classmethod
+    def join(
+        cls, geometries: Sequence[PairGeometry], pieces: Sequence[tuple[int, slice]], moved: Sequence[Tensor]
+    ) -> PairGeometry:
+        """Several frames as one."""
+        widths = tuple(max(counts) for counts in zip(*(geometry.widths for geometry in geometries), strict=True))
+        wide = [
+            replace(geometry.widened(widths), neighbour=place[geometry.widened(widths).neighbour])
+            for geometry, place in zip(geometries, moved, strict=True)
+        ]
+        joined = {
+            field.name: torch.cat([getattr(wide[frame], field.name)[atoms] for frame, atoms in pieces])
+            for field in fields(PairGeometry)
+            if field.name not in ("widths", "derivative")
+        }
+        return cls(**joined, widths=widths, derivative=wide[0].derivative)
 
 
 def pair_geometry(
@@ -136,23 +162,3 @@ def pair_geometry(
         widths=taken,
         derivative=basis.differentiation().to(dtype),
     )
-
-
-def join(
-    geometries: Sequence[PairGeometry], pieces: Sequence[tuple[int, slice]], moved: Sequence[Tensor]
-) -> PairGeometry:
-    """Several frames as one.
-
-    pieces: (frame, its atoms), in the order that the atoms shall have. moved: for each frame, where its atoms are then.
-    """
-    widths = tuple(max(counts) for counts in zip(*(geometry.widths for geometry in geometries), strict=True))
-    wide = [
-        replace(geometry.widened(widths), neighbour=place[geometry.widened(widths).neighbour])
-        for geometry, place in zip(geometries, moved, strict=True)
-    ]
-    joined = {
-        field.name: torch.cat([getattr(wide[frame], field.name)[atoms] for frame, atoms in pieces])
-        for field in fields(PairGeometry)
-        if field.name not in ("widths", "derivative")
-    }
-    return PairGeometry(**joined, widths=widths, derivative=wide[0].derivative)

@@ -9,25 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from deepaw.potential.descriptor.base import Descriptor
-from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.neighbours.environment import Environment
 
 
 class Hybrid(Descriptor):
     """The rows of its parts, one after the other."""
 
-    def __init__(self, parts: Sequence[PairwiseDescriptor]) -> None:
+    def __init__(self, parts: Sequence[Descriptor]) -> None:
         super().__init__()
         self.list = nn.ModuleList(parts)
+        self.ntypes = parts[0].ntypes
         self.rcut = max(part.rcut for part in parts)
         self.width = sum(part.width for part in parts)
         self.channels = sum(part.channels for part in parts)
         self.sel = tuple(max(counts) for counts in zip(*(part.sel for part in parts), strict=True))
 
     @property
-    def parts(self) -> list[PairwiseDescriptor]:
+    def parts(self) -> list[Descriptor]:
         """The descriptors side by side."""
-        return cast(list[PairwiseDescriptor], [*self.list])
+        return cast(list[Descriptor], [*self.list])
 
     def forward(self, env: Environment) -> Tensor:
         """(natoms, sum of the widths)."""

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Self
 
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from deepaw.errors import InputError
-from deepaw.inputfile import Section
-from deepaw.potential.descriptor.base import Descriptor
+from deepaw.potential.data.neighbours import NeighbourStatistics
+from deepaw.potential.descriptor.base import Descriptor, DescriptorSection
+from deepaw.potential.descriptor.form import Form
+from deepaw.potential.descriptor.pairform import PairForm
+from deepaw.potential.descriptor.sel import SelByType, check_excluded, check_sel, counted
+from deepaw.potential.descriptor.statistics import RowStatistics
+from deepaw.potential.descriptor.switch import switch
 from deepaw.potential.neighbours.environment import Environment, nearest_by_type
-from deepaw.potential.network.activation import ActivationName
+from deepaw.potential.network.activation import SMOOTH, ActivationName
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.precision import Precision, dtype_of
 from deepaw.spectral import ChebyshevBasis
 
-AUTO_FACTOR = 1.1
-"""Room that `sel: "auto"` leaves above the largest number of neighbours in the data."""
 
-
-class PairwiseConfig(Section):
+class PairwiseConfig(DescriptorSection):
     """Keys of descriptors made of embedding nets of one neighbour.
 
     rcut_smth, rcut: A, where the switch function starts to fall and where it is 0.
@@ -29,7 +33,7 @@ class PairwiseConfig(Section):
 
     rcut: float = Field(6.0, gt=0, description="cutoff radius, A")
     rcut_smth: float = Field(0.5, ge=0, description="where the switch function starts to fall, A")
-    sel: tuple[int, ...] | str = Field(
+    sel: SelByType = Field(
         "auto",
         description="neighbours of each type that the normalisation counts with; auto, or auto:FACTOR times the most "
         "that the data has, rounded up to a multiple of 4",
@@ -45,15 +49,6 @@ class PairwiseConfig(Section):
     set_davg_zero: bool = Field(False, description="rows are not shifted by their mean before they are scaled")
     env_protection: float = Field(0.0, ge=0, description="added to r where it divides, A")
 
-    @field_validator("sel")
-    @classmethod
-    def _counts(cls, sel: tuple[int, ...] | str) -> tuple[int, ...] | str:
-        if isinstance(sel, str):
-            auto_factor(sel)
-        elif min(sel, default=0) < 0 or sum(sel) == 0:
-            raise ValueError(f"{list(sel)} should be counts of neighbours, not all of them 0")
-        return sel
-
     @field_validator("neuron")
     @classmethod
     def _widths(cls, neuron: tuple[int, ...]) -> tuple[int, ...]:
@@ -67,17 +62,14 @@ class PairwiseConfig(Section):
             raise ValueError(f"rcut_smth is {self.rcut_smth:g}; it should be below rcut, {self.rcut:g}")
         return self
 
+    def with_counts(self, found: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
+        """With numbers for `sel`."""
+        return self.model_copy(update={"sel": counted(self.sel, self.rcut, found, type_map, fixed_slots)})
 
-def auto_factor(sel: str) -> float:
-    """The factor in `auto` or `auto:FACTOR`; raises ValueError for anything else, or a factor below 1."""
-    word, colon, factor = sel.partition(":")
-    try:
-        value = float(factor) if colon else AUTO_FACTOR
-    except ValueError:
-        value = 0.0
-    if word != "auto" or value < 1:
-        raise ValueError(f"{sel!r} should be a list of counts, auto, or auto:FACTOR with a factor of 1 or more")
-    return value
+    def check_types(self, ntypes: int) -> None:
+        """`sel` and `exclude_types`."""
+        check_sel(self.sel, ntypes)
+        check_excluded([number for pair in self.exclude_types for number in pair], ntypes)
 
 
 class PairwiseDescriptor(Descriptor):
@@ -145,16 +137,6 @@ class PairwiseDescriptor(Descriptor):
     slots: Tensor
 
     @property
-    def parts(self) -> list[PairwiseDescriptor]:
-        """Itself."""
-        return [self]
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the embedding nets."""
-        return next(self.nets.parameters()).dtype
-
-    @property
     def nnei(self) -> int:
         """All slots, which sums are divided by."""
         return sum(self.sel)
@@ -199,6 +181,23 @@ class PairwiseDescriptor(Descriptor):
         ]
         return torch.stack(rows)
 
+    @property
+    def is_spectral(self) -> bool:
+        """Whether its nets are smooth, so that polynomials converge to them fast."""
+        return self.config.activation_function.lower() in SMOOTH
+
+    def form(self, closest: float, polynomials: int) -> Form:
+        """In the spectral form where its nets are smooth, or else by the equations."""
+        if not self.is_spectral:
+            return super().form(closest, polynomials)
+        return PairForm(ChebyshevBasis(0.0, self.largest(closest), polynomials))
+
+    def largest(self, closest: float) -> float:
+        """The largest s of neighbours that come no nearer than `closest`, A; 1/A."""
+        r = torch.tensor(closest, dtype=torch.float64)
+        s = switch(r, self.config.rcut_smth, self.config.rcut) / (r + self.config.env_protection)
+        return float(s)
+
     @abstractmethod
     def rows(self, raw: Tensor, centre_types: Tensor) -> Tensor:
         """What each neighbour's embedding is multiplied by, (npairs, components), from raw rows of the same shape."""
@@ -226,6 +225,10 @@ class PairwiseDescriptor(Descriptor):
         by_type = values.view(ntypes, ntypes, size, -1)  # neighbour's type, centre's type, node
         fitted = basis.coefficients(by_type.permute(2, 1, 0, 3).reshape(size, -1))
         return fitted.view(size, ntypes, ntypes, -1).permute(1, 2, 0, 3).reshape(ntypes, ntypes * size, -1)
+
+    def statistics(self) -> RowStatistics:
+        """Mean and spread of raw rows."""
+        return RowStatistics(self)
 
     def with_statistics(self, davg: Tensor, dstd: Tensor) -> None:
         """Set the mean and spread of raw rows, (ntypes, components) each."""

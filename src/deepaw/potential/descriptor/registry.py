@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, Tag
 
-from deepaw.inputfile import Section, chosen_by
-from deepaw.potential.descriptor.base import Descriptor
+from deepaw.inputfile import chosen_by
+from deepaw.potential.descriptor.base import Descriptor, DescriptorSection
 from deepaw.potential.descriptor.hybrid import Hybrid
-from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.se_e2_a import SeE2A, SeE2AConfig
 from deepaw.potential.descriptor.se_e2_r import SeE2R, SeE2RConfig
 
@@ -24,11 +23,26 @@ PartConfig = Annotated[
 """Descriptors that can be parts of a hybrid."""
 
 
-class HybridConfig(Section):
+class HybridConfig(DescriptorSection):
     """Several descriptors side by side; `list` holds their sections."""
 
     type: Literal["hybrid"]
     list: tuple[PartConfig, ...] = Field(min_length=1, description="the sections of the parts")
+
+    @property
+    def sections(self) -> tuple[DescriptorSection, ...]:
+        """Those of the parts."""
+        return self.list
+
+    @property
+    def rcut(self) -> float:
+        """A, of the part that looks farthest."""
+        return max(part.rcut for part in self.list)
+
+    def check_types(self, ntypes: int) -> None:
+        """Of the parts."""
+        for part in self.list:
+            part.check_types(ntypes)
 
 
 DescriptorConfig = Annotated[
@@ -42,8 +56,15 @@ DescriptorConfig = Annotated[
 """The section `model.descriptor`."""
 
 
+KINDS: dict[type[DescriptorSection], Any] = {
+    SeE2AConfig: SeE2A,
+    SeE2RConfig: SeE2R,
+}
+"""What is made of a section."""
+
+
 def make_descriptor(
-    config: SeE2AConfig | SeE2RConfig | HybridConfig,
+    config: DescriptorSection,
     ntypes: int,
     *,
     fixed_slots: bool = False,
@@ -54,14 +75,10 @@ def make_descriptor(
     fixed_slots: see `PairwiseDescriptor`. Raises InputError: a `sel` that is still `auto` or of the wrong length.
     """
     if isinstance(config, HybridConfig):
-        return Hybrid([_make_part(part, ntypes, fixed_slots, generator) for part in config.list])
-    return _make_part(config, ntypes, fixed_slots, generator)
-
-
-def _make_part(
-    config: SeE2AConfig | SeE2RConfig, ntypes: int, fixed_slots: bool, generator: torch.Generator | None
-) -> PairwiseDescriptor:
-    kind = SeE2A if isinstance(config, SeE2AConfig) else SeE2R
-    if config.seed is not None:
-        generator = torch.Generator().manual_seed(config.seed)
-    return kind(config, ntypes, fixed_slots=fixed_slots, generator=generator)
+        parts = [make_descriptor(part, ntypes, fixed_slots=fixed_slots, generator=generator) for part in config.list]
+        return Hybrid(parts)
+    seed = getattr(config, "seed", None)
+    if seed is not None:
+        generator = torch.Generator().manual_seed(seed)
+    made: Descriptor = KINDS[type(config)](config, ntypes, fixed_slots=fixed_slots, generator=generator)
+    return made

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.engine.fitting import FoldedFitting, first_weights
 from deepaw.potential.engine.folding import fold
 from deepaw.potential.engine.pairs import PairKernel
@@ -31,14 +32,21 @@ class FoldSize(NamedTuple):
 class TypeBlock:
     """Centres of one type: a kernel for each part of the descriptor, and the fitting net that reads them.
 
-    model: in float64. bases: one for each part.
+    model: in float64. parts: of its descriptor. bases: one for each part.
     """
 
-    def __init__(self, model: PotentialModel, kind: int, bases: Sequence[ChebyshevBasis], budget: Budget) -> None:
+    def __init__(
+        self,
+        model: PotentialModel,
+        parts: Sequence[PairwiseDescriptor],
+        kind: int,
+        bases: Sequence[ChebyshevBasis],
+        budget: Budget,
+    ) -> None:
         layers = list(model.fitting.nets[kind].layers)  # type: ignore[arg-type]
         weights = first_weights(layers[0])
         self._axes, self._kernels, first, start = [], [], [], 0
-        for part, basis in zip(model.descriptor.parts, bases, strict=True):
+        for part, basis in zip(parts, bases, strict=True):
             folded = fold(part, kind, basis, weights[start : start + part.width], budget.tolerance)
             start += part.width
             self._kernels.append(PairKernel(part, kind, basis, folded, budget.dtype))
@@ -47,9 +55,7 @@ class TypeBlock:
         self._sizes = [len(part) for part in first]
         self.sizes = [
             FoldSize(basis.size, kernel.r, features, part.width)
-            for part, basis, kernel, features in zip(
-                model.descriptor.parts, bases, self._kernels, self._sizes, strict=True
-            )
+            for part, basis, kernel, features in zip(parts, bases, self._kernels, self._sizes, strict=True)
         ]
         self._dtype = budget.dtype
         self._beyond = 2 * model.rcut

@@ -13,6 +13,7 @@ from torch import Tensor
 from vesin import NeighborList
 
 from deepaw.errors import InputError
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.switch import environment_rows
 from deepaw.potential.engine.block import FoldSize, TypeBlock
 from deepaw.potential.engine.folding import fitting_basis
@@ -22,7 +23,6 @@ from deepaw.potential.model import PotentialModel
 from deepaw.potential.neighbours.environment import Environment, nearest_by_type
 from deepaw.potential.neighbours.pairs import SAME_PLACE
 from deepaw.potential.neighbours.slots import SlotTable, slot_table
-from deepaw.potential.network.activation import SMOOTH
 
 COVERED = 0.75
 """A: embeddings are represented down to this distance at once, and further down when it is needed."""
@@ -35,7 +35,8 @@ TILE_SLOTS = 48_000
 
 
 class PotentialEngine:
-    """Evaluates frames in the spectral form, or by the equations where `precision` is `exact`.
+    """Evaluates frames in the spectral form, or by the equations where `precision` is `exact` or a part of the
+    descriptor has no other.
 
     precision: float64, float32 or exact. skin: A; neighbour lists reach that much further and are kept until an atom
     has moved by half of it.
@@ -47,6 +48,13 @@ class PotentialEngine:
         self.precision = precision
         self.model = copy.deepcopy(model).double().requires_grad_(False).eval()
         self._budget = None if precision == EXACT else find_budget(precision)
+        self._parts = [part for part in self.model.descriptor.parts if isinstance(part, PairwiseDescriptor)]
+        self._is_spectral = all(part.is_spectral for part in self.model.descriptor.parts)
+        self._differentiated = self.model
+        if self._budget is not None and self._budget.dtype != torch.float64 and not self._is_spectral:
+            self._differentiated = copy.deepcopy(self.model)
+            for parameter in self._differentiated.parameters():
+                parameter.data = parameter.data.to(self._budget.dtype)
         self._list = NeighborList(cutoff=model.rcut, full_list=True, skin=skin, n_threads=torch.get_num_threads())
         self._blocks: list[TypeBlock] = []
         self._shortest = COVERED
@@ -78,9 +86,9 @@ class PotentialEngine:
         self._check_distances(env, distances, order)
         of_frame = None if fparam is None else torch.tensor(fparam).reshape(1, -1).expand(len(order), -1)
         of_atoms = None if aparam is None else torch.from_numpy(aparam[order])
-        if self._budget is None or not self._is_smooth():
+        if self._budget is None or not self._is_spectral:
             with torch.enable_grad():
-                result = evaluate_exactly(self.model, env, of_frame, of_atoms)
+                result = evaluate_exactly(self._differentiated, env, of_frame, of_atoms)
         else:
             beside = self.model.fitting.parameters_of(len(order), of_frame, of_atoms)
             self._prepare(float(distances.min()) if len(distances) else COVERED, self._budget)
@@ -103,7 +111,7 @@ class PotentialEngine:
 
     def sizes(self) -> list[list[FoldSize]]:
         """For each type of centre and each part of the descriptor; none where the equations are used."""
-        if self._budget is None or not self._is_smooth():
+        if self._budget is None or not self._is_spectral:
             return []
         self._prepare(COVERED, self._budget)
         return [block.sizes for block in self._blocks]
@@ -145,14 +153,11 @@ class PotentialEngine:
                 stacklevel=3,
             )
 
-    def _is_smooth(self) -> bool:
-        return all(part.config.activation_function.lower() in SMOOTH for part in self.model.descriptor.parts)
-
     def _tables(self, env: Environment) -> list[SlotTable]:
         """One for each part of the descriptor; they differ only where neighbours beyond `sel` are dropped."""
         env = self.model.visible(env)
         tables: list[SlotTable] = []
-        for part in self.model.descriptor.parts:
+        for part in self._parts:
             seen = nearest_by_type(env, part.slots) if self.model.fixed_slots else env
             same = next((table for table in tables if table.env is seen), None)
             tables.append(same or slot_table(seen, part.ntypes))
@@ -165,11 +170,13 @@ class PotentialEngine:
         self._shortest = min(self._shortest, max(0.8 * shortest, SHORTEST)) if shortest < COVERED else COVERED
         nearest = torch.tensor([[self._shortest, 0.0, 0.0]], dtype=torch.float64)
         bases = []
-        for part in self.model.descriptor.parts:
+        for part in self._parts:
             config = part.config
             s = environment_rows(nearest, config.rcut_smth, config.rcut, config.env_protection)
             bases.append(fitting_basis(part, float(s[0, 0]), budget.tolerance))
-        self._blocks = [TypeBlock(self.model, kind, bases, budget) for kind in range(len(self.model.type_map))]
+        self._blocks = [
+            TypeBlock(self.model, self._parts, kind, bases, budget) for kind in range(len(self.model.type_map))
+        ]
 
     def _evaluate(
         self,

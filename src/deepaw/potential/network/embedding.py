@@ -55,6 +55,5 @@ class EmbeddingNets(nn.Module):
         """Net `index` alone at x (n,) -> (n, M)."""
         y = x.unsqueeze(-1)
         for layer in self.layers:
-            parameters = {name: value[index] for name, value in layer.named_parameters()}
-            y = torch.func.functional_call(layer, parameters, (y,))
+            y = layer(y, index)
         return y

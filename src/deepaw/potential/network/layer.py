@@ -50,17 +50,22 @@ class Layer(nn.Module):
         self.b = normal(1, outputs) if bias else None
         self.idt = normal(1, outputs, mean=TIMESTEP_MEAN, spread=TIMESTEP_SPREAD) if timestep and self.copies else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(*networks, n, inputs) -> (*networks, n, outputs)."""
-        if self.b is None:
-            y = x @ self.w
-        elif self.w.ndim == 2:
-            y = torch.addmm(self.b, x, self.w)
+    def forward(self, x: Tensor, network: int | None = None) -> Tensor:
+        """(*networks, n, inputs) -> (*networks, n, outputs); of one network alone, (n, inputs) -> (n, outputs)."""
+        w: Tensor = self.w
+        b: Tensor | None = self.b
+        idt: Tensor | None = self.idt
+        if network is not None:
+            w, b, idt = w[network], None if b is None else b[network], None if idt is None else idt[network]
+        if b is None:
+            y = x @ w
+        elif w.ndim == 2:
+            y = torch.addmm(b, x, w)
         else:
-            y = torch.baddbmm(self.b, x, self.w)
+            y = torch.baddbmm(b, x, w)
         y = self._function(y)
-        if self.idt is not None:
-            y = y * self.idt
+        if idt is not None:
+            y = y * idt
         if self.copies == 1:
             return x + y
         if self.copies == 2:

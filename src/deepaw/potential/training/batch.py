@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepaw.potential.descriptor.geometry import PairGeometry, join, pair_geometry
+from deepaw.potential.descriptor.form import Form, Geometry
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
-from deepaw.spectral import ChebyshevBasis
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class FrameGeometry:
 
     order: Tensor
     counts: tuple[int, ...]
-    parts: tuple[PairGeometry, ...]
+    parts: tuple[Geometry, ...]
 
     @property
     def nbytes(self) -> int:
@@ -48,26 +47,24 @@ class Batch:
     frame: Tensor
     natoms: Tensor
     counts: tuple[int, ...]
-    parts: tuple[PairGeometry, ...]
+    parts: tuple[Geometry, ...]
 
 
 def frame_geometry(
     model: PotentialModel,
-    bases: Sequence[ChebyshevBasis],
+    forms: Sequence[Form],
     types: np.ndarray,
     coord: np.ndarray,
     cell: np.ndarray | None,
 ) -> FrameGeometry:
-    """Neighbours, moments and slots of one frame.
+    """What follows from the positions of one frame.
 
+    forms: of each part of the descriptor.
     types: (natoms,). coord: (natoms, 3), A. cell: (3, 3), A, or None.
     """
     order = np.argsort(types, kind="stable")
     env = model.visible(find_environment(coord[order], cell, types[order], model.rcut))
-    parts = tuple(
-        pair_geometry(part, env, basis, dtype=part.dtype)
-        for part, basis in zip(model.descriptor.parts, bases, strict=True)
-    )
+    parts = tuple(form.prepare(part, env) for part, form in zip(model.descriptor.parts, forms, strict=True))
     counts = tuple(np.bincount(types, minlength=len(model.type_map)).tolist())
     return FrameGeometry(torch.from_numpy(order), counts, parts)
 
@@ -93,8 +90,7 @@ def make_batch(frames: Sequence[FrameGeometry]) -> Batch:
     if len(frames) == 1:
         parts = frames[0].parts
     else:
-        parts = tuple(
-            join([frame.parts[index] for frame in frames], pieces, places) for index in range(len(frames[0].parts))
-        )
+        of_parts = zip(*(frame.parts for frame in frames), strict=True)
+        parts = tuple(type(part[0]).join(part, pieces, places) for part in of_parts)
     natoms = torch.tensor(sizes, device=device)
     return Batch(torch.cat(atoms), torch.cat(of_frame), natoms, tuple(counts), parts)

@@ -23,7 +23,7 @@ def fit_energies_again(setup: Setup) -> None:
     predicted = []
     for frame in chosen:
         prepared = training.frames.batch([frame])
-        found = predict(setup.model, prepared.batch, setup.bases, fparam=prepared.fparam, aparam=prepared.aparam)
+        found = predict(setup.model, prepared.batch, setup.forms, fparam=prepared.fparam, aparam=prepared.aparam)
         predicted.append(float(found.energy))
     frames = [training.systems[system].frame(index) for system, index in chosen]
     shift_energies(setup.model, frames, np.array(predicted))

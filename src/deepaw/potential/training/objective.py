@@ -8,13 +8,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from deepaw.potential.descriptor.form import Form
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.training.labels import Predictions
 from deepaw.potential.training.loss import TERMS, EnergyLoss, Errors
 from deepaw.potential.training.prepared import PreparedBatch, PreparedFrames
 from deepaw.potential.training.processes import Processes
 from deepaw.potential.training.step import predict
-from deepaw.spectral import ChebyshevBasis
 
 FrameIndex = tuple[int, int]
 
@@ -31,12 +31,12 @@ class Objective:
     def __init__(
         self,
         model: PotentialModel,
-        bases: Sequence[ChebyshevBasis],
+        forms: Sequence[Form],
         loss: EnergyLoss,
         weights: Sequence[Tensor],
         processes: Processes,
     ) -> None:
-        self._model, self._bases, self._loss, self._weights = model, bases, loss, weights
+        self._model, self._forms, self._loss, self._weights = model, forms, loss, weights
         self._processes = processes
         self._virial = "v" in loss.section.terms
         self._device = model.bias.device
@@ -85,7 +85,7 @@ class Objective:
         found = predict(
             self._model,
             prepared.batch,
-            self._bases,
+            self._forms,
             virial=self._virial,
             fparam=prepared.fparam,
             aparam=prepared.aparam,

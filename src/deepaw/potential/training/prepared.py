@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.data.system import System
+from deepaw.potential.descriptor.form import Form
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.training.batch import Batch, FrameGeometry, frame_geometry, make_batch
 from deepaw.potential.training.labels import Labels
 from deepaw.potential.training.requirements import LABELS
-from deepaw.spectral import ChebyshevBasis
 
 BUDGET = 2 * 2**30
 """Bytes of prepared frames, for training and validation together, that each process keeps."""
@@ -86,7 +86,7 @@ class PreparedFrames:
 
     Args:
         model: on the CPU, with its statistics, for the geometry alone.
-        bases: of each part of its descriptor.
+        forms: of each part of its descriptor.
         systems: whose frames these are, with the model's type map.
         names: of the labels that are needed, as in `Labels`.
         device: where to have them.
@@ -96,13 +96,13 @@ class PreparedFrames:
     def __init__(
         self,
         model: PotentialModel,
-        bases: Sequence[ChebyshevBasis],
+        forms: Sequence[Form],
         systems: Sequence[System],
         names: Sequence[str],
         device: torch.device,
         memory: Memory,
     ) -> None:
-        self._model, self._bases, self._systems, self._names = model, bases, systems, names
+        self._model, self._forms, self._systems, self._names = model, forms, systems, names
         self._device = device
         self._memory = memory
         self._kept: dict[tuple[int, int], PreparedFrame] = {}
@@ -140,7 +140,7 @@ class PreparedFrames:
 
     def _prepare(self, system: int, index: int) -> PreparedFrame:
         frame = self._systems[system].frame(index)
-        geometry = frame_geometry(self._model, self._bases, frame.types, frame.coord, frame.cell)
+        geometry = frame_geometry(self._model, self._forms, frame.types, frame.coord, frame.cell)
         labels = {name: frame.labels[LABELS[name]] for name in self._names if LABELS[name] in frame.labels}
         config = self._model.fitting.config
         fparam = frame.labels.get("fparam", config.default_fparam) if config.numb_fparam else None

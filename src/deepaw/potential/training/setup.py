@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.data.sampler import Sampler
 from deepaw.potential.data.system import Frame, System
-from deepaw.potential.descriptor.registry import HybridConfig
+from deepaw.potential.descriptor.form import Form
 from deepaw.potential.input import PotentialInput
 from deepaw.potential.model import ModelConfig, PotentialModel
 from deepaw.potential.precision import dtype_of
-from deepaw.potential.training.bases import SIZES, bases_of
+from deepaw.potential.training.forms import SIZES, forms_of
 from deepaw.potential.training.prepared import Memory, PreparedFrames
 from deepaw.potential.training.processes import Processes
 from deepaw.potential.training.requirements import check_labels, check_parameters, needed_labels
@@ -31,7 +32,6 @@ from deepaw.potential.training.statistics import (
     set_environment_statistics,
     set_parameter_statistics,
 )
-from deepaw.spectral import ChebyshevBasis
 
 Progress = Callable[[int, int], None]
 
@@ -53,7 +53,7 @@ class Setup:
     settings: PotentialInput
     steps: int
     model: PotentialModel
-    bases: list[ChebyshevBasis]
+    forms: list[Form]
     training: Part
     validation: Part | None
     memory: Memory
@@ -95,19 +95,19 @@ def prepare_training(
         model = start.model
         _choose_weights(model, settings.model.config())
     model.closest = closest if isfinite(closest) else None
-    bases = bases_of(model, closest)
+    forms = forms_of(model, closest)
     # neighbours are found on the CPU
     here = model if device.type == "cpu" else copy.deepcopy(model)
     names, memory = needed_labels(settings.loss), Memory()
 
     def part(of: list[System], order: Sampler) -> Part:
-        return Part(of, PreparedFrames(here, bases, of, names, device, memory), order)
+        return Part(of, PreparedFrames(here, forms, of, names, device, memory), order)
 
     validation = None
     if section.validation_data is not None:
         validation = part(held_back, section.validation_data.sampler(held_back, seed))
     settings = settings.model_copy(update={"model": settings.model.model_copy(update=dict(config))})
-    return Setup(settings, steps, model.to(device), bases, part(systems, sampler), validation, memory)
+    return Setup(settings, steps, model.to(device), forms, part(systems, sampler), validation, memory)
 
 
 def _with_seed(settings: PotentialInput, processes: Processes, device: torch.device) -> PotentialInput:
@@ -125,13 +125,14 @@ def _check_precision(config: ModelConfig, settings: PotentialInput) -> None:
             f"training.mixed_precision asks for {mixed.compute_prec}, which potentials are not trained in yet; leave "
             'it out, and set "precision": "float32" in model.descriptor and model.fitting_net.'
         )
-    descriptor = config.descriptor
-    parts = descriptor.list if isinstance(descriptor, HybridConfig) else (descriptor,)
-    for place, section in [*(("descriptor", part) for part in parts), ("fitting_net", config.fitting_net)]:
-        if dtype_of(section.precision) not in SIZES:
-            raise InputError(
-                f'model.{place}.precision is "{section.precision}"; potentials are trained in float32 or float64.'
-            )
+    sections: list[tuple[str, Any]] = [
+        *(("descriptor", part) for part in config.descriptor.sections),
+        ("fitting_net", config.fitting_net),
+    ]
+    for place, section in sections:
+        precision: Any = getattr(section, "precision", "float64")
+        if dtype_of(precision) not in SIZES:
+            raise InputError(f'model.{place}.precision is "{precision}"; potentials are trained in float32 or float64.')
 
 
 def _look_at(
@@ -168,8 +169,6 @@ def _take_statistics(
 
 def _choose_weights(model: PotentialModel, given: ModelConfig) -> None:
     """Train those networks that the input says."""
-    descriptor = given.descriptor
-    sections = descriptor.list if isinstance(descriptor, HybridConfig) else (descriptor,)
-    for part, section in zip(model.descriptor.parts, sections, strict=True):
-        part.nets.requires_grad_(section.trainable)
+    for part, section in zip(model.descriptor.parts, given.descriptor.sections, strict=True):
+        part.requires_grad_(getattr(section, "trainable", True))
     model.fitting.nets.requires_grad_(given.fitting_net.trainable)

@@ -11,16 +11,10 @@ import numpy as np
 import torch
 
 from deepaw.potential.data.system import Frame, System
-from deepaw.potential.descriptor.switch import environment_rows
+from deepaw.potential.descriptor.statistics import spread
 from deepaw.potential.fitting.energy import EnergyFittingConfig
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
-
-SMALLEST_SPREAD = 1e-2
-"""1/A; a smaller standard deviation of an environment's rows counts as this."""
-
-UNKNOWN_SPREAD = 0.1
-"""1/A; the standard deviation of rows around types that do not occur."""
 
 
 def sampled_frames(systems: Sequence[System], sizes: Sequence[int], batches: int) -> list[tuple[int, int]]:
@@ -36,35 +30,14 @@ def sampled_frames(systems: Sequence[System], sizes: Sequence[int], batches: int
 
 
 def set_environment_statistics(model: PotentialModel, frames: Iterable[Frame]) -> None:
-    """Set davg and dstd: by type of the centre, over the rows of all sel slots, those of empty slots being 0.
-
-    s has its own mean and standard deviation; the three components of the direction have mean 0 and share one
-    standard deviation. With `set_davg_zero` all means are 0.
-    """
-    ntypes, parts = len(model.type_map), model.descriptor.parts
-    slots = torch.zeros(len(parts), ntypes, dtype=torch.float64)
-    # sum of s, of its squares, of the other components, of their squares
-    sums = torch.zeros(len(parts), ntypes, 4, dtype=torch.float64)
+    """Set the scale of the rows of every part of the descriptor."""
+    gathered = [part.statistics() for part in model.descriptor.parts]
     for frame in frames:
         env = model.visible(find_environment(frame.coord, frame.cell, frame.types, model.rcut))
-        for number, part in enumerate(parts):
-            kept = part.slotted(env)[0]
-            config = part.config
-            rows = environment_rows(kept.vector, config.rcut_smth, config.rcut, config.env_protection)
-            s, direction = rows[:, 0], rows[:, 1:]
-            terms = torch.stack([s, s**2, direction.sum(1), direction.square().sum(1)], dim=1)
-            sums[number].index_add_(0, env.types[kept.centre], terms)
-            slots[number] += part.nnei * torch.bincount(env.types, minlength=ntypes)
-    for number, part in enumerate(parts):
-        davg, dstd = torch.zeros_like(part.davg), torch.full_like(part.dstd, UNKNOWN_SPREAD)
-        for kind in torch.nonzero(slots[number]).flatten().tolist():
-            count = float(slots[number, kind])
-            s, s2, direction, direction2 = sums[number, kind].tolist()
-            dstd[kind, 0] = _spread(s, s2, count, SMALLEST_SPREAD)
-            dstd[kind, 1:] = _spread(direction, direction2, 3 * count, SMALLEST_SPREAD)
-            if not part.config.set_davg_zero:
-                davg[kind, 0] = s / count
-        part.with_statistics(davg, dstd)
+        for part in gathered:
+            part.add(env)
+    for part in gathered:
+        part.finish()
 
 
 def set_parameter_statistics(model: PotentialModel, frames: Iterable[Frame], protect: float) -> None:
@@ -85,7 +58,7 @@ def set_parameter_statistics(model: PotentialModel, frames: Iterable[Frame], pro
     for name, blocks in (("fparam", fparam), ("aparam", aparam)):
         if blocks:
             rows = np.concatenate(blocks)
-            spreads = [_spread(row.sum(), (row**2).sum(), len(row), protect) for row in rows.T]
+            spreads = [spread(row.sum(), (row**2).sum(), len(row), protect) for row in rows.T]
             getattr(fitting, f"{name}_mean").copy_(torch.from_numpy(rows.mean(axis=0)))
             getattr(fitting, f"{name}_scale").copy_(1 / torch.tensor(spreads, dtype=torch.float64))
 
@@ -135,7 +108,3 @@ def _compositions(model: PotentialModel, frames: Iterable[Frame]) -> tuple[np.nd
 
 def _fixed(config: EnergyFittingConfig) -> tuple[float | None, ...]:
     return config.atom_ener
-
-
-def _spread(total: float, squares: float, count: float, smallest: float) -> float:
-    return max(max(squares / count - (total / count) ** 2, 0.0) ** 0.5, smallest)

@@ -9,11 +9,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from deepaw.potential.descriptor.forces import forces
+from deepaw.potential.descriptor.form import Form
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.training.batch import Batch
 from deepaw.potential.training.shares import in_shares
-from deepaw.spectral import ChebyshevBasis
 
 SMALLEST_SHARE = 48
 """Atoms that are worth a thread of their own."""
@@ -33,19 +32,19 @@ class Prediction:
 def predict(
     model: PotentialModel,
     batch: Batch,
-    bases: Sequence[ChebyshevBasis],
+    forms: Sequence[Form],
     *,
     virial: bool = False,
     fparam: Tensor | None = None,
     aparam: Tensor | None = None,
 ) -> Prediction:
-    """The spectral form of `deepaw.potential.exact`: embedding nets run on the nodes of a basis, not for every pair.
+    """What `deepaw.potential.exact` says of one frame, from what was prepared of positions.
 
-    bases: one for each part of the descriptor, as its geometry was made with. fparam, aparam: (natoms, ...) in the
+    forms: one for each part of the descriptor, which its geometry was made with. fparam, aparam: (natoms, ...) in the
     batch's order. What is returned has a graph where gradients are enabled.
     """
     beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
-    work = partial(_share, model, batch, bases, virial, beside)
+    work = partial(_share, model, batch, forms, virial, beside)
     natoms = len(batch.atoms)
     threads = min(torch.get_num_threads(), natoms // SMALLEST_SHARE) if batch.atoms.device.type == "cpu" else 1
     if threads < 2:
@@ -61,7 +60,7 @@ def predict(
 def _share(
     model: PotentialModel,
     batch: Batch,
-    bases: Sequence[ChebyshevBasis],
+    forms: Sequence[Form],
     virial: bool,
     beside: Tensor | None,
     first: int,
@@ -75,26 +74,26 @@ def _share(
         start += count
     geometries = [part if last - first == part.natoms else part.share(first, last) for part in batch.parts]
     with torch.enable_grad():
-        moments = [geometry.moments.detach().requires_grad_() for geometry in geometries]
-        coefficients = [part.coefficients(basis) for part, basis in zip(model.descriptor.parts, bases, strict=True)]
-        split = [values.split(counts) for values in moments]
+        variables = [geometry.variables.detach().requires_grad_() for geometry in geometries]
+        rows = [
+            form.rows(part, geometry, values, counts)
+            for part, form, geometry, values in zip(model.descriptor.parts, forms, geometries, variables, strict=True)
+        ]
         of_atoms = [None] * len(counts) if beside is None else beside[first:last].split(counts)
         energies = []
         for kind, count in enumerate(counts):
             if count == 0:
                 continue
-            rows = [
-                part.contract(values[kind], C[kind])
-                for part, values, C in zip(model.descriptor.parts, split, coefficients, strict=True)
-            ]
-            D = rows[0] if len(rows) == 1 else torch.cat(rows, dim=1)
+            D = rows[0][kind] if len(rows) == 1 else torch.cat([part[kind] for part in rows], dim=1)
             energies.append(model.with_bias(kind, model.fitting.of_type(kind, D, of_atoms[kind])))
         atom_energy = torch.cat(energies)
-        gradients = torch.autograd.grad(atom_energy.sum(), moments, create_graph=training)
+        gradients = torch.autograd.grad(
+            atom_energy.sum(), variables, create_graph=training, allow_unused=True, materialize_grads=True
+        )
         frame = batch.frame[first:last] if virial else None
         found = [
-            forces(geometry, gradient, frame, len(batch.natoms), first, len(batch.atoms))
-            for geometry, gradient in zip(geometries, gradients, strict=True)
+            form.forces(geometry, gradient, frame, len(batch.natoms), first, len(batch.atoms))
+            for form, geometry, gradient in zip(forms, geometries, gradients, strict=True)
         ]
     force = sum((force for force, _ in found[1:]), found[0][0])
     virials = sum((more for _, more in found if more is not None), force.new_zeros(len(batch.natoms), 3, 3))

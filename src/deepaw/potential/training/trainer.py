@@ -104,7 +104,7 @@ class Trainer:
         self._optimizer = settings.optimizer.make(self._weights)
         self._averages = AveragedWeights(self._weights, section.ema_decay, uniform=True) if section.enable_ema else None
         loss = EnergyLoss(settings.loss, settings.learning_rate.start_lr)
-        self._objective = Objective(model, setup.bases, loss, self._weights, processes)
+        self._objective = Objective(model, setup.forms, loss, self._weights, processes)
         self._step = self._first = 0
         self._said_what_is_kept = False
         if start is not None and start.checkpoint is not None:
