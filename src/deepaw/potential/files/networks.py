@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,12 +50,15 @@ def read_collection(fields: Fields, ntypes: int, ndim: int, widths: Sequence[int
     if len(networks) != ntypes**ndim:
         raise fields.error(f"has {len(networks)} entries where {ntypes**ndim} belong", "networks")
     return [
-        None if network is None else _network(Fields(network, fields.file, f"{fields.place}.networks[{index}]"), widths)
+        None
+        if network is None
+        else read_network(Fields(network, fields.file, f"{fields.place}.networks[{index}]"), widths)
         for index, network in enumerate(networks)
     ]
 
 
-def _network(fields: Fields, widths: Sequence[int]) -> Network:
+def read_network(fields: Fields, widths: Sequence[int]) -> Network:
+    """One network alone; widths as for `read_collection`."""
     fields.version(NETWORK)
     # what these say, every layer says again
     fields.ignore("in_dim", "out_dim", "neuron", "activation_function", "resnet_dt", "bias", "bias_out", "precision")
@@ -64,12 +67,13 @@ def _network(fields: Fields, widths: Sequence[int]) -> Network:
     if len(layers) != len(widths) - 1:
         raise fields.error(f"has {len(layers)} entries where {len(widths) - 1} belong", "layers")
     return [
-        _layer(Fields(layer, fields.file, f"{fields.place}.layers[{index}]"), widths[index], widths[index + 1])
+        read_layer(Fields(layer, fields.file, f"{fields.place}.layers[{index}]"), widths[index], widths[index + 1])
         for index, layer in enumerate(layers)
     ]
 
 
-def _layer(fields: Fields, inputs: int, outputs: int) -> LayerValues:
+def read_layer(fields: Fields, inputs: int, outputs: int) -> LayerValues:
+    """One layer alone."""
     fields.version(LAYER)
     fields.ignore("bias", "use_timestep", "precision", "trainable")
     values = LayerValues(
@@ -105,7 +109,13 @@ def load_embedding(nets: EmbeddingNets, networks: Sequence[Network | None]) -> N
 
 def load_fitting(net: FittingNet, network: Network) -> None:
     """Fill a fitting net."""
-    for layer, values in zip(_layers(net), network, strict=True):
+    load_layers(_layers(net), network)
+
+
+def load_layers(layers: Iterable[nn.Module], network: Network) -> None:
+    """Fill layers that are one network."""
+    for layer, values in zip(layers, network, strict=True):
+        assert isinstance(layer, Layer)
         _load(layer, values)
 
 
@@ -114,14 +124,14 @@ def _load(layer: Layer, values: LayerValues | None, index: int | None = None) ->
     def part(parameter: Tensor) -> Tensor:
         return parameter if index is None else parameter[index]
 
-    assert layer.b is not None
     if values is None:
         for parameter in layer.parameters():
             part(parameter).zero_()
         return
     _check(layer, values)
     part(layer.w).copy_(torch.from_numpy(values.w))
-    part(layer.b).copy_(torch.from_numpy(np.zeros(values.w.shape[1]) if values.b is None else values.b))
+    if layer.b is not None:
+        part(layer.b).copy_(torch.from_numpy(np.zeros(values.w.shape[1]) if values.b is None else values.b))
     if layer.idt is not None:
         part(layer.idt).copy_(torch.from_numpy(np.ones(values.w.shape[1]) if values.idt is None else values.idt))
 
@@ -136,6 +146,8 @@ def _check(layer: Layer, values: LayerValues) -> None:
         raise fields.error(f"is {values.residual}, which is not supported for this layer", "resnet")
     if values.idt is not None and layer.idt is None:
         raise fields.error("is there, in a layer that is not residual, which is not supported", "@variables.idt")
+    if values.b is not None and layer.b is None:
+        raise fields.error("is there, in a network that says it has none", "@variables.b")
 
 
 def write_collection(networks: list[dict[str, Any]], ntypes: int, ndim: int, kind: str) -> dict[str, Any]:
@@ -152,19 +164,23 @@ def write_collection(networks: list[dict[str, Any]], ntypes: int, ndim: int, kin
 
 def write_embedding(nets: EmbeddingNets, common: dict[str, Any]) -> list[dict[str, Any]]:
     """One object for each net; common: the keys activation_function, resnet_dt, precision."""
-    layers = _layers(nets)
-    return [
-        {
-            "@class": "EmbeddingNetwork",
-            "@version": 2,
-            "in_dim": 1,
-            "neuron": [layer.w.shape[-1] for layer in layers],
-            "bias": True,
-            **common,
-            "layers": [_written(layer, True, common["precision"], index) for layer in layers],
-        }
-        for index in range(nets.networks)
-    ]
+    return [write_embedding_layers(_layers(nets), common, index) for index in range(nets.networks)]
+
+
+def write_embedding_layers(
+    layers: Iterable[nn.Module], common: dict[str, Any], index: int | None = None
+) -> dict[str, Any]:
+    """The object of layers that are one embedding net, or the net `index` of several; common as above."""
+    known = [layer for layer in layers if isinstance(layer, Layer)]
+    return {
+        "@class": "EmbeddingNetwork",
+        "@version": 2,
+        "in_dim": known[0].w.shape[-2],
+        "neuron": [layer.w.shape[-1] for layer in known],
+        "bias": known[0].b is not None,
+        **common,
+        "layers": [write_layer(layer, True, common["precision"], index) for layer in known],
+    }
 
 
 def write_fitting(net: FittingNet, common: dict[str, Any]) -> dict[str, Any]:
@@ -179,13 +195,15 @@ def write_fitting(net: FittingNet, common: dict[str, Any]) -> dict[str, Any]:
         "bias_out": True,
         **common,
         "layers": [
-            *(_written(layer, True, common["precision"]) for layer in hidden),
-            _written(last, False, common["precision"]),
+            *(write_layer(layer, True, common["precision"]) for layer in hidden),
+            write_layer(last, False, common["precision"]),
         ],
     }
 
 
-def _written(layer: Layer, residual: bool, precision: str, index: int | None = None) -> dict[str, Any]:
+def write_layer(layer: Layer, residual: bool, precision: str, index: int | None = None) -> dict[str, Any]:
+    """The object of a layer, or of the layer of net `index` of several."""
+
     def part(parameter: Tensor | None) -> np.ndarray | None:
         if parameter is None:
             return None

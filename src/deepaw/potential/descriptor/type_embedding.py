@@ -1,0 +1,173 @@
+"""Types of atoms as points of a space that is learnt, so that one embedding net serves all pairs of types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+
+from deepaw.inputfile import Section
+from deepaw.potential.network.activation import ActivationName
+from deepaw.potential.network.electrons import electron_rows
+from deepaw.potential.network.layer import Layer
+from deepaw.potential.precision import Precision, dtype_of
+
+InputMode = Literal["concat", "strip"]
+
+
+class TypeEmbeddingConfig(Section):
+    """One net whose input is the type; the section `model.type_embedding`."""
+
+    neuron: tuple[int, ...] = Field((8,), min_length=1, description="widths of the layers; the last is the embedding's")
+    resnet_dt: bool = Field(False, description="a timestep in residual layers")
+    activation_function: ActivationName = Field("tanh", description="of the layers")
+    precision: Precision = Field("default", description="of the net; default is float64")
+    use_econf_tebd: bool = Field(False, description="electron configurations of the elements in, not their numbers")
+    use_tebd_bias: bool = Field(False, description="a bias in the layers")
+    seed: int | None = Field(None, description="of the initial weights; by default that of the training")
+
+    @field_validator("neuron")
+    @classmethod
+    def _widths(cls, neuron: tuple[int, ...]) -> tuple[int, ...]:
+        if min(neuron) < 1:
+            raise ValueError(f"{list(neuron)} should be widths of layers, 1 or more")
+        return neuron
+
+
+class TypeEmbedding(nn.Module):
+    """T_t = net(e_t), where e_t is the unit vector of type t, or its electron configuration."""
+
+    inputs: Tensor
+
+    def __init__(
+        self,
+        config: TypeEmbeddingConfig,
+        ntypes: int,
+        type_map: Sequence[str] = (),
+        *,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        """type_map: the elements, for use_econf_tebd. Raises InputError: names that are not elements."""
+        super().__init__()
+        self.config = config
+        self.width = config.neuron[-1]
+        dtype = dtype_of(config.precision)
+        if config.seed is not None:
+            generator = torch.Generator().manual_seed(config.seed)
+        inputs = electron_rows(type_map) if config.use_econf_tebd else torch.eye(ntypes, dtype=torch.float64)
+        self.register_buffer("inputs", inputs.to(dtype), persistent=False)
+        self.layers = nn.ModuleList(
+            Layer(
+                before,
+                after,
+                activation=config.activation_function,
+                residual=True,
+                timestep=config.resnet_dt,
+                bias=config.use_tebd_bias,
+                dtype=dtype,
+                generator=generator,
+            )
+            for before, after in pairwise((inputs.shape[1], *config.neuron))
+        )
+
+    def forward(self) -> Tensor:
+        """(ntypes, width)."""
+        y = self.inputs
+        for layer in self.layers:
+            y = layer(y)
+        return y
+
+
+class TypedNets(nn.Module):
+    """The embedding nets of all pairs of types, made of one or two nets and the types' embeddings T.
+
+    concat: G(x) = net(x, T_neighbour, T_centre). strip: G(x) = net(x) * (1 + w type_net(T_neighbour, T_centre)), all
+    products by element, with w = 1, or the switch function of the distance where types are to be smooth. With
+    `one_side` there is no T_centre, and a net for each type of neighbour.
+
+    The net of a pair has the index centre + ntypes * neighbour, or neighbour, as in `EmbeddingNets`.
+    """
+
+    def __init__(
+        self,
+        types: TypeEmbedding,
+        neuron: Sequence[int],
+        *,
+        mode: InputMode = "concat",
+        one_side: bool = False,
+        activation: str = "tanh",
+        resnet_dt: bool = False,
+        dtype: torch.dtype = torch.float64,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.types = types
+        self.mode, self.one_side = mode, one_side
+        of_types = types.width * (1 if one_side else 2)
+
+        def net(inputs: int) -> nn.ModuleList:
+            return nn.ModuleList(
+                Layer(
+                    before,
+                    after,
+                    activation=activation,
+                    residual=True,
+                    timestep=resnet_dt,
+                    dtype=dtype,
+                    generator=generator,
+                )
+                for before, after in pairwise((inputs, *neuron))
+            )
+
+        self.layers = net(1 + of_types if mode == "concat" else 1)
+        self.type_layers = net(of_types) if mode == "strip" else None
+
+    @property
+    def networks(self) -> int:
+        """How many nets these stand for."""
+        ntypes = len(self.types.inputs)
+        return ntypes if self.one_side else ntypes**2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (networks, n), other n values for each net -> (networks, n, M), w being 1."""
+        networks, n = x.shape
+        index = torch.arange(networks, device=x.device).repeat_interleave(n)
+        return self.pairs(index, x.reshape(-1)).view(networks, n, -1)
+
+    def one(self, index: int, x: Tensor) -> Tensor:
+        """Net `index` alone at x (n,) -> (n, M), w being 1."""
+        return self.pairs(torch.full((len(x),), index, device=x.device), x)
+
+    def pairs(self, index: Tensor, x: Tensor, w: Tensor | None = None) -> Tensor:
+        """G (n, M) of the nets index (n,) at x (n,); w: (n,), or 1."""
+        if self.mode == "concat":
+            return _through(self.layers, torch.cat([x.unsqueeze(1), self._of_types(x.dtype)[index]], dim=1))
+        factor = self.type_factors(x.dtype)[index]
+        return self.radial(x) * (1 + (factor if w is None else w.unsqueeze(1) * factor))
+
+    def radial(self, x: Tensor) -> Tensor:
+        """Of strip: net(x), (n,) -> (n, M)."""
+        return _through(self.layers, x.unsqueeze(1))
+
+    def type_factors(self, dtype: torch.dtype) -> Tensor:
+        """Of strip: the nets of types for each pair of them, (networks, M)."""
+        assert self.type_layers is not None
+        return _through(self.type_layers, self._of_types(dtype))
+
+    def _of_types(self, dtype: torch.dtype) -> Tensor:
+        """What the nets see of types, (networks, inputs): the neighbour's embedding, then the centre's."""
+        T = self.types().to(dtype)
+        if self.one_side:
+            return T
+        ntypes = len(T)
+        return torch.cat([T.repeat_interleave(ntypes, dim=0), T.repeat(ntypes, 1)], dim=1)
+
+
+def _through(layers: nn.ModuleList, x: Tensor) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x

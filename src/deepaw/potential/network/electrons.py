@@ -1,0 +1,78 @@
+"""Electron configurations of free atoms, as rows of numbers that say which elements are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from ase.data import atomic_numbers
+from torch import Tensor
+
+from deepaw.errors import InputError
+
+SUBSHELLS = (
+    *("1s", "2s", "2p", "3s", "3p", "3d", "4s", "4p", "4d", "4f"),
+    *("5s", "5p", "5d", "5f", "6s", "6p", "6d", "7s", "7p"),
+)
+"""In the order of the rows."""
+
+FILLING = sorted(SUBSHELLS, key=lambda name: (int(name[0]) + "spdf".index(name[1]), name))
+"""In the order in which electrons take them (Madelung): by n + l, then by n."""
+
+EXCEPTIONS = {
+    **dict.fromkeys(("Cr", "Cu"), ("4s", "3d", 1)),
+    **dict.fromkeys(("Nb", "Mo", "Ru", "Rh", "Ag"), ("5s", "4d", 1)),
+    "Pd": ("5s", "4d", 2),
+    **dict.fromkeys(("La", "Ce", "Gd"), ("4f", "5d", 1)),
+    **dict.fromkeys(("Pt", "Au"), ("6s", "5d", 1)),
+    **dict.fromkeys(("Ac", "Pa", "U", "Np", "Cm"), ("5f", "6d", 1)),
+    "Th": ("5f", "6d", 2),
+    **dict.fromkeys(("Ds", "Rg"), ("7s", "6d", 1)),
+}
+"""Ground states that differ from that order: from which subshell to which how many electrons go."""
+
+
+SIZE = 118
+"""Numbers in a row: as many as there is room for electrons."""
+
+
+def electron_rows(symbols: Sequence[str]) -> Tensor:
+    """(symbols, SIZE), float64: two numbers for each orbital, 1 where an electron is and -1 where none is, over sqrt(SIZE).
+
+    As in DeePMD-kit's `use_econf_tebd`: the orbitals of a subshell are filled by pairs first, then by single electrons,
+    as many as Hund's rule leaves unpaired; of an orbital with one electron the second number is 1.
+
+    Raises InputError: a name that is not the symbol of an element up to 118.
+    """
+    rows = []
+    for symbol in symbols:
+        if not 1 <= atomic_numbers.get(symbol, 0) <= SIZE:
+            raise InputError(f"type_map has {symbol}, which is no element; use_econf_tebd needs elements")
+        rows.append([number for name in SUBSHELLS for number in _subshell(name, occupation(symbol)[name])])
+    values = torch.tensor(rows, dtype=torch.float64)
+    return values / SIZE**0.5
+
+
+def occupation(symbol: str) -> dict[str, int]:
+    """Electrons in each subshell of an element."""
+    left = int(atomic_numbers[symbol])
+    result = {}
+    for name in FILLING:
+        result[name] = min(left, 2 * _orbitals(name))
+        left -= result[name]
+    if symbol in EXCEPTIONS:
+        giver, taker, count = EXCEPTIONS[symbol]
+        result[giver] -= count
+        result[taker] += count
+    return result
+
+
+def _orbitals(name: str) -> int:
+    return 2 * "spdf".index(name[1]) + 1
+
+
+def _subshell(name: str, electrons: int) -> list[float]:
+    orbitals = _orbitals(name)
+    pairs = max(electrons - orbitals, 0)
+    single = electrons - 2 * pairs
+    return [1.0, 1.0] * pairs + [-1.0, 1.0] * single + [-1.0, -1.0] * (orbitals - pairs - single)
