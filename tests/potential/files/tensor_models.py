@@ -1,0 +1,69 @@
+"""The models of tensors in `peer_tensors/` and what DeePMD-kit says of them (`make_tensor_references.py` there)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from deepaw.potential.exact_tensors import evaluate_tensors_exactly
+from deepaw.potential.neighbours.pairs import find_environment
+from deepaw.potential.tensor import TensorModel
+
+PEER = Path(__file__).parent / "peer_tensors"
+CASES = sorted(path.parent.name for path in PEER.glob("*/model.dp"))
+DERIVATIVES = ("force", "virial", "atom_virial")
+
+
+def path_of(case: str) -> Path:
+    return PEER / case / "model.dp"
+
+
+@cache
+def places(case: str) -> dict[str, dict[str, np.ndarray]]:
+    """What is known of the structures of a case: pbc, tric, nopbc, tiny."""
+    with np.load(PEER / case / "ref.npz", allow_pickle=False) as file:
+        values = dict(file)
+    names = dict.fromkeys(key.split("/")[0] for key in values)
+    return {
+        name: {key.split("/")[1]: value for key, value in values.items() if key.startswith(f"{name}/")}
+        for name in names
+    }
+
+
+def components(shape: tuple[int, ...], natoms: int) -> torch.Tensor:
+    """Weights of sums that are the components of a frame's tensor, (n, natoms, *shape)."""
+    n = int(np.prod(shape))
+    return torch.eye(n, dtype=torch.float64).view(n, 1, *shape).expand(n, natoms, *shape)
+
+
+def exact_answers(model: TensorModel, place: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The quantities of a structure by the exact evaluation, in the shapes of the file."""
+    natoms = len(place["atype"])
+    env = find_environment(place["coord"], place.get("cell"), place["atype"], model.rcut)
+    fparam, aparam = (torch.from_numpy(place[name]) if name in place else None for name in ("fparam", "aparam"))
+    found = evaluate_tensors_exactly(
+        model, env, None if fparam is None else fparam.expand(natoms, -1), aparam, components(model.shape, natoms)
+    )
+    values = {
+        "atom_tensor": found.atom_tensor,
+        "tensor": found.atom_tensor.sum(0),
+        "descriptor": model.descriptors(env).detach(),
+        "force": found.force,
+        "virial": found.virial,
+        "atom_virial": found.atom_virial,
+    }
+    return {name: values[name].double().numpy().reshape(place[name].shape) for name in values if name in place}
+
+
+def deviations(case: str, model: TensorModel) -> dict[str, float]:
+    """Largest deviation of each quantity over the structures, relative to its largest value in any of them."""
+    worst: dict[str, float] = {}
+    largest: dict[str, float] = {}
+    for place in places(case).values():
+        for name, value in exact_answers(model, place).items():
+            worst[name] = max(worst.get(name, 0.0), float(np.abs(value - place[name]).max()))
+            largest[name] = max(largest.get(name, 0.0), float(np.abs(place[name]).max()))
+    return {name: worst[name] / largest[name] for name in worst}
