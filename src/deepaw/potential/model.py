@@ -16,6 +16,7 @@ from deepaw.inputfile import Section
 from deepaw.modelfile import ModelFile, write_model
 from deepaw.potential.descriptor.registry import DescriptorConfig, make_descriptor
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
+from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
 from deepaw.potential.fitting.base import FittingNets
 from deepaw.potential.fitting.energy import EnergyFitting, EnergyFittingConfig
 from deepaw.potential.fitting.registry import FittingConfig, make_fitting
@@ -35,6 +36,9 @@ class ModelConfig(Section):
 
     type_map: tuple[str, ...] = Field(min_length=1, description="the name of each type of atom, such as its element")
     descriptor: DescriptorConfig = SeE2AConfig()
+    type_embedding: TypeEmbeddingConfig | None = Field(
+        None, description="one embedding net for all types, which sees the types through this net of theirs"
+    )
     fitting_net: FittingConfig = EnergyFittingConfig()
     pair_exclude_types: tuple[tuple[int, int], ...] = Field((), description="pairs of types that are no neighbours")
     atom_exclude_types: tuple[int, ...] = Field((), description="types whose atoms have nothing of what is predicted")
@@ -71,7 +75,14 @@ class AtomicModel(nn.Module, ABC):
         self.fixed_slots = fixed_slots
         self.closest = closest
         self.provenance = dict(provenance or {})
-        self.descriptor = make_descriptor(config.descriptor, ntypes, fixed_slots=fixed_slots, generator=generator)
+        self.descriptor = make_descriptor(
+            config.descriptor,
+            ntypes,
+            type_map=config.type_map,
+            types=config.type_embedding,
+            fixed_slots=fixed_slots,
+            generator=generator,
+        )
         self.fitting = self._make_fitting(generator)
         neighbours = torch.ones(ntypes, ntypes, dtype=torch.bool)
         for first, second in config.pair_exclude_types:
@@ -151,7 +162,13 @@ class PotentialModel(AtomicModel):
     def _make_fitting(self, generator: torch.Generator | None) -> EnergyFitting:
         section = self.config.fitting_net
         assert isinstance(section, EnergyFittingConfig)
-        return make_fitting(section, len(self.type_map), self.descriptor.width, generator=generator)
+        return make_fitting(
+            section,
+            len(self.type_map),
+            self.descriptor.width,
+            shared=self.descriptor.shares_nets,
+            generator=generator,
+        )
 
     @property
     def units(self) -> dict[str, str]:

@@ -58,7 +58,7 @@ def test_atoms_without_neighbours(tmp_path):
 
 
 def test_sel_is_what_deepmd_kit_would_choose():
-    statistics = NeighbourStatistics(6.0, np.array([37, 38, 40, 72, 0]), np.zeros(5), {})
+    statistics = NeighbourStatistics(6.0, np.array([37, 38, 40, 72, 0]), 100, np.zeros(5), {})
     assert statistics.sel() == [40, 44, 44, 80, 0]
     assert statistics.sel(2.0) == [76, 76, 80, 144, 0]
 

@@ -40,12 +40,13 @@ class Shortest:
 class NeighbourStatistics:
     """Of many frames; types are indices into the type map of the systems.
 
-    largest: (ntypes,) int64, the most neighbours of each type that any atom has within rcut (A); mean: (ntypes,), as
-    the average over all atoms; shortest: by pair of types, the lower first, those that meet within rcut.
+    largest: (ntypes,) int64, the most neighbours of each type that any atom has within rcut (A); most: of all types
+    together; mean: (ntypes,), the average over all atoms; shortest: by pair of types, the lower first, those that meet within rcut.
     """
 
     rcut: float
     largest: np.ndarray
+    most: int
     mean: np.ndarray
     shortest: dict[tuple[int, int], Shortest]
 
@@ -55,11 +56,13 @@ class NeighbourStatistics:
         return min((each.distance for each in self.shortest.values()), default=float("inf"))
 
     def sel(self, factor: float = SEL_FACTOR) -> list[int]:
-        """Neighbours of each type to count with: `factor` times the largest count, up to a multiple of 4.
+        """Neighbours of each type to count with: the largest count, `with_room`."""
+        return [with_room(count, factor) for count in self.largest.tolist()]
 
-        As DeePMD-kit counts: what `factor` leaves behind the decimal point is cut off first.
-        """
-        return [4 * -(-int(factor * count) // 4) for count in self.largest.tolist()]
+
+def with_room(count: int, factor: float) -> int:
+    """`factor` times the count, up to a multiple of 4; as in DeePMD-kit, decimals of the product are cut off first."""
+    return 4 * -(-int(factor * count) // 4)
 
 
 def frame_neighbours(frame: Frame, ntypes: int, rcut: float) -> FrameNeighbours:
@@ -83,6 +86,7 @@ class NeighbourCounter:
     def __init__(self, ntypes: int, rcut: float) -> None:
         self._rcut = rcut
         self._largest = np.zeros(ntypes, dtype=np.int64)
+        self._most = 0
         self._total = np.zeros(ntypes, dtype=np.int64)
         self._atoms = 0
         self._shortest: dict[tuple[int, int], Shortest] = {}
@@ -90,6 +94,7 @@ class NeighbourCounter:
     def add(self, found: FrameNeighbours, system: str, frame: int) -> None:
         """The neighbours of a frame, and where it is."""
         self._largest = np.maximum(self._largest, found.counts.max(axis=0))
+        self._most = max(self._most, int(found.counts.sum(axis=1).max()))
         self._total += found.counts.sum(axis=0)
         self._atoms += len(found.counts)
         for first, second in np.argwhere(np.triu(np.isfinite(found.shortest))).tolist():
@@ -101,7 +106,7 @@ class NeighbourCounter:
     def result(self) -> NeighbourStatistics:
         """Of all frames so far."""
         mean = self._total / max(self._atoms, 1)
-        return NeighbourStatistics(self._rcut, self._largest, mean, dict(sorted(self._shortest.items())))
+        return NeighbourStatistics(self._rcut, self._largest, self._most, mean, dict(sorted(self._shortest.items())))
 
 
 def neighbour_statistics(

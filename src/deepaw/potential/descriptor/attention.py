@@ -19,8 +19,8 @@ class AttentionLayer(nn.Module):
     """G' = LayerNorm(G + O(W V)), with Q, K, V, O linear and W_jk = softmax_k(a Q_j . K_k) [e_j . e_k].
 
     Smooth weights, with w the switch function of a neighbour's distance: the argument of the softmax is
-    (a Q_j . K_k + 20) w_j w_k - 20 and the result is multiplied by w_j w_k. The sum that the softmax divides by includes
-    all empty slots, where w is 0. Without smooth weights it is over the neighbours alone.
+    (a Q_j . K_k + 20) w_j w_k - 20 and the result is multiplied by w_j w_k. What the softmax divides by includes all
+    empty slots, where w is 0. Without smooth weights it is the sum over the neighbours alone.
 
     Parameters: those of the linear maps; scale, shift (M,) of the normalisation, buffers where they are not trained.
     """

@@ -82,7 +82,16 @@ class Descriptor(nn.Module, ABC):
 
     @property
     def is_spectral(self) -> bool:
-        """Whether the engine knows a spectral form of it."""
+        """Whether there is a spectral form of it, and polynomials converge to its nets fast."""
+        return False
+
+    def chosen(self, env: Environment) -> Environment:
+        """The pairs that are left where a model drops neighbours beyond `sel`; the same environment if all are."""
+        return env
+
+    @property
+    def shares_nets(self) -> bool:
+        """Whether its rows say of which type an atom is, so that one fitting net serves all types."""
         return False
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import torch
@@ -10,8 +11,10 @@ from pydantic import Field, Tag
 from deepaw.inputfile import chosen_by
 from deepaw.potential.descriptor.base import Descriptor, DescriptorSection
 from deepaw.potential.descriptor.hybrid import Hybrid
+from deepaw.potential.descriptor.se_atten import AttentionConfig, SeAtten, SeAttenConfig, SeAttenV2Config
 from deepaw.potential.descriptor.se_e2_a import SeE2A, SeE2AConfig
 from deepaw.potential.descriptor.se_e2_r import SeE2R, SeE2RConfig
+from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
 
 PartConfig = Annotated[
     Annotated[SeE2AConfig, Tag("se_e2_a")]
@@ -50,6 +53,9 @@ DescriptorConfig = Annotated[
     | Annotated[SeE2AConfig, Tag("se_a")]
     | Annotated[SeE2RConfig, Tag("se_e2_r")]
     | Annotated[SeE2RConfig, Tag("se_r")]
+    | Annotated[SeAttenConfig, Tag("se_atten")]
+    | Annotated[SeAttenConfig, Tag("dpa1")]
+    | Annotated[SeAttenV2Config, Tag("se_atten_v2")]
     | Annotated[HybridConfig, Tag("hybrid")],
     chosen_by("type", "se_e2_a"),
 ]
@@ -59,6 +65,8 @@ DescriptorConfig = Annotated[
 KINDS: dict[type[DescriptorSection], Any] = {
     SeE2AConfig: SeE2A,
     SeE2RConfig: SeE2R,
+    SeAttenConfig: SeAtten,
+    SeAttenV2Config: SeAtten,
 }
 """What is made of a section."""
 
@@ -67,12 +75,15 @@ def make_descriptor(
     config: DescriptorSection,
     ntypes: int,
     *,
+    type_map: Sequence[str] = (),
+    types: TypeEmbeddingConfig | None = None,
     fixed_slots: bool = False,
     generator: torch.Generator | None = None,
 ) -> Descriptor:
     """The descriptor that a section asks for, with random weights.
 
-    fixed_slots: see `PairwiseDescriptor`. Raises InputError: a `sel` that is still `auto` or of the wrong length.
+    type_map: names of the types, for electron configurations. types: the section `model.type_embedding`. fixed_slots:
+    see `PairwiseDescriptor`. Raises InputError: a `sel` that is still `auto` or of the wrong length.
     """
     if isinstance(config, HybridConfig):
         parts = [make_descriptor(part, ntypes, fixed_slots=fixed_slots, generator=generator) for part in config.list]
@@ -80,5 +91,6 @@ def make_descriptor(
     seed = getattr(config, "seed", None)
     if seed is not None:
         generator = torch.Generator().manual_seed(seed)
-    made: Descriptor = KINDS[type(config)](config, ntypes, fixed_slots=fixed_slots, generator=generator)
+    typed = {"type_map": type_map, "types": types} if isinstance(config, AttentionConfig) else {}
+    made: Descriptor = KINDS[type(config)](config, ntypes, fixed_slots=fixed_slots, generator=generator, **typed)
     return made

@@ -59,7 +59,8 @@ def model_of(tree: Tree, name: str) -> AtomicModel:
     fields.optional_array("out_std")
     fields.ignore("rcond", "preset_out_bias")
     fields.end()
-    config = fields.section(ModelConfig, {**section, "descriptor": descriptor.config, "fitting_net": fitting.config})
+    section |= {"descriptor": descriptor.config, "type_embedding": descriptor.types, "fitting_net": fitting.config}
+    config = fields.section(ModelConfig, section)
     return _assembled(fields, config, descriptor, fitting, out_bias, tree)
 
 

@@ -29,6 +29,8 @@ def read_energy(fields: Fields, type_map: list[str], descriptor: DescriptorPart,
     if bias.size != ntypes:
         raise fields.error(f"has {bias.size} values; it should have one for each of the {ntypes} types",
                            "@variables.bias_atom_e")  # fmt: skip
+    if descriptor.shares_nets and not set(nets.silent) <= set(model.get("atom_exclude_types") or ()):
+        raise fields.error(f"is {nets.silent}, which is not supported for a net of all types", "exclude_types")
     bias[nets.silent] = 0
     fields.end()
 

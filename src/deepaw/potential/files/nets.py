@@ -93,12 +93,14 @@ def read_nets(
     }
 
     def load(module: FittingNets) -> None:
-        for number, network in enumerate(networks):
+        if module.shared and not shared:
+            raise fields.error("is false; it should be true for this descriptor", "mixed_types")
+        for number, network in enumerate(networks[:1] if module.shared else networks):
             net: Any = module.nets[number]
             if network is not None:
                 with naming(fields):
                     load_fitting(net, network)
-            if network is None or number in silent:
+            if network is None or (number in silent and not module.shared):
                 for parameter in net.parameters():
                     parameter.detach().zero_()
         for name, values in statistics.items():
@@ -131,7 +133,7 @@ def write_nets(module: FittingNets, type_map: list[str]) -> tuple[dict[str, Any]
         **config.model_dump(mode="json", include=set(KEYS)),
         "precision": precision,
         "trainable": [config.trainable] * (len(config.neuron) + 1),
-        "mixed_types": False,
+        "mixed_types": module.shared,
         "dim_case_embd": 0,
         "rcond": None,
         "exclude_types": [],
@@ -140,7 +142,12 @@ def write_nets(module: FittingNets, type_map: list[str]) -> tuple[dict[str, Any]
         "use_aparam_as_mask": False,
         "spin": None,
         "type_map": type_map,
-        "nets": write_collection([write_fitting(net, common) for net in nets], len(type_map), 1, "fitting_network"),
+        "nets": write_collection(
+            [write_fitting(net, common) for net in nets],
+            len(type_map),
+            0 if module.shared else 1,
+            "fitting_network",
+        ),
     }
     variables = {
         "case_embd": None,

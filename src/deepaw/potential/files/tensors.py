@@ -96,6 +96,8 @@ def _read(
         if bias.size != ntypes * outputs:
             raise fields.error(f"has the shape {bias.shape} where {(ntypes, outputs)} belongs",
                                "@variables.bias_atom_e")  # fmt: skip
+        if bias.any() and descriptor.shares_nets:
+            raise fields.error("is not 0, which is not supported for a net of all types", "@variables.bias_atom_e")
         bias = bias.reshape(ntypes, outputs)
     fields.end()
     return nets, bias
@@ -105,7 +107,7 @@ def _read(
 def _add_bias(model: TensorModel, bias: np.ndarray | None) -> None:
     if bias is not None:
         for kind, row in enumerate(bias):
-            last: Any = model.fitting.nets[kind]
+            last: Any = model.fitting.net(kind)
             last.layers[-1].b += torch.from_numpy(row)
 
 

@@ -1,4 +1,4 @@
-"""What all fitting nets have in common: one for each type of atom, of descriptors and parameters."""
+"""What all fitting nets have in common: one for each type of atom, or for all, of descriptors and parameters."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class NetsConfig(Section):
 
 
 class FittingNets(nn.Module):
-    """A net for each type of atom: R^(width + parameters) -> R^outputs.
+    """A net for each type of atom, or one for all: R^(width + parameters) -> R^outputs.
 
     Buffers: fparam_mean, fparam_scale (numb_fparam,), aparam_mean, aparam_scale (numb_aparam,): parameters enter the
     nets as (p - mean) * scale.
@@ -67,8 +67,10 @@ class FittingNets(nn.Module):
         width: int,
         outputs: int,
         *,
+        shared: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
+        """shared: one net for all types, for descriptors that say which type an atom is of."""
         super().__init__()
         try:
             config.check_types(ntypes)
@@ -76,6 +78,7 @@ class FittingNets(nn.Module):
             raise InputError(str(error)) from None
         self.config = config
         self.width = width
+        self.shared = shared
         if config.seed is not None:
             generator = torch.Generator().manual_seed(config.seed)
         self.nets = nn.ModuleList(
@@ -88,7 +91,7 @@ class FittingNets(nn.Module):
                 dtype=dtype_of(config.precision),
                 generator=generator,
             )
-            for _ in range(ntypes)
+            for _ in range(1 if shared else ntypes)
         )
         self.nets.requires_grad_(config.trainable)
         for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam)):
@@ -99,6 +102,12 @@ class FittingNets(nn.Module):
     def dtype(self) -> torch.dtype:
         """Of the fitting nets."""
         return next(self.nets.parameters()).dtype
+
+    def net(self, kind: int) -> FittingNet:
+        """That of a type."""
+        found = self.nets[0 if self.shared else kind]
+        assert isinstance(found, FittingNet)
+        return found
 
     def parameters_of(self, atoms: int, fparam: Tensor | None, aparam: Tensor | None) -> Tensor | None:
         """Normalised parameters beside the descriptor, (atoms, numb_fparam + numb_aparam), or None if there are none.
@@ -129,5 +138,5 @@ class FittingNets(nn.Module):
     def outputs_of(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
         """(n, outputs) of the net of one type, from descriptors (n, width) and what `parameters_of` gave for them."""
         D = D.to(self.dtype)
-        result: Tensor = self.nets[kind](D if beside is None else torch.cat([D, beside], dim=1))
+        result: Tensor = self.net(kind)(D if beside is None else torch.cat([D, beside], dim=1))
         return result

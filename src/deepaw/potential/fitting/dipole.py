@@ -36,9 +36,10 @@ class DipoleFitting(TensorFitting):
         width: int,
         channels: int,
         *,
+        shared: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(config, ntypes, width, channels, channels, generator=generator)
+        super().__init__(config, ntypes, width, channels, channels, shared=shared, generator=generator)
 
     def assembled(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
         """(n, 3)."""

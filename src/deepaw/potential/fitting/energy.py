@@ -30,7 +30,8 @@ class EnergyFittingConfig(NetsConfig):
 class EnergyFitting(FittingNets):
     """E_i = net of the centre's type (D_i, frame parameters, atom parameters).
 
-    Types whose energy as single atoms is given (`atom_ener`) have net(0, parameters) subtracted, so that it is that.
+    Types whose energy as single atoms is given (`atom_ener`) have net(0, parameters) subtracted, so that it is that; if
+    one net serves all types, it is subtracted for all of them.
     """
 
     config: EnergyFittingConfig
@@ -41,9 +42,10 @@ class EnergyFitting(FittingNets):
         ntypes: int,
         width: int,
         *,
+        shared: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(config, ntypes, width, 1, generator=generator)
+        super().__init__(config, ntypes, width, 1, shared=shared, generator=generator)
 
     def of_type(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
         """Energies (n,) of atoms of one type, from descriptors (n, width) and what `parameters_of` gave for them."""
@@ -51,7 +53,8 @@ class EnergyFitting(FittingNets):
 
     def alone(self, kind: int, beside: Tensor | None) -> Tensor | float:
         """What is subtracted where an atom's own energy is given: net(0, parameters), (n,) or (1,), and 0 elsewhere."""
-        if not self.config.atom_ener or self.config.atom_ener[kind] is None:
+        given = self.config.atom_ener
+        if all(energy is None for energy in given) or (given[kind] is None and not self.shared):
             return 0.0
         zero = torch.zeros(
             1 if beside is None else len(beside), self.width, dtype=self.dtype, device=self.fparam_mean.device

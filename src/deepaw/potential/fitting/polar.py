@@ -55,10 +55,11 @@ class PolarFitting(TensorFitting):
         width: int,
         channels: int,
         *,
+        shared: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         outputs = channels if config.fit_diag else channels**2
-        super().__init__(config, ntypes, width, channels, outputs, generator=generator)
+        super().__init__(config, ntypes, width, channels, outputs, shared=shared, generator=generator)
         scale = config.scale if isinstance(config.scale, tuple) else (config.scale,) * ntypes
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64), persistent=False)
         self.register_buffer("shift", torch.zeros(ntypes, dtype=torch.float64))

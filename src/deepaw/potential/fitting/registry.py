@@ -31,10 +31,15 @@ _TENSORS: dict[type[NetsConfig], type[DipoleFitting] | type[PolarFitting]] = {
 
 
 def make_fitting(
-    config: EnergyFittingConfig, ntypes: int, width: int, *, generator: torch.Generator | None = None
+    config: EnergyFittingConfig,
+    ntypes: int,
+    width: int,
+    *,
+    shared: bool = False,
+    generator: torch.Generator | None = None,
 ) -> EnergyFitting:
     """The fitting nets of energies that a section asks for, with random weights, for descriptors of this width."""
-    return EnergyFitting(config, ntypes, width, generator=generator)
+    return EnergyFitting(config, ntypes, width, shared=shared, generator=generator)
 
 
 def make_tensor_fitting(
@@ -49,4 +54,11 @@ def make_tensor_fitting(
             f"a descriptor of distances alone has no vectors, which a fitting net of {config.type} needs; use se_e2_a"
         )
     kind = _TENSORS[type(config)]
-    return kind(config, ntypes, descriptor.width, descriptor.channels, generator=generator)  # type: ignore[arg-type]
+    return kind(
+        config,  # type: ignore[arg-type]
+        ntypes,
+        descriptor.width,
+        descriptor.channels,
+        shared=descriptor.shares_nets,
+        generator=generator,
+    )

@@ -49,9 +49,10 @@ class TensorFitting(FittingNets, ABC):
         channels: int,
         outputs: int,
         *,
+        shared: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(config, ntypes, width, outputs, generator=generator)
+        super().__init__(config, ntypes, width, outputs, shared=shared, generator=generator)
         self.channels = channels
 
     @abstractmethod

@@ -37,7 +37,7 @@ SIZE = 118
 
 
 def electron_rows(symbols: Sequence[str]) -> Tensor:
-    """(symbols, SIZE), float64: two numbers for each orbital, 1 where an electron is and -1 where none is, over sqrt(SIZE).
+    """(symbols, SIZE), float64: two numbers for each orbital, 1 for an electron and -1 for none, over sqrt(SIZE).
 
     As in DeePMD-kit's `use_econf_tebd`: the orbitals of a subshell are filled by pairs first, then by single electrons,
     as many as Hund's rule leaves unpaired; of an orbital with one electron the second number is 1.

@@ -38,6 +38,21 @@ SE_R: dict[str, Any] = {
     "type_one_side": True,
     "seed": 2,
 }
+ATTEN: dict[str, Any] = {
+    "type": "se_atten",
+    "sel": 30,
+    "rcut_smth": 1.0,
+    "rcut": 3.0,
+    "neuron": [3, 6],
+    "axis_neuron": 2,
+    "tebd_dim": 3,
+    "attn": 5,
+    "attn_layer": 0,
+    "set_davg_zero": True,
+    "smooth_type_embedding": False,
+    "seed": 4,
+}
+SMOOTH = {"tebd_input_mode": "strip", "smooth_type_embedding": True, "set_davg_zero": False}
 ENER: dict[str, Any] = {"type": "ener", "neuron": [5, 5], "seed": 3}
 PAIR = {"type_one_side": False}
 SMALL = {"sel": [2, 3]}  # fewer than there are
@@ -76,6 +91,30 @@ CASES = {
     "no_hidden_layer": case(SE_A | {"neuron": [6], "activation_function": "silut:2.0"}, {"neuron": []}),
     "single": case(SE_A | {"precision": "float32"}, {"precision": "float32"}),
     "mixed_precision": case(SE_A | {"precision": "float32"}, {"precision": "float64"}),
+    "atten": case(ATTEN),
+    "atten_one_side": case(ATTEN | {"type_one_side": True, "resnet_dt": True, "neuron": [1, 2, 4], "tebd_dim": 4}),
+    "atten_strip": case(ATTEN | {"tebd_input_mode": "strip", "use_tebd_bias": True}),
+    "atten_strip_smooth": case(ATTEN | SMOOTH | {"type_one_side": True}),
+    "atten_layers": case(ATTEN | {"attn_layer": 2, "tebd_dim": 4}),
+    "atten_layers_smooth": case(ATTEN | {"attn_layer": 2, "smooth_type_embedding": True}),
+    "atten_layers_strip": case(
+        ATTEN | SMOOTH | {"attn_layer": 1, "concat_output_tebd": False, "env_protection": 0.2, "resnet_dt": True},
+        {"numb_fparam": 1},
+    )
+    | {"type_map": ["O", "H", "He"]},
+    "atten_plain": case(
+        ATTEN | {"attn_layer": 1, "attn_dotr": False, "normalize": False, "temperature": 0.7, "trainable_ln": False}
+    ),
+    "atten_scaled": case(ATTEN | {"attn_layer": 1, "scaling_factor": 2.5, "ln_eps": 1e-3}),
+    "atten_excluded": case(ATTEN | {"attn_layer": 1, "exclude_types": [[0, 1]]}, atom_exclude_types=[0]),
+    "atten_excluded_smooth": case(ATTEN | SMOOTH | {"attn_layer": 1, "exclude_types": [[0, 0]]}),
+    "atten_pair_excluded": case(ATTEN | SMOOTH | {"attn_layer": 1}, pair_exclude_types=[[1, 1]]),
+    "atten_dropped": case(ATTEN | SMOOTH | {"attn_layer": 1, "sel": 7, "exclude_types": [[1, 1]]}),
+    "atten_electrons": case(
+        ATTEN | {"use_econf_tebd": True, "activation_function": "silu"}, {"atom_ener": [-1.0, None]}
+    ),
+    "atten_v2": case({**{k: v for k, v in ATTEN.items() if k != "smooth_type_embedding"}, "type": "se_atten_v2"}),
+    "atten_single": case(ATTEN | {"attn_layer": 1, "precision": "float32"}, {"precision": "float32"}),
     **{
         f"activation_{name.replace(':', '_')}": case(
             SE_A | {"activation_function": name}, {"activation_function": name, "neuron": [5]}
@@ -118,7 +157,7 @@ def spread(random: np.random.Generator, box: np.ndarray, natoms: int) -> np.ndar
 def set_statistics(model: torch.nn.Module, random: np.random.Generator) -> None:
     atomic = model.atomic_model
     for part in getattr(atomic.descriptor, "descrpt_list", [atomic.descriptor]):
-        part = getattr(part, "sea", part)
+        part = getattr(part, "sea", getattr(part, "se_atten", part))
         radial = torch.tensor(random.uniform(0.05, 0.3, (part.ntypes, 1)))
         spreads = torch.tensor(random.uniform(0.2, 0.5, (part.ntypes, 2)))
         if not part.set_davg_zero:
