@@ -145,14 +145,17 @@ class PairwiseDescriptor(Descriptor):
         """Which embedding net a pair of types has."""
         return centre_type + self.ntypes * neighbour_type if self.networks_by_pair else neighbour_type
 
+    def chosen(self, env: Environment) -> Environment:
+        """The nearest sel_t neighbours of each type t, with `fixed_slots`."""
+        return nearest_by_type(env, self.slots) if self.fixed_slots else env
+
     def slotted(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
         """The pairs that are embedded, with what stands in for the others.
 
         Returns the pairs, the number of empty slots (natoms, ntypes), and that of excluded neighbours which take a
         slot (natoms, ntypes).
         """
-        if self.fixed_slots:
-            env = nearest_by_type(env, self.slots)
+        env = self.chosen(env)
         excluded = self.excluded[env.types[env.centre], env.types[env.neighbour]]
         within = torch.linalg.vector_norm(env.vector.detach(), dim=-1) < self.rcut
         kept = env.select(within & ~excluded)
@@ -183,7 +186,7 @@ class PairwiseDescriptor(Descriptor):
 
     @property
     def is_spectral(self) -> bool:
-        """Whether its nets are smooth, so that polynomials converge to them fast."""
+        """Whether its nets are smooth."""
         return self.config.activation_function.lower() in SMOOTH
 
     def form(self, closest: float, polynomials: int) -> Form:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,16 +15,17 @@ from torch import Tensor
 from vesin import NeighborList
 
 from deepaw.errors import InputError
-from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
-from deepaw.potential.descriptor.switch import environment_rows
-from deepaw.potential.engine.block import FoldSize, TypeBlock
-from deepaw.potential.engine.folding import fitting_basis
+from deepaw.potential.engine.block import TypeBlock
+from deepaw.potential.engine.fitting import first_weights
+from deepaw.potential.engine.kernel import FoldSize
 from deepaw.potential.engine.precision import EXACT, Budget, find_budget
+from deepaw.potential.engine.registry import KERNELS, is_spectral
 from deepaw.potential.exact import Evaluation, describe_exactly, evaluate_exactly
 from deepaw.potential.model import PotentialModel
-from deepaw.potential.neighbours.environment import Environment, nearest_by_type
+from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import SAME_PLACE
 from deepaw.potential.neighbours.slots import SlotTable, slot_table
+from deepaw.potential.shortrange.mixture import Mixture
 
 COVERED = 0.75
 """A: embeddings are represented down to this distance at once, and further down when it is needed."""
@@ -36,7 +39,7 @@ TILE_SLOTS = 48_000
 
 class PotentialEngine:
     """Evaluates frames in the spectral form, or by the equations where `precision` is `exact` or a part of the
-    descriptor has no other.
+    descriptor has no other, or none that reaches as far as a frame asks for.
 
     precision: float64, float32 or exact. skin: A; neighbour lists reach that much further and are kept until an atom
     has moved by half of it.
@@ -48,13 +51,9 @@ class PotentialEngine:
         self.precision = precision
         self.model = copy.deepcopy(model).double().requires_grad_(False).eval()
         self._budget = None if precision == EXACT else find_budget(precision)
-        self._parts = [part for part in self.model.descriptor.parts if isinstance(part, PairwiseDescriptor)]
-        self._is_spectral = all(part.is_spectral for part in self.model.descriptor.parts)
-        self._differentiated = self.model
-        if self._budget is not None and self._budget.dtype != torch.float64 and not self._is_spectral:
-            self._differentiated = copy.deepcopy(self.model)
-            for parameter in self._differentiated.parameters():
-                parameter.data = parameter.data.to(self._budget.dtype)
+        self._out_of_reach = 0.0
+        if not all(is_spectral(part) for part in self.model.descriptor.parts):
+            self._out_of_reach = float("inf")
         self._list = NeighborList(cutoff=model.rcut, full_list=True, skin=skin, n_threads=torch.get_num_threads())
         self._blocks: list[TypeBlock] = []
         self._shortest = COVERED
@@ -83,16 +82,20 @@ class PotentialEngine:
         """
         order = np.argsort(types, kind="stable")
         env, distances = self._environment(coord[order], cell, types[order], periodic)
+        self._check_places(env, distances, order)
+        mixture = self._mixture(env, distances)
+        if mixture is not None:  # networks do not count where the table alone holds
+            distances = distances.masked_fill(mixture.weight[env.centre] == 1, torch.inf)
         self._check_distances(env, distances, order)
         of_frame = None if fparam is None else torch.tensor(fparam).reshape(1, -1).expand(len(order), -1)
         of_atoms = None if aparam is None else torch.from_numpy(aparam[order])
-        if self._budget is None or not self._is_spectral:
-            with torch.enable_grad():
-                result = evaluate_exactly(self._differentiated, env, of_frame, of_atoms)
-        else:
+        shortest = float(distances.min()) if len(distances) else COVERED
+        if self._budget is not None and self._prepare(shortest, self._budget):
             beside = self.model.fitting.parameters_of(len(order), of_frame, of_atoms)
-            self._prepare(float(distances.min()) if len(distances) else COVERED, self._budget)
-            result = self._evaluate(env, beside, atomic_virial, progress)
+            result = self._evaluate(env, beside, mixture, atomic_virial, progress)
+        else:
+            with torch.enable_grad():
+                result = evaluate_exactly(self._by_equations, env, of_frame, of_atoms)
         back = torch.from_numpy(np.argsort(order))
         return Evaluation(
             result.energy,
@@ -106,15 +109,25 @@ class PotentialEngine:
         """(natoms, width), by the equations whatever the precision; arguments and errors as of `evaluate`."""
         order = np.arange(len(types))
         env, distances = self._environment(coord, cell, types, (True, True, True))
+        self._check_places(env, distances, order)
         self._check_distances(env, distances, order)
         return describe_exactly(self.model, env)
 
     def sizes(self) -> list[list[FoldSize]]:
         """For each type of centre and each part of the descriptor; none where the equations are used."""
-        if self._budget is None or not self._is_spectral:
+        if self._budget is None or not self._prepare(COVERED, self._budget):
             return []
-        self._prepare(COVERED, self._budget)
         return [block.sizes for block in self._blocks]
+
+    @cached_property
+    def _by_equations(self) -> PotentialModel:
+        """The model with networks in the precision asked for."""
+        if self._budget is None or self._budget.dtype == torch.float64:
+            return self.model
+        model = copy.deepcopy(self.model)
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(self._budget.dtype)
+        return model
 
     def _environment(
         self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, periodic: Sequence[bool]
@@ -135,53 +148,71 @@ class PotentialEngine:
         )
         return env, torch.linalg.vector_norm(env.vector, dim=1)
 
-    def _check_distances(self, env: Environment, distances: Tensor, order: np.ndarray) -> None:
+    def _check_places(self, env: Environment, distances: Tensor, order: np.ndarray) -> None:
         """order: where each atom was when it was given."""
-        if len(distances) == 0 or (shortest := float(distances.min())) >= SHORTEST:
-            return
-        pair = int(distances.argmin())
-        first, second = sorted(int(order[each[pair]]) + 1 for each in (env.centre, env.neighbour))
-        if shortest < SAME_PLACE:
+        if len(distances) and float(distances.min()) < SAME_PLACE:
+            first, second = _numbers(env, int(distances.argmin()), order)
             raise InputError(
                 f"atoms {first} and {second} are on one spot, perhaps as periodic images; no forces are defined there."
             )
-        if not self._warned_short:
-            self._warned_short = True
-            warnings.warn(
-                f"atoms {first} and {second} are {shortest:.3g} A apart; below {SHORTEST:g} A the potential only goes "
-                "on smoothly, and its numbers mean nothing",
-                stacklevel=3,
-            )
+
+    def _check_distances(self, env: Environment, distances: Tensor, order: np.ndarray) -> None:
+        """Warn, once; order: where each atom was when it was given."""
+        if self._warned_short or len(distances) == 0 or (shortest := float(distances.min())) >= SHORTEST:
+            return
+        first, second = _numbers(env, int(distances.argmin()), order)
+        self._warned_short = True
+        warnings.warn(
+            f"atoms {first} and {second} are {shortest:.3g} A apart; below {SHORTEST:g} A the potential only goes "
+            "on smoothly, and its numbers mean nothing",
+            stacklevel=3,
+        )
+
+    def _mixture(self, env: Environment, distances: Tensor) -> Mixture | None:
+        """What a table of pair energies adds."""
+        if self.model.interpolation is None:
+            return None
+        visible = self.model.visible(env)
+        return self.model.mixture(visible, distances if visible is env else None)
 
     def _tables(self, env: Environment) -> list[SlotTable]:
         """One for each part of the descriptor; they differ only where neighbours beyond `sel` are dropped."""
         env = self.model.visible(env)
         tables: list[SlotTable] = []
-        for part in self._parts:
-            seen = nearest_by_type(env, part.slots) if self.model.fixed_slots else env
+        for part in self.model.descriptor.parts:
+            seen = part.chosen(env)
             same = next((table for table in tables if table.env is seen), None)
             tables.append(same or slot_table(seen, part.ntypes))
         return tables
 
-    def _prepare(self, shortest: float, budget: Budget) -> None:
-        """Make the blocks so that they cover distances from `shortest` on."""
-        if self._blocks and shortest >= self._shortest:
-            return
-        self._shortest = min(self._shortest, max(0.8 * shortest, SHORTEST)) if shortest < COVERED else COVERED
-        nearest = torch.tensor([[self._shortest, 0.0, 0.0]], dtype=torch.float64)
-        bases = []
-        for part in self._parts:
-            config = part.config
-            s = environment_rows(nearest, config.rcut_smth, config.rcut, config.env_protection)
-            bases.append(fitting_basis(part, float(s[0, 0]), budget.tolerance))
-        self._blocks = [
-            TypeBlock(self.model, self._parts, kind, bases, budget) for kind in range(len(self.model.type_map))
-        ]
+    def _prepare(self, shortest: float, budget: Budget) -> bool:
+        """Make the blocks so that they cover distances from `shortest` on; returns whether that can be."""
+        if self._blocks and max(shortest, SHORTEST) >= self._shortest:
+            return True
+        if shortest <= self._out_of_reach:
+            return False
+        covered = min(self._shortest, max(0.8 * shortest, SHORTEST)) if shortest < COVERED else COVERED
+        model, parts = self.model, self.model.descriptor.parts
+        kinds = range(len(model.type_map))
+        nets: list[Any] = [model.fitting.net(kind) for kind in kinds]
+        firsts = [first_weights(net.layers[0])[: model.descriptor.width] for net in nets]
+        weights = zip(*(first.split([part.width for part in parts]) for first in firsts), strict=True)
+        kernels = []
+        for part, of_kinds in zip(parts, weights, strict=True):
+            of_part = KERNELS[type(part)](part, covered, of_kinds, budget)
+            if of_part is None:
+                self._out_of_reach = shortest if covered < COVERED else float("inf")
+                return False
+            kernels.append(of_part)
+        self._shortest = covered
+        self._blocks = [TypeBlock(model, kind, [part[kind] for part in kernels], budget.dtype) for kind in kinds]
+        return True
 
     def _evaluate(
         self,
         env: Environment,
         beside: Tensor | None,
+        mixture: Mixture | None,
         atomic_virial: bool,
         progress: Callable[[int, int], None] | None,
     ) -> Evaluation:
@@ -194,7 +225,10 @@ class PotentialEngine:
         for kind, first, last in self._tiles(env.types, tables):
             energies, pairs = self._blocks[kind](tables, first, last, None if beside is None else beside[first:last])
             outputs[first:last] = energies
-            for gradient, vector, neighbour in pairs:
+            for of_network, vector, neighbour in pairs:
+                gradient = of_network
+                if mixture is not None:
+                    gradient = gradient * (1 - mixture.weight[first:last, None]).to(gradient)
                 force[:, first:last] += gradient.sum(2)
                 flat, where = gradient.view(3, -1).double(), neighbour.view(-1)
                 for axis in range(3):
@@ -207,6 +241,15 @@ class PotentialEngine:
             if progress is not None:
                 progress(last, natoms)
         atom_energy = self.model.with_bias(env.types, outputs)
+        if mixture is not None:
+            shift = self.model.table_shift(env.types)
+            of_pairs = mixture.gradient(atom_energy, shift)
+            atom_energy = mixture.energies(atom_energy, shift)
+            force += mixture.forces(of_pairs).T
+            of_atoms = mixture.virials(of_pairs, mixture.neighbour, natoms)
+            virial += of_atoms.sum(0)
+            if atom_virial is not None:
+                atom_virial += of_atoms.view(natoms, 9).T
         return Evaluation(
             atom_energy.sum(),
             force.T,
@@ -225,3 +268,9 @@ class PotentialEngine:
             edges = [first + count * piece // pieces for piece in range(pieces + 1)]
             yield from ((kind, a, b) for a, b in pairwise(edges) if b > a)
             first += count
+
+
+def _numbers(env: Environment, pair: int, order: np.ndarray) -> tuple[int, int]:
+    """The numbers of a pair's atoms, from 1, as they were given."""
+    first, second = sorted(int(order[each[pair]]) + 1 for each in (env.centre, env.neighbour))
+    return first, second

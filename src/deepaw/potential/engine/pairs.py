@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
-from deepaw.potential.engine.folding import Fold
+from deepaw.potential.engine.folding import Fold, fitting_basis, fold
+from deepaw.potential.engine.kernel import FoldSize, Kernel
+from deepaw.potential.engine.precision import Budget
 from deepaw.spectral import ChebyshevBasis
 
 
@@ -16,6 +19,7 @@ from deepaw.spectral import ChebyshevBasis
 class _Kept:
     """What the way back needs of the way there. Polynomials phi beyond the basis's range go on as straight lines."""
 
+    Q: Tensor
     vector: Tensor
     inverse: Tensor
     slope: Tensor
@@ -27,8 +31,8 @@ class _Kept:
     widths: list[int]
 
 
-class PairKernel:
-    """One part of a descriptor for one type of centre.
+class PairKernel(Kernel):
+    """Moments of a basis of s, of a descriptor that embeds one neighbour at a time.
 
     The equations are those of `deepaw.potential.descriptor.geometry` and `forces`; arrays have the atoms of a tile and
     their slots last, so that each operation runs along them.
@@ -39,7 +43,9 @@ class PairKernel:
     ) -> None:
         self._part, self._kind, self._basis, self._dtype = part, kind, basis, dtype
         self._components = part.components
-        self.r = fold.project[0].shape[1]
+        self._functions, self._axes = fold.project[0].shape[1], fold.axes
+        self.weights = fold.weights
+        self.size = FoldSize(basis.size, self._functions, len(fold.weights), part.width)
         signs = torch.tensor(basis.row_signs(), dtype=torch.float64)[:, None]
         derivative = basis.differentiation()
         self._there = [(signs * P).to(dtype) for P in fold.project]
@@ -59,17 +65,14 @@ class PairKernel:
         self._differentiate = (signs * derivative * signs.T).T.to(dtype).contiguous()
 
     def there(self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor) -> tuple[Tensor, _Kept]:
-        """Q (n, components, r) of vectors (3, n, slots) and their lengths (n, slots), those of type 0 first.
-
-        count: (n, ntypes), the neighbours that are in those slots.
-        """
+        """Q^T Q[:, :axes], or Q itself where axes is 0, of Q (n, components, functions)."""
         part, n = self._part, len(count)
         rows, slope, ratio, bend, inverse, s = self._rows(vector, distance)
         phi_inside = phi = self._basis.rows(s.clamp(max=self._basis.high))
         if float(s.max() if s.numel() else 0.0) > self._basis.high:
             steepness = (self._differentiate @ phi.flatten(1)).view_as(phi)
             phi = torch.addcmul(phi, steepness, (s - self._basis.high).clamp(min=0))
-        Q = vector.new_zeros(n, self._components, self.r)
+        Q = vector.new_zeros(n, self._components, self._functions)
         first = 0
         for t, width in enumerate(widths):
             last = first + width
@@ -81,7 +84,8 @@ class PairKernel:
                 Q += (B.view(n * self._components, -1) @ self._there[t]).view_as(Q)
                 Q += (part.sel[t] - width) * self._empty[t]
             first = last
-        return Q, _Kept(vector, inverse, slope, ratio, bend, rows, phi, phi_inside, widths)
+        features = torch.bmm(Q.transpose(1, 2), Q[:, :, : self._axes]) if self._axes else Q
+        return features.flatten(1), _Kept(Q, vector, inverse, slope, ratio, bend, rows, phi, phi_inside, widths)
 
     def _rows(self, vector: Tensor, distance: Tensor) -> tuple[Tensor, ...]:
         """Normalised rows (components, n, slots), and of each slot ds/dr, h, r dh/dr, 1/r and s."""
@@ -107,9 +111,9 @@ class PairKernel:
             rows[axis + 1].mul_(self._scale[axis + 1]).add_(self._shift[axis + 1])
         return rows, slope, ratio, bend, inverse, s
 
-    def back(self, of_Q: Tensor, kept: _Kept) -> Tensor:
-        """dE/dr of every slot, (3, n, slots), from dE/dQ (n, components, r)."""
-        UV = self._functions(of_Q, kept)
+    def back(self, gradient: Tensor, kept: _Kept) -> Tensor:
+        """From features to Q, and from there."""
+        UV = self._functions_of_slots(self._of_moments(gradient, kept.Q), kept)
         along = (kept.rows * UV[:, :, 1].transpose(0, 1)).sum(0)
         if self._components == 1:
             return kept.vector * along.mul_(kept.slope).mul_(kept.inverse)
@@ -118,7 +122,16 @@ class PairKernel:
         along.add_(UV[:, 0, 0]).mul_(kept.slope).add_(turned).mul_(kept.inverse)
         return torch.addcmul(kept.vector * along, u, kept.ratio)
 
-    def _functions(self, of_Q: Tensor, kept: _Kept) -> Tensor:
+    def _of_moments(self, gradient: Tensor, Q: Tensor) -> Tensor:
+        """dE/dQ."""
+        if not self._axes:
+            return gradient.view_as(Q)
+        G = gradient.view(len(Q), Q.shape[2], self._axes)
+        result = torch.bmm(Q[:, :, : self._axes], G.transpose(1, 2))
+        result[:, :, : self._axes] += torch.bmm(Q, G)
+        return result
+
+    def _functions_of_slots(self, of_Q: Tensor, kept: _Kept) -> Tensor:
         """U over dstd and V of every slot, (n, components, 2, slots): `deepaw.potential.descriptor.forces`."""
         n, components = of_Q.shape[:2]
         parts = []
@@ -128,7 +141,7 @@ class PairKernel:
             if self._excluded[t]:
                 parts.append(of_Q.new_zeros(n, 2 * components, kept.widths[t]))
                 continue
-            g = (of_Q.reshape(n * components, self.r) @ back).view(n, components, 2, self._basis.size)
+            g = (of_Q.reshape(n * components, self._functions) @ back).view(n, components, 2, self._basis.size)
             g[:, :, 0] *= self._scale
             g = g.view(n, 2 * components, -1)
             part = torch.bmm(g, phi.transpose(0, 1))
@@ -137,3 +150,14 @@ class PairKernel:
             parts.append(part)
         UV = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
         return UV.view(n, components, 2, -1)
+
+
+def pair_kernels(
+    part: PairwiseDescriptor, shortest: float, weights: Sequence[Tensor], budget: Budget
+) -> list[Kernel] | None:
+    """One for each type of centre: `deepaw.potential.engine.registry`."""
+    basis = fitting_basis(part, part.largest(shortest), budget.tolerance)
+    return [
+        PairKernel(part, kind, basis, fold(part, kind, basis, of_kind, budget.tolerance), budget.dtype)
+        for kind, of_kind in enumerate(weights)
+    ]

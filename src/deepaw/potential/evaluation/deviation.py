@@ -10,8 +10,8 @@ from math import pi
 import numpy as np
 
 from deepaw.potential.data.system import Frame
-from deepaw.potential.engine.block import FoldSize
 from deepaw.potential.engine.engine import PotentialEngine
+from deepaw.potential.engine.kernel import FoldSize
 from deepaw.potential.engine.precision import BUDGETS, EXACT
 from deepaw.potential.exact import Evaluation
 from deepaw.potential.model import PotentialModel
@@ -69,6 +69,8 @@ def sample_frame(model: PotentialModel) -> Frame:
     """A rattled simple cubic crystal of atoms of all types, in the proportions of `sel` and about as dense."""
     random = np.random.default_rng(0)
     sel = np.array(model.descriptor.sel, dtype=np.float64)
+    if len(sel) != len(model.type_map):  # neighbours of any type
+        sel = np.full(len(model.type_map), sel.sum() / len(model.type_map))
     spacing = (4 / 3 * pi * model.rcut**3 / (FILLED * sel.sum())) ** (1 / 3)
     spacing = float(np.clip(spacing, max(NEAREST, 1.1 * (model.closest or 0.0)), FARTHEST))
     sites = spacing * np.array(list(np.ndindex(EDGE, EDGE, EDGE)))
