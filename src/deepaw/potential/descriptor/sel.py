@@ -48,7 +48,7 @@ def counted(
 ) -> tuple[int, ...]:
     """Numbers for `auto`, from the most neighbours of each type that the data has; warns about numbers it exceeds.
 
-    fixed_slots: whether the model drops what exceeds them (`PairwiseDescriptor`).
+    fixed_slots: whether the model drops what exceeds them (`SlottedDescriptor`).
 
     Raises InputError: no atom has a neighbour to count for `auto`.
     """

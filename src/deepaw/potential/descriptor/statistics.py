@@ -14,7 +14,7 @@ from deepaw.potential.descriptor.switch import environment_rows
 from deepaw.potential.neighbours.environment import Environment
 
 if TYPE_CHECKING:
-    from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+    from deepaw.potential.descriptor.slotted import SlottedDescriptor
 
 SMALLEST_SPREAD = 1e-2
 """1/A; a smaller standard deviation of an environment's rows counts as this."""
@@ -52,7 +52,7 @@ class RowStatistics(Statistics):
     standard deviation. With `set_davg_zero` all means are 0.
     """
 
-    def __init__(self, part: PairwiseDescriptor) -> None:
+    def __init__(self, part: SlottedDescriptor) -> None:
         self._part = part
         self._slots = torch.zeros(part.ntypes, dtype=torch.float64)
         # sum of s, of its squares, of the other components, of their squares
