@@ -17,11 +17,13 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.exact import Evaluation
 from deepaw.potential.model import ModelConfig, PotentialModel
 from deepaw.potential.native import load_model
 from deepaw.potential.neighbours.pairs import find_environment
+from deepaw.potential.shortrange.table import PairTable
 from deepaw.potential.training.batch import frame_geometry, make_batch
 from deepaw.potential.training.step import Prediction, predict
 
@@ -73,19 +75,23 @@ def crowd(ntypes: int, natoms: int = 7, seed: int = 0, periodic: bool = True) ->
     return Structure(types, np.array(coord), cell if periodic else None, random.normal(size=(natoms, 2)))
 
 
-def random_model(config: ModelConfig, seed: int = 1, fixed_slots: bool = False) -> PotentialModel:
+def random_model(
+    config: ModelConfig, seed: int = 1, fixed_slots: bool = False, table: PairTable | None = None
+) -> PotentialModel:
     """Random weights; statistics, biases and averages of parameters that each matter."""
     generator = torch.Generator().manual_seed(seed)
-    model = PotentialModel(config, fixed_slots=fixed_slots, generator=generator)
+    model = PotentialModel(config, fixed_slots=fixed_slots, generator=generator, table=table)
 
     def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
         return low + (high - low) * torch.rand(*shape, generator=generator, dtype=torch.float64)
 
     ntypes = len(config.type_map)
     for part in model.descriptor.parts:
-        if isinstance(part, PairwiseDescriptor):
+        if isinstance(part, PairwiseDescriptor | SeAtten):
             davg, dstd = torch.zeros_like(part.davg), uniform(0.2, 0.5, *part.dstd.shape)
             davg[:, 0] = uniform(0.05, 0.3, ntypes)
+            if isinstance(part, SeAtten) and not part.config.fades_types:
+                davg.zero_()
             dstd[:, 2:] = dstd[:, 1:2]
             part.with_statistics(davg, dstd)
     model.bias.copy_(uniform(-2, 2, ntypes))

@@ -41,9 +41,11 @@ def evaluate_exactly(
     for part in parts(env, len(model.type_map), PAIRS):
         rows = slice(part.first, part.last)
         vector = part.env.vector.detach().double().requires_grad_()
-        descriptors = model.descriptors(replace(part.env, vector=vector))[: part.last - part.first]
+        near = replace(part.env, vector=vector)
+        descriptors = model.descriptors(near)[: part.last - part.first]
         beside = (None if values is None else values[rows] for values in (fparam, aparam))
         energy = model.with_bias(env.types[rows], model.fitting(descriptors, env.types[rows], *beside))
+        energy = model.interpolated(near, energy)
         energies.append(energy.detach())
         (of_pairs,) = torch.autograd.grad(energy.sum(), vector, allow_unused=True)
         if of_pairs is not None:

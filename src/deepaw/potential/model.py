@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from deepaw.errors import InputError
@@ -21,6 +21,9 @@ from deepaw.potential.fitting.base import FittingNets
 from deepaw.potential.fitting.energy import EnergyFitting, EnergyFittingConfig
 from deepaw.potential.fitting.registry import FittingConfig, make_fitting
 from deepaw.potential.neighbours.environment import Environment, nearest
+from deepaw.potential.shortrange.interpolation import PairInterpolation
+from deepaw.potential.shortrange.mixture import Mixture
+from deepaw.potential.shortrange.table import PairTable
 
 KIND = "potential"
 """What native files call these models."""
@@ -42,6 +45,28 @@ class ModelConfig(Section):
     fitting_net: FittingConfig = EnergyFittingConfig()
     pair_exclude_types: tuple[tuple[int, int], ...] = Field((), description="pairs of types that are no neighbours")
     atom_exclude_types: tuple[int, ...] = Field((), description="types whose atoms have nothing of what is predicted")
+    use_srtab: str | None = Field(
+        None, description="the file of a tabulated pair potential, which takes over where atoms are close"
+    )
+    smin_alpha: float = Field(0.1, gt=0, description="A: how soft the minimum of an atom's distances is")
+    sw_rmin: float | None = Field(None, ge=0, description="A: with a soft minimum below, the table alone holds")
+    sw_rmax: float | None = Field(None, gt=0, description="A: with a soft minimum above, the table does not matter")
+    srtab_add_bias: bool = Field(True, description="whether energies of types are added to the table's, too")
+
+    @model_validator(mode="after")
+    def _short_range_is_whole(self) -> Self:
+        given = [name for name in ("sw_rmin", "sw_rmax") if getattr(self, name) is not None]
+        if self.use_srtab is None:
+            if given:
+                raise ValueError(f"{given[0]} is given without use_srtab, the table that it is about")
+            return self
+        if len(given) < 2 or self.sw_rmin is None or self.sw_rmax is None:
+            raise ValueError("use_srtab needs sw_rmin and sw_rmax, between which the table fades")
+        if self.sw_rmin >= self.sw_rmax:
+            raise ValueError(f"sw_rmin is {self.sw_rmin:g} and sw_rmax {self.sw_rmax:g}; sw_rmin should be less")
+        if not isinstance(self.fitting_net, EnergyFittingConfig):
+            raise ValueError(f"use_srtab is given for a fitting net of type {self.fitting_net.type}; it adds energies")
+        return self
 
 
 class AtomicModel(nn.Module, ABC):
@@ -139,12 +164,15 @@ class AtomicModel(nn.Module, ABC):
 
 
 class PotentialModel(AtomicModel):
-    """E = sum_i (fitting(descriptor_i) + bias of i's type).
+    """E = sum_i (fitting(descriptor_i) + bias of i's type); with `use_srtab`, mixed with tabulated energies.
+
+    table: the pair potential, up to rcut, with `use_srtab`.
 
     Buffer bias: (ntypes,), eV, float64.
     """
 
     fitting: EnergyFitting
+    interpolation: PairInterpolation | None
     bias: Tensor
 
     def __init__(
@@ -155,9 +183,14 @@ class PotentialModel(AtomicModel):
         closest: float | None = None,
         provenance: dict[str, Any] | None = None,
         generator: torch.Generator | None = None,
+        table: PairTable | None = None,
     ) -> None:
         super().__init__(config, fixed_slots=fixed_slots, closest=closest, provenance=provenance, generator=generator)
         self.register_buffer("bias", torch.zeros(len(config.type_map), dtype=torch.float64))
+        self.interpolation = None
+        if config.use_srtab is not None:
+            assert table is not None and config.sw_rmin is not None and config.sw_rmax is not None
+            self.interpolation = PairInterpolation(table, config.sw_rmin, config.sw_rmax, config.smin_alpha)
 
     def _make_fitting(self, generator: torch.Generator | None) -> EnergyFitting:
         section = self.config.fitting_net
@@ -179,12 +212,36 @@ class PotentialModel(AtomicModel):
         """Energies of atoms in float64, from what the fitting nets say of them; types: (natoms,), or that of all."""
         return (energy.double() + self.bias[types]) * self.contributes[types]
 
+    def table_shift(self, types: Tensor) -> Tensor:
+        """What energies of atoms from the table begin with (natoms,), eV: with `srtab_add_bias` that of their types."""
+        return self.bias[types] * (self.contributes[types] if self.config.srtab_add_bias else 0)
+
+    def interpolated(self, env: Environment, energy: Tensor) -> Tensor:
+        """Energies of the first n atoms (n,) with the table, differentiable in env.vector, from those without.
+
+        env: pairs within `rcut`. Raises InputError: a pair closer than the table begins.
+        """
+        if self.interpolation is None:
+            return energy
+        weight, of_table = (values[: len(energy)] for values in self.interpolation(self.visible(env)))
+        types = env.types[: len(energy)]
+        return (1 - weight) * energy + weight * (self.table_shift(types) + self.contributes[types] * of_table)
+
+    def mixture(self, env: Environment, distances: Tensor | None = None) -> Mixture | None:
+        """What the table adds, with derivatives in closed form; None where it adds nothing.
+
+        env: the pairs that the model sees. distances: their lengths, where they are known. Errors as of `interpolated`.
+        """
+        found = None if self.interpolation is None else self.interpolation.mixture(env, distances)
+        return None if found is None else found.of_types(self.contributes[env.types])
+
     def forward(self, env: Environment, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
         """Energies of atoms, (natoms,), eV, float64: the reference, every network run for every pair.
 
-        env: pairs within `rcut`. fparam, aparam: as `FittingNets.parameters_of`.
+        env: pairs within `rcut`. fparam, aparam: as `FittingNets.parameters_of`. Errors as of `interpolated`.
         """
-        return self.with_bias(env.types, self.fitting(self.descriptors(env), env.types, fparam, aparam))
+        energy = self.with_bias(env.types, self.fitting(self.descriptors(env), env.types, fparam, aparam))
+        return self.interpolated(env, energy)
 
 
 def types_of(symbols: Sequence[str], type_map: Sequence[str]) -> list[int]:

@@ -218,11 +218,13 @@ class PotentialEngine:
     ) -> Evaluation:
         tables = self._tables(env)
         natoms = env.natoms
-        outputs = torch.empty(natoms, dtype=torch.float64)
+        outputs = torch.zeros(natoms, dtype=torch.float64)
         force = torch.zeros(3, natoms, dtype=torch.float64)
         virial = torch.zeros(3, 3, dtype=torch.float64)
         atom_virial = torch.zeros(9, natoms, dtype=torch.float64) if atomic_virial else None
         for kind, first, last in self._tiles(env.types, tables):
+            if self.model.contributes[kind] == 0:
+                continue
             energies, pairs = self._blocks[kind](tables, first, last, None if beside is None else beside[first:last])
             outputs[first:last] = energies
             for of_network, vector, neighbour in pairs:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.form import Form, Geometry
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model import AtomicModel, PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
+from deepaw.potential.shortrange.mixture import Mixture, join_mixtures
 
 
 @dataclass(frozen=True)
@@ -19,20 +20,24 @@ class FrameGeometry:
     """What of one frame depends on positions alone; its atoms are sorted by type.
 
     order: (natoms,), where each atom was before. counts: atoms of each type. parts: one for each of the descriptor's.
+    mixture: with a table of pair energies, if it matters.
     """
 
     order: Tensor
     counts: tuple[int, ...]
     parts: tuple[Geometry, ...]
+    mixture: Mixture | None
 
     @property
     def nbytes(self) -> int:
         """Memory it takes."""
-        return sum(part.nbytes for part in self.parts)
+        return sum(part.nbytes for part in self.parts) + (0 if self.mixture is None else self.mixture.nbytes)
 
     def to(self, device: torch.device) -> FrameGeometry:
         """The same on a device."""
-        return FrameGeometry(self.order.to(device), self.counts, tuple(part.to(device) for part in self.parts))
+        parts = tuple(part.to(device) for part in self.parts)
+        mixture = None if self.mixture is None else self.mixture.to(device)
+        return FrameGeometry(self.order.to(device), self.counts, parts, mixture)
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Batch:
     """Frames put together, their atoms sorted by type.
 
     atoms: (natoms,), where each atom is among those of the frames one after the other. frame: (natoms,), its frame.
-    natoms: (nframes,). counts: atoms of each type. parts: as in `FrameGeometry`.
+    natoms: (nframes,). counts: atoms of each type. parts, mixture: as in `FrameGeometry`.
     """
 
     atoms: Tensor
@@ -48,10 +53,11 @@ class Batch:
     natoms: Tensor
     counts: tuple[int, ...]
     parts: tuple[Geometry, ...]
+    mixture: Mixture | None
 
 
 def frame_geometry(
-    model: PotentialModel,
+    model: AtomicModel,
     forms: Sequence[Form],
     types: np.ndarray,
     coord: np.ndarray,
@@ -66,7 +72,8 @@ def frame_geometry(
     env = model.visible(find_environment(coord[order], cell, types[order], model.rcut))
     parts = tuple(form.prepare(part, env) for part, form in zip(model.descriptor.parts, forms, strict=True))
     counts = tuple(np.bincount(types, minlength=len(model.type_map)).tolist())
-    return FrameGeometry(torch.from_numpy(order), counts, parts)
+    mixture = model.mixture(env) if isinstance(model, PotentialModel) else None
+    return FrameGeometry(torch.from_numpy(order), counts, parts, mixture)
 
 
 def make_batch(frames: Sequence[FrameGeometry]) -> Batch:
@@ -93,4 +100,5 @@ def make_batch(frames: Sequence[FrameGeometry]) -> Batch:
         of_parts = zip(*(frame.parts for frame in frames), strict=True)
         parts = tuple(type(part[0]).join(part, pieces, places) for part in of_parts)
     natoms = torch.tensor(sizes, device=device)
-    return Batch(torch.cat(atoms), torch.cat(of_frame), natoms, tuple(counts), parts)
+    mixture = join_mixtures([frame.mixture for frame in frames], places)
+    return Batch(torch.cat(atoms), torch.cat(of_frame), natoms, tuple(counts), parts, mixture)

@@ -15,7 +15,7 @@ from torch import Tensor
 from deepaw.errors import InputError
 from deepaw.outputfile import output_file
 from deepaw.potential.model import AtomicModel, ModelConfig
-from deepaw.potential.native import make_model
+from deepaw.potential.native import model_for
 
 KIND = "training of a potential"
 """What checkpoints say that they are."""
@@ -54,7 +54,8 @@ class Checkpoint:
         """The model, with its weights. Raises InputError: one that this version does not know."""
         try:
             config = ModelConfig.model_validate(self.model)
-            model = make_model(config, fixed_slots=self.fixed_slots, closest=self.closest, provenance=self.provenance)
+            given = {"fixed_slots": self.fixed_slots, "closest": self.closest, "provenance": self.provenance}
+            model = model_for(config, self.weights, name, **given)
             model.load_state_dict(self.weights)
         except (ValidationError, RuntimeError):
             raise InputError(f"{name} holds a potential that this deepaw does not know.") from None

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from deepaw.potential.descriptor.form import Form
 from deepaw.potential.model import PotentialModel
+from deepaw.potential.shortrange.mixture import Mixture
 from deepaw.potential.training.batch import Batch
 from deepaw.potential.training.shares import in_shares
 
@@ -53,8 +54,23 @@ def predict(
         ranges = [(natoms * share // threads, natoms * (share + 1) // threads) for share in range(threads)]
         weights = [weight for weight in model.parameters() if weight.requires_grad]
         atom_energy, force, virials = in_shares(work, ranges, weights)
+    if batch.mixture is not None:
+        atom_energy, force, virials = _mixed(model, batch, batch.mixture, atom_energy, force, virials)
     energy = atom_energy.new_zeros(len(batch.natoms)).index_add(0, batch.frame, atom_energy)
     return Prediction(energy, atom_energy, force, virials if virial else None)
+
+
+def _mixed(
+    model: PotentialModel, batch: Batch, mixture: Mixture, energy: Tensor, force: Tensor, virials: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """With what a table of pair energies adds to energies, and to what remains of the forces and virials of these."""
+    types = torch.arange(len(batch.counts), device=energy.device).repeat_interleave(
+        torch.tensor(batch.counts, device=energy.device)
+    )
+    shift = model.table_shift(types)
+    gradient = mixture.gradient(energy, shift)
+    more = mixture.virials(gradient, batch.frame[mixture.centre], len(batch.natoms))
+    return mixture.energies(energy, shift), force + mixture.forces(gradient).to(force), virials + more.to(virials)
 
 
 def _share(
@@ -87,8 +103,9 @@ def _share(
             D = rows[0][kind] if len(rows) == 1 else torch.cat([part[kind] for part in rows], dim=1)
             energies.append(model.with_bias(kind, model.fitting.of_type(kind, D, of_atoms[kind])))
         atom_energy = torch.cat(energies)
+        total = atom_energy if batch.mixture is None else atom_energy * (1 - batch.mixture.weight[first:last])
         gradients = torch.autograd.grad(
-            atom_energy.sum(), variables, create_graph=training, allow_unused=True, materialize_grads=True
+            total.sum(), variables, create_graph=training, allow_unused=True, materialize_grads=True
         )
         frame = batch.frame[first:last] if virial else None
         found = [

@@ -16,10 +16,6 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "model.modifier": ((), "train on energies and forces with that part taken off"),
     "model.compress": ((), "models are as fast as compressed ones as they are"),
     "model.spin": ((), "atoms with spins are not"),
-    "model.use_srtab": ((), "train on energies and forces with the short-range table taken off"),
-    "model.smin_alpha": ((), "it belongs to use_srtab"),
-    "model.sw_rmin": ((), "it belongs to use_srtab"),
-    "model.sw_rmax": ((), "it belongs to use_srtab"),
     "model.bridging_method": (("None", "none"), "short-range bridging is not"),
     "model.finetune_head": ((), "models have one fitting net"),
     "model.fitting_net_dict": ((), "train one model at a time, with model.fitting_net"),
@@ -50,7 +46,6 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
 """By place: values that ask for nothing, and why others are refused or what to write instead."""
 
 WITHOUT_EFFECT: dict[str, tuple[tuple[Any, ...], str]] = {
-    "model.srtab_add_bias": ((True, False), ""),
     "model.model_branch_alias": (([],), "a model has no branches"),
     "model.info": (({},), "it is not kept"),
     "model.bridging_r_inner": ((0.5,), "it belongs to model.bridging_method"),
