@@ -16,6 +16,7 @@ from deepaw.spectral import ChebyshevBasis
 
 if TYPE_CHECKING:
     from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+    from deepaw.potential.descriptor.se_e2_a import SeE2A
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,17 @@ class PairForm(Form):
         self, part: PairwiseDescriptor, geometry: PairGeometry, variables: Tensor, counts: Sequence[int]
     ) -> list[Tensor]:
         of_types = zip(variables.split(list(counts)), part.coefficients(self.basis), strict=True)
-        return [part.contract(B, C) if len(B) else B.new_zeros(0, part.width) for B, C in of_types]
+        return [
+            part.with_type(part.contract(B, C), kind) if len(B) else B.new_zeros(0, part.width)
+            for kind, (B, C) in enumerate(of_types)
+        ]
+
+    def rows_and_vectors(
+        self, part: SeE2A, geometry: PairGeometry, variables: Tensor, counts: Sequence[int]
+    ) -> list[tuple[Tensor, Tensor]]:
+        of_types = zip(variables.split(list(counts)), part.coefficients(self.basis), strict=True)
+        both = [part.contract_with_vectors(B, C) for B, C in of_types]
+        return [(part.with_type(D, kind), T) for kind, (D, T) in enumerate(both)]
 
     def forces(
         self, geometry: PairGeometry, gradient: Tensor, frame: Tensor | None, nframes: int, first: int, natoms: int

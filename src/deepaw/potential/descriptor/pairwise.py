@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import torch
 from pydantic import Field
@@ -11,6 +12,7 @@ from torch import Tensor
 from deepaw.potential.descriptor.form import Form
 from deepaw.potential.descriptor.pairform import PairForm
 from deepaw.potential.descriptor.slotted import EmbeddingConfig, SlottedDescriptor
+from deepaw.potential.descriptor.type_embedding import TypedNets, TypeEmbedding, TypeEmbeddingConfig
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.precision import dtype_of
@@ -31,20 +33,43 @@ class PairwiseDescriptor(SlottedDescriptor):
         config: PairwiseConfig,
         ntypes: int,
         *,
+        type_map: Sequence[str] = (),
+        types: TypeEmbeddingConfig | None = None,
         fixed_slots: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
+        """types: of a net of types; one embedding net then serves all pairs of types, and rows end with the centre's
+        type. type_map: their names, for electron configurations."""
         super().__init__(config, ntypes, fixed_slots=fixed_slots)
         self.networks_by_pair = not config.type_one_side
-        self.nets = EmbeddingNets(
-            ntypes**2 if self.networks_by_pair else ntypes,
-            config.neuron,
-            activation=config.activation_function,
-            resnet_dt=config.resnet_dt,
-            dtype=dtype_of(config.precision),
-            generator=generator,
-        )
+        shape = {"activation": config.activation_function, "resnet_dt": config.resnet_dt, "generator": generator}
+        dtype = dtype_of(config.precision)
+        self.nets: EmbeddingNets | TypedNets
+        if types is None:
+            networks = ntypes**2 if self.networks_by_pair else ntypes
+            self.nets = EmbeddingNets(networks, config.neuron, dtype=dtype, **shape)
+        else:
+            of_types = TypeEmbedding(types, ntypes, type_map, generator=generator)
+            one_side = not self.networks_by_pair
+            self.nets = TypedNets(of_types, config.neuron, one_side=one_side, dtype=dtype, **shape)
         self.nets.requires_grad_(config.trainable)
+
+    @property
+    def types(self) -> TypeEmbedding | None:
+        """The net of types, if there is one."""
+        return self.nets.types if isinstance(self.nets, TypedNets) else None
+
+    @property
+    def shares_nets(self) -> bool:
+        """Whether rows end with the centre's type."""
+        return self.types is not None
+
+    def with_type(self, D: Tensor, types: Tensor | int) -> Tensor:
+        """Rows D (n, ...) followed by the embedding of the centre's type, if there is one; types: (n,), or of all."""
+        if self.types is None:
+            return D
+        T = self.types().to(D.dtype)[types]
+        return torch.cat([D, T.expand(len(D), -1)], dim=1)
 
     def network(self, centre_type: Tensor, neighbour_type: Tensor) -> Tensor:
         """Which embedding net a pair of types has."""

@@ -91,6 +91,6 @@ def make_descriptor(
     seed = getattr(config, "seed", None)
     if seed is not None:
         generator = torch.Generator().manual_seed(seed)
-    typed = {"type_map": type_map, "types": types} if isinstance(config, AttentionConfig) else {}
+    typed = {"type_map": type_map, "types": types} if isinstance(config, AttentionConfig | SeE2AConfig) else {}
     made: Descriptor = KINDS[type(config)](config, ntypes, fixed_slots=fixed_slots, generator=generator, **typed)
     return made

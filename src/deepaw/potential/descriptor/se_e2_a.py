@@ -30,27 +30,31 @@ class SeE2AConfig(PairwiseConfig):
 
 
 class SeE2A(PairwiseDescriptor):
-    """D_i = A_i^T A_i[:, :axis_neuron] with A_i = (1 / nnei) sum_j R_ij^T G(R_ij[0]), flattened, (M * axis_neuron)."""
+    """D_i = A_i^T A_i[:, :axis_neuron] with A_i = (1 / nnei) sum_j R_ij^T G(R_ij[0]), flattened, (M * axis_neuron).
+
+    With a net of types, the embedding of i's type follows.
+    """
 
     components = 4
     config: SeE2AConfig
 
     @property
     def width(self) -> int:  # type: ignore[override]
-        return self.config.neuron[-1] * self.config.axis_neuron
+        of_type = 0 if self.types is None else self.types.width
+        return self.config.neuron[-1] * self.config.axis_neuron + of_type
 
     @property
     def channels(self) -> int:  # type: ignore[override]
         return self.config.neuron[-1]
 
     def forward(self, env: Environment) -> Tensor:
-        """(natoms, M * axis_neuron), entry m * axis_neuron + m' is (A^T A)[m, m']."""
-        return self.invariants(self._average(env))
+        """(natoms, width), entry m * axis_neuron + m' is (A^T A)[m, m']."""
+        return self.with_type(self.invariants(self._average(env)), env.types)
 
     def with_vectors(self, env: Environment) -> tuple[Tensor, Tensor]:
         """The rows, and the last three rows of A as M vectors (natoms, M, 3)."""
         A = self._average(env)
-        return self.invariants(A), vectors(A)
+        return self.with_type(self.invariants(A), env.types), vectors(A)
 
     def invariants(self, A: Tensor) -> Tensor:
         """A^T A[:, :axis_neuron] of A (n, 4, M), (n, M * axis_neuron)."""

@@ -55,11 +55,10 @@ class TypeEmbedding(nn.Module):
         super().__init__()
         self.config = config
         self.width = config.neuron[-1]
-        dtype = dtype_of(config.precision)
         if config.seed is not None:
             generator = torch.Generator().manual_seed(config.seed)
         inputs = electron_rows(type_map) if config.use_econf_tebd else torch.eye(ntypes, dtype=torch.float64)
-        self.register_buffer("inputs", inputs.to(dtype), persistent=False)
+        self.register_buffer("inputs", inputs, persistent=False)
         self.layers = nn.ModuleList(
             Layer(
                 before,
@@ -68,7 +67,7 @@ class TypeEmbedding(nn.Module):
                 residual=True,
                 timestep=config.resnet_dt,
                 bias=config.use_tebd_bias,
-                dtype=dtype,
+                dtype=dtype_of(config.precision),
                 generator=generator,
             )
             for before, after in pairwise((inputs.shape[1], *config.neuron))
@@ -76,10 +75,12 @@ class TypeEmbedding(nn.Module):
 
     def forward(self) -> Tensor:
         """(ntypes, width)."""
-        y = self.inputs
-        for layer in self.layers:
-            y = layer(y)
-        return y
+        return _through(self.layers, self.inputs.to(self.dtype))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the net."""
+        return next(self.parameters()).dtype
 
 
 class TypedNets(nn.Module):
@@ -105,7 +106,6 @@ class TypedNets(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.types = types
         self.mode, self.one_side = mode, one_side
         of_types = types.width * (1 if one_side else 2)
 
@@ -125,6 +125,7 @@ class TypedNets(nn.Module):
 
         self.layers = net(1 + of_types if mode == "concat" else 1)
         self.type_layers = net(of_types) if mode == "strip" else None
+        self.types = types
 
     @property
     def networks(self) -> int:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
-from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.se_e2_r import SCALE
 from deepaw.spectral import ChebyshevBasis
 
@@ -58,13 +57,14 @@ def fitting_basis(part: PairwiseDescriptor, s_max: float, tolerance: float) -> C
 
 
 def fold(part: PairwiseDescriptor, kind: int, basis: ChebyshevBasis, weights: Tensor, tolerance: float) -> Fold:
-    """Fold one part for centres of type `kind`; weights: (part.width, outputs), float64, those of the first layer."""
+    """Fold one part for centres of type `kind`; weights: (width, outputs), float64, those of the first layer for it,
+    without what meets the centre's type."""
     C = part.coefficients(basis)[kind]
     M = C.shape[1]
     x = ChebyshevBasis(0.0, basis.high, 2 * basis.size).nodes()
     R = torch.linalg.qr(basis.values(x) * (FLOOR + x / basis.high)[:, None])[1]
     functions = torch.cat([R @ of_type for of_type in C.split(basis.size)])
-    if isinstance(part, SeE2A):
+    if part.components == 4:
         axis = part.config.axis_neuron
         least = tolerance * float(torch.linalg.matrix_norm(functions, 2))
         U = _span(functions[:, :axis], least)

@@ -12,6 +12,7 @@ from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.engine.folding import Fold, fitting_basis, fold
 from deepaw.potential.engine.kernel import FoldSize, Kernel
 from deepaw.potential.engine.precision import Budget
+from deepaw.potential.engine.typed import split_off_type, with_type
 from deepaw.spectral import ChebyshevBasis
 
 
@@ -157,7 +158,9 @@ def pair_kernels(
 ) -> list[Kernel] | None:
     """One for each type of centre: `deepaw.potential.engine.registry`."""
     basis = fitting_basis(part, part.largest(shortest), budget.tolerance)
-    return [
-        PairKernel(part, kind, basis, fold(part, kind, basis, of_kind, budget.tolerance), budget.dtype)
-        for kind, of_kind in enumerate(weights)
-    ]
+    kernels: list[Kernel] = []
+    for kind, of_kind in enumerate(weights):
+        own, of_type = split_off_type(part.types, of_kind)
+        kernel = PairKernel(part, kind, basis, fold(part, kind, basis, own, budget.tolerance), budget.dtype)
+        kernels.append(with_type(kernel, part.types, kind, of_type))
+    return kernels

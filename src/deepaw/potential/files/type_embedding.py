@@ -34,7 +34,7 @@ def read_type_embedding(fields: Fields, type_map: list[str]) -> tuple[TypeEmbedd
 def write_type_embedding(module: TypeEmbedding, type_map: list[str]) -> dict[str, Any]:
     """The object of a type embedding in a file."""
     config = module.config
-    precision = precision_name(module.inputs.dtype)
+    precision = precision_name(module.dtype)
     common = {
         "activation_function": config.activation_function,
         "resnet_dt": config.resnet_dt,
