@@ -7,7 +7,8 @@ from rich.console import Console
 
 from deepaw.cli import trainprogress
 from deepaw.cli.trainprogress import TrainingProgress
-from deepaw.potential.training.loss import EnergyLossInput, Errors
+from deepaw.potential.training.errors import Errors
+from deepaw.potential.training.loss import EnergyLossInput
 from deepaw.potential.training.trainer import Status
 
 

@@ -16,6 +16,7 @@ from deepaw.potential.model import ModelConfig
 from deepaw.potential.training.config import TrainingInput
 from deepaw.potential.training.learning_rate import ExponentialRate, RateInput
 from deepaw.potential.training.loss import EnergyLossInput
+from deepaw.potential.training.losses import LossInput, check_loss
 from deepaw.potential.training.optimizer import AdamInput, OptimizerInput
 
 
@@ -53,8 +54,13 @@ class PotentialInput(Section):
     model: ModelInput = Field(description="what the potential is made of")
     learning_rate: RateInput = Field(ExponentialRate(), description="how long the steps are, along the training")
     optimizer: OptimizerInput = Field(AdamInput(), description="how gradients become steps")
-    loss: EnergyLossInput = Field(EnergyLossInput(), description="what is minimised")
+    loss: LossInput = Field(EnergyLossInput(), description="what is minimised")
     training: TrainingInput = Field(description="on what, how long, and what is written")
+
+    @model_validator(mode="after")
+    def _loss_is_of_what_is_predicted(self) -> PotentialInput:
+        check_loss(self.loss, self.model.fitting_net)
+        return self
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> PotentialInput:

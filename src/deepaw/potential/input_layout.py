@@ -16,7 +16,7 @@ _DESCRIPTOR = {"n_axis_neuron": "axis_neuron"}
 NAMES: dict[str, dict[str, str]] = {
     "model.descriptor": _DESCRIPTOR,
     "model.descriptor.list": _DESCRIPTOR,
-    "model.fitting_net": {"n_neuron": "neuron"},
+    "model.fitting_net": {"n_neuron": "neuron", "dipole_type": "sel_type", "pol_type": "sel_type"},
     "training": {
         **dict.fromkeys(("stop_batch", "num_step", "num_steps", "numb_step"), "numb_steps"),
         **dict.fromkeys(("numb_epoch", "num_epochs", "numb_epochs"), "num_epoch"),

@@ -42,7 +42,7 @@ class TensorModel(AtomicModel):
     @property
     def units(self) -> dict[str, str]:
         """Of lengths, and of tensors, which have that of the labels."""
-        return {"length": "A", self.fitting.name: "of the labels"}
+        return {"length": "A", self.fitting.config.label: "of the labels"}
 
     @property
     def shape(self) -> tuple[int, ...]:

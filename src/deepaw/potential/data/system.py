@@ -13,7 +13,7 @@ from deepaw.potential.data.geometry import NOT_FINITE, cell_faults, coord_faults
 from deepaw.potential.data.sets import Quantity, count_frames, find_quantity, find_sets
 from deepaw.potential.data.types import LARGEST, read_type_map, read_types, translation
 
-PER_ATOM = {"force", "atom_ener", "atom_pref", "aparam"}
+PER_ATOM = {"force", "atom_ener", "atom_pref", "aparam", "atomic_dipole", "atomic_polarizability"}
 """Labels that have one row per atom."""
 
 
@@ -23,7 +23,8 @@ class Frame:
 
     types: (n,) int64; coord: (n, 3) float64, A; cell: (3, 3) float64, A, vectors as rows, or None where nothing is
     periodic; labels: float64; energy (), force (n, 3), virial (3, 3), atom_ener (n,), atom_pref (n,), fparam (nf,),
-    aparam (n, na), in eV and A.
+    aparam (n, na), in eV and A; dipole (3,), atomic_dipole (n, 3), polarizability (3, 3), atomic_polarizability
+    (n, 3, 3).
     """
 
     types: np.ndarray
@@ -39,7 +40,8 @@ class System:
     name: the path as it was given; type_map: what type indices refer to; labels: by name what every set has, read when
     it is asked for: energy (nframes,), force (nframes, natoms, 3), virial (nframes, 3, 3), atom_ener and atom_pref
     (nframes, natoms), fparam (nframes, nf), aparam (nframes, natoms, na); float64, in eV and A, the virial with the
-    sign of the files, -dE/d(strain).
+    sign of the files, -dE/d(strain). dipole (nframes, 3), atomic_dipole (nframes, natoms, 3), polarizability
+    (nframes, 3, 3), atomic_polarizability (nframes, natoms, 3, 3), in any unit.
     """
 
     name: str
@@ -200,12 +202,17 @@ def _labels(sets: Sequence[Path], counts: Sequence[int], natoms: int) -> dict[st
         "virial": (3, 3),
         "atom_ener": (natoms,),
         "atom_pref": (natoms,),
+        "dipole": (3,),
+        "atomic_dipole": (natoms, 3),
+        "polarizability": (3, 3),
+        "atomic_polarizability": (natoms, 3, 3),
         "fparam": (None,),
         "aparam": (natoms, None),
     }
     found = {}
     for name, shape in shapes.items():
-        names = [name, name.replace("atom_", "atomic_")] if name.startswith("atom_") else [name]
+        short, long = name.replace("atomic_", "atom_"), name.replace("atom_", "atomic_")
+        names = list(dict.fromkeys((name, short, long)))
         if (quantity := find_quantity(sets, counts, names, shape)) is not None:
             found[name] = quantity
     return found

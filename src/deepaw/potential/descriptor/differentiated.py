@@ -95,6 +95,13 @@ class DifferentiatedForm(Form):
         rows: Tensor = part(geometry.environment(variables))
         return list(rows[: geometry.natoms].split(list(counts)))
 
+    def rows_and_vectors(
+        self, part: Descriptor, geometry: PairVectors, variables: Tensor, counts: Sequence[int]
+    ) -> list[tuple[Tensor, Tensor]]:
+        rows, vectors = part.with_vectors(geometry.environment(variables))
+        of_types = (values[: geometry.natoms].split(list(counts)) for values in (rows, vectors))
+        return list(zip(*of_types, strict=True))
+
     def forces(
         self, geometry: PairVectors, gradient: Tensor, frame: Tensor | None, nframes: int, first: int, natoms: int
     ) -> tuple[Tensor, Tensor | None]:

@@ -63,6 +63,12 @@ class Form(ABC):
         `forces` differentiates no further, once in the variables is enough.
         """
 
+    def rows_and_vectors(
+        self, part: Any, geometry: Any, variables: Tensor, counts: Sequence[int]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Rows as of `rows`, and vectors (n, channels, 3) beside them, for a part that has some."""
+        raise NotImplementedError
+
     @abstractmethod
     def forces(
         self, geometry: Any, gradient: Tensor, frame: Tensor | None, nframes: int, first: int, natoms: int

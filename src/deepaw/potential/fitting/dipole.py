@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ class DipoleFittingConfig(TensorConfig):
     The unit is that of the labels.
     """
 
+    label: ClassVar[str] = "dipole"
     type: Literal["dipole"] = "dipole"
 
 
@@ -26,7 +27,6 @@ class DipoleFitting(TensorFitting):
     """
 
     config: DipoleFittingConfig
-    name = "dipole"
     shape = (3,)
 
     def __init__(

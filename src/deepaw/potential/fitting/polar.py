@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -17,6 +17,7 @@ class PolarFittingConfig(TensorConfig):
     The unit is that of the labels.
     """
 
+    label: ClassVar[str] = "polarizability"
     type: Literal["polar"] = "polar"
     fit_diag: bool = Field(True, description="products of each vector with itself alone, not of all pairs of them")
     scale: float | tuple[float, ...] = Field(
@@ -43,7 +44,6 @@ class PolarFitting(TensorFitting):
     """
 
     config: PolarFittingConfig
-    name = "polarizability"
     shape = (3, 3)
     shift: Tensor
     scale: Tensor

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from deepaw.potential.fitting.base import FittingNets, NetsConfig
@@ -14,16 +15,17 @@ from deepaw.potential.fitting.base import FittingNets, NetsConfig
 class TensorConfig(NetsConfig):
     """Keys of fitting nets of tensors."""
 
-    sel_type: tuple[int, ...] | None = Field(
-        None,
-        validation_alias=AliasChoices("sel_type", "dipole_type", "pol_type"),
-        description="types of the atoms that have a tensor; by default all",
-    )
+    label: ClassVar[str]
+    """What the labels of data call the tensor."""
+
+    sel_type: tuple[int, ...] | None = Field(None, description="types of the atoms that have a tensor; by default all")
 
     @field_validator("sel_type", mode="before")
     @classmethod
     def _one_is_a_list(cls, sel_type: object) -> object:
-        return (sel_type,) if type(sel_type) is int else sel_type
+        if type(sel_type) is int:
+            return (sel_type,)
+        return tuple(sel_type) if isinstance(sel_type, list) else sel_type
 
     def check_types(self, ntypes: int) -> None:
         """Raise ValueError unless `sel_type` lists types, one at least."""
@@ -34,11 +36,10 @@ class TensorConfig(NetsConfig):
 class TensorFitting(FittingNets, ABC):
     """Tensors of atoms from their descriptors and from vectors T (channels, 3) that turn as the structure does.
 
-    channels: how many vectors an atom has. shape: of a tensor. name: of the tensor, as in the labels of data.
+    channels: how many vectors an atom has. shape: of a tensor.
     """
 
     config: TensorConfig
-    name: str
     shape: tuple[int, ...]
 
     def __init__(

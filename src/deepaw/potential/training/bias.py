@@ -5,14 +5,21 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from deepaw.potential.model import PotentialModel
 from deepaw.potential.training.setup import Setup
 from deepaw.potential.training.statistics import sampled_frames, shift_energies
 from deepaw.potential.training.step import predict
 
 
 @torch.no_grad()
-def fit_energies_again(setup: Setup) -> None:
-    """Shift `model.bias` by the least-squares fit of energies given less predicted, of `data_bias_nsample` batches."""
+def fit_bias_again(setup: Setup) -> None:
+    """Shift `model.bias` by the least-squares fit of energies given less predicted, of `data_bias_nsample` batches.
+
+    A model of tensors stays as it is.
+    """
+    model = setup.model
+    if not isinstance(model, PotentialModel):
+        return
     training = setup.training
     sizes, batches = training.sampler.sizes, setup.settings.model.data_bias_nsample
     chosen = [
@@ -23,7 +30,7 @@ def fit_energies_again(setup: Setup) -> None:
     predicted = []
     for frame in chosen:
         prepared = training.frames.batch([frame])
-        found = predict(setup.model, prepared.batch, setup.forms, fparam=prepared.fparam, aparam=prepared.aparam)
+        found = predict(model, prepared.batch, setup.forms, fparam=prepared.fparam, aparam=prepared.aparam)
         predicted.append(float(found.energy))
     frames = [training.systems[system].frame(index) for system, index in chosen]
-    shift_energies(setup.model, frames, np.array(predicted))
+    shift_energies(model, frames, np.array(predicted))

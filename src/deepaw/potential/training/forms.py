@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from deepaw.potential.descriptor.form import Form
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model import AtomicModel
 
 ROOM = 0.95
 """Spectral bases reach down to this part of the shortest distance."""
@@ -15,7 +15,7 @@ SIZES = {torch.float32: 24, torch.float64: 32}
 and 32 by 2e-10 (48 by 4e-14). Whatever the error, forces are the exact gradient of the energy that is minimised."""
 
 
-def forms_of(model: PotentialModel, closest: float) -> list[Form]:
+def forms_of(model: AtomicModel, closest: float) -> list[Form]:
     """One for each part of the descriptor.
 
     closest: A, the shortest distance in the data, or inf where no atom has a neighbour.

@@ -7,7 +7,6 @@ eq. 2).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -15,12 +14,13 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
 from deepaw.inputfile import Section
+from deepaw.potential.training.errors import Errors
 from deepaw.potential.training.labels import Labels, Predictions
 
 Term = Literal["e", "f", "v", "ae", "pf"]
 
 TERMS: tuple[Term, ...] = ("e", "f", "v", "ae", "pf")
-"""Energy, force, virial, energies of atoms, forces weighted by atom; the order of `Errors`."""
+"""Energy, force, virial, energies of atoms, forces weighted by atom; the order of errors."""
 
 _OF_FRAMES = ("e", "v")
 _COMPONENTS: dict[Term, int] = {"e": 1, "f": 3, "v": 9, "ae": 1, "pf": 3}
@@ -95,35 +95,12 @@ class EnergyLossInput(Section):
         """Those with a prefactor that is not 0 all along."""
         return tuple(t for t in TERMS if getattr(self, f"start_pref_{t}") or getattr(self, f"limit_pref_{t}"))
 
-
-@dataclass(frozen=True)
-class Errors:
-    """Sums over a batch, or over a part of one, in the order of TERMS; those of parts are added up.
-
-    loss: scalar. sums: (5,), of squares, or of absolute values with `mae`, of errors: energy and virial per atom.
-    counts: (5,), of what was summed: numbers of components.
-    """
-
-    loss: Tensor
-    sums: Tensor
-    counts: Tensor
-    section: EnergyLossInput
-
-    def __add__(self, other: Errors) -> Errors:
-        return Errors(self.loss + other.loss, self.sums + other.sums, self.counts + other.counts, self.section)
-
-    def means(self) -> dict[str, float]:
-        """`rmse`, the square root of the loss, then `rmse_e`, `rmse_f`, ... (`mae_e`, ...) of the loss's terms.
-
-        eV an atom, eV/A, eV an atom, eV, eV/A; a term without labels is nan.
-        """
-        mae = self.section.loss_func == "mae"
-        means = self.sums / self.counts
-        values = means if mae else means.sqrt()
-        named = dict(zip(TERMS, values.tolist(), strict=True))
-        return {"rmse": float(self.loss.sqrt())} | {
-            f"{'mae' if mae else 'rmse'}_{term}": named[term] for term in self.section.terms
-        }
+    def named(self, means: Tensor) -> dict[str, float]:
+        """`rmse_e`, `rmse_f`, ... (`mae_e`, ...) of the terms, from means in the order of TERMS: eV an atom, eV/A,
+        eV an atom, eV, eV/A."""
+        mae = self.loss_func == "mae"
+        named = dict(zip(TERMS, (means if mae else means.sqrt()).tolist(), strict=True))
+        return {f"{'mae' if mae else 'rmse'}_{term}": named[term] for term in self.terms}
 
 
 class EnergyLoss:
@@ -138,8 +115,12 @@ class EnergyLoss:
         start_lr: the learning rate that the prefactors start at.
     """
 
+    terms = len(TERMS)
+    """How many sums its errors have."""
+
     def __init__(self, section: EnergyLossInput, start_lr: float) -> None:
-        self.section = section
+        self.section = self.shown = section
+        self.needs_virial = "v" in section.terms
         self._start_lr = start_lr
 
     def prefactor(self, term: Term, rate: float) -> float:
@@ -195,7 +176,7 @@ class EnergyLoss:
     def _error(self, term: Term, predictions: Predictions, labels: Labels, natoms: Tensor) -> Tensor:
         """Of frames or atoms that have the label, (n, components); energy and virial per atom."""
         if term == "e":
-            error = ((predictions.energy - _of(labels.energy)) / natoms).unsqueeze(1)
+            error = ((_of(predictions.energy) - _of(labels.energy)) / natoms).unsqueeze(1)
         elif term == "v":
             error = (_of(predictions.virial) - _of(labels.virial)).flatten(1) / natoms.unsqueeze(1)
         elif term == "ae":

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.form import Form
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model import AtomicModel
+from deepaw.potential.training.errors import Errors
 from deepaw.potential.training.labels import Predictions
-from deepaw.potential.training.loss import TERMS, EnergyLoss, Errors
+from deepaw.potential.training.losses import Loss
+from deepaw.potential.training.predictions import predictions_of
 from deepaw.potential.training.prepared import PreparedBatch, PreparedFrames
 from deepaw.potential.training.processes import Processes
-from deepaw.potential.training.step import predict
 
 FrameIndex = tuple[int, int]
 
@@ -30,16 +31,15 @@ class Objective:
 
     def __init__(
         self,
-        model: PotentialModel,
+        model: AtomicModel,
         forms: Sequence[Form],
-        loss: EnergyLoss,
+        loss: Loss,
         weights: Sequence[Tensor],
         processes: Processes,
     ) -> None:
         self._model, self._forms, self._loss, self._weights = model, forms, loss, weights
         self._processes = processes
-        self._virial = "v" in loss.section.terms
-        self._device = model.bias.device
+        self._device = model.contributes.device
 
     def gradient(
         self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float, signals: Tensor
@@ -71,27 +71,18 @@ class Objective:
     def _errors(self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float) -> tuple[Tensor, Errors]:
         share = self._processes.share(frames)
         batch = prepared.batch(share) if share else None
-        counts = torch.zeros(len(TERMS), dtype=torch.float64, device=self._device)
+        counts = torch.zeros(self._loss.terms, dtype=torch.float64, device=self._device)
         if batch is not None and self._processes.count > 1:
             counts = self._loss.counts(batch.labels, batch.batch.natoms)
         self._processes.sum(counts)
         if batch is None:
             nothing = torch.zeros((), dtype=torch.float64, device=self._device)
-            return nothing, Errors(nothing, torch.zeros_like(counts), torch.zeros_like(counts), self._loss.section)
+            return nothing, Errors(nothing, torch.zeros_like(counts), torch.zeros_like(counts), self._loss.shown)
         together = counts if self._processes.count > 1 else None
         return self._loss(rate, self._predictions(batch), batch.labels, batch.batch.natoms, together)
 
     def _predictions(self, prepared: PreparedBatch) -> Predictions:
-        found = predict(
-            self._model,
-            prepared.batch,
-            self._forms,
-            virial=self._virial,
-            fparam=prepared.fparam,
-            aparam=prepared.aparam,
-        )
-        back = prepared.back
-        return Predictions(found.energy, found.force[back], found.virial, found.atom_energy[back])
+        return predictions_of(self._model, self._forms, prepared, virial=self._loss.needs_virial)
 
     def _together(self, gradients: list[Tensor], errors: Errors, signals: Tensor) -> tuple[list[Tensor], Errors]:
         if self._processes.count == 1:

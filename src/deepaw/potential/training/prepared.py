@@ -15,22 +15,12 @@ from torch import Tensor
 
 from deepaw.potential.data.system import System
 from deepaw.potential.descriptor.form import Form
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model import AtomicModel
 from deepaw.potential.training.batch import Batch, FrameGeometry, frame_geometry, make_batch
-from deepaw.potential.training.labels import Labels
-from deepaw.potential.training.requirements import LABELS
+from deepaw.potential.training.labels import LABELS, Labels
 
 BUDGET = 2 * 2**30
 """Bytes of prepared frames, for training and validation together, that each process keeps."""
-
-_SHAPES: dict[str, tuple[int, ...]] = {
-    "energy": (),
-    "force": (3,),
-    "virial": (3, 3),
-    "atom_energy": (),
-    "atom_pref": (),
-}
-_OF_ATOMS = ("force", "atom_energy", "atom_pref")
 
 
 class Memory:
@@ -53,11 +43,15 @@ class Memory:
 
 @dataclass(frozen=True)
 class PreparedFrame:
-    """One frame; labels float64, those of atoms in the order of the data. fparam: (numb_fparam,), aparam: (natoms,
-    numb_aparam), or None where the model has none or, of fparam, its default holds."""
+    """One frame; labels float64, by their names in `LABELS`, those of atoms in the order of the data.
+
+    selected: (natoms,), 1 for atoms that have what the model predicts. fparam: (numb_fparam,), aparam: (natoms,
+    numb_aparam), or None where the model has none or, of fparam, its default holds.
+    """
 
     geometry: FrameGeometry
     labels: dict[str, Tensor]
+    selected: Tensor
     fparam: Tensor | None
     aparam: Tensor | None
 
@@ -88,14 +82,14 @@ class PreparedFrames:
         model: on the CPU, with its statistics, for the geometry alone.
         forms: of each part of its descriptor.
         systems: whose frames these are, with the model's type map.
-        names: of the labels that are needed, as in `Labels`.
+        names: of the labels that are needed, as in `LABELS`.
         device: where to have them.
         memory: for frames to keep.
     """
 
     def __init__(
         self,
-        model: PotentialModel,
+        model: AtomicModel,
         forms: Sequence[Form],
         systems: Sequence[System],
         names: Sequence[str],
@@ -141,32 +135,35 @@ class PreparedFrames:
     def _prepare(self, system: int, index: int) -> PreparedFrame:
         frame = self._systems[system].frame(index)
         geometry = frame_geometry(self._model, self._forms, frame.types, frame.coord, frame.cell)
-        labels = {name: frame.labels[LABELS[name]] for name in self._names if LABELS[name] in frame.labels}
+        data = {name: LABELS[name].data for name in self._names}
+        labels = {name: frame.labels[given] for name, given in data.items() if given in frame.labels}
+        selected = self._model.contributes[torch.from_numpy(frame.types)]
         config = self._model.fitting.config
         fparam = frame.labels.get("fparam", config.default_fparam) if config.numb_fparam else None
         aparam = frame.labels["aparam"] if config.numb_aparam else None
         return PreparedFrame(
             geometry.to(self._device),
             {name: self._tensor(label) for name, label in labels.items()},
+            selected.to(self._device),
             None if fparam is None else self._tensor(fparam),
             None if aparam is None else self._tensor(aparam),
         )
 
     def _labels(self, frames: Sequence[PreparedFrame]) -> Labels:
-        content: dict[str, Tensor] = {}
+        content = {"selected": torch.cat([frame.selected for frame in frames])}
         for name in self._names:
             given = [name in frame.labels for frame in frames]
             if not any(given):
                 continue
-            shape = _SHAPES[name]
+            kind = LABELS[name]
             rows = []
             for frame in frames:
-                missing = (sum(frame.geometry.counts), *shape) if name in _OF_ATOMS else shape
+                missing = (sum(frame.geometry.counts), *kind.shape) if kind.of_atoms else kind.shape
                 label = frame.labels.get(name)
                 rows.append(torch.zeros(missing, dtype=torch.float64, device=self._device) if label is None else label)
-            content[name] = torch.cat(rows) if name in _OF_ATOMS else torch.stack(rows)
+            content[kind.field] = torch.cat(rows) if kind.of_atoms else torch.stack(rows)
             if not all(given):
-                content[f"{name}_given"] = torch.tensor(given, device=self._device)
+                content[f"{kind.field}_given"] = torch.tensor(given, device=self._device)
         return Labels(**content)
 
     def _tensor(self, values: np.ndarray | Sequence[float]) -> Tensor:

@@ -7,17 +7,11 @@ from collections.abc import Sequence
 
 from deepaw.errors import InputError
 from deepaw.potential.data.system import System
-from deepaw.potential.fitting.energy import EnergyFittingConfig
+from deepaw.potential.fitting.base import NetsConfig
+from deepaw.potential.fitting.tensor import TensorConfig
+from deepaw.potential.training.labels import LABELS
 from deepaw.potential.training.loss import EnergyLossInput, Term
-
-LABELS = {
-    "energy": "energy",
-    "force": "force",
-    "virial": "virial",
-    "atom_energy": "atom_ener",
-    "atom_pref": "atom_pref",
-}
-"""Labels by their names in `deepaw.potential.training.labels.Labels`, and in data."""
+from deepaw.potential.training.tensor_loss import TensorLossInput
 
 _NEEDED: dict[Term, tuple[str, ...]] = {
     "e": ("energy",),
@@ -28,35 +22,38 @@ _NEEDED: dict[Term, tuple[str, ...]] = {
 }
 
 
-def needed_labels(loss: EnergyLossInput) -> list[str]:
-    """The labels of the loss's terms, as `LABELS` names them."""
+def needed_labels(loss: EnergyLossInput | TensorLossInput, fitting: NetsConfig) -> list[str]:
+    """The labels of the loss's terms for what a fitting net predicts, as `LABELS` names them."""
+    if isinstance(loss, TensorLossInput):
+        assert isinstance(fitting, TensorConfig)
+        return loss.labels(fitting.label)
     return list(dict.fromkeys(name for term in loss.terms for name in _NEEDED[term]))
 
 
-def check_labels(loss: EnergyLossInput, systems: Sequence[System]) -> None:
+def check_labels(loss: EnergyLossInput | TensorLossInput, fitting: NetsConfig, systems: Sequence[System]) -> None:
     """Warn of labels that some or all systems lack: these do not count, as in DeePMD-kit.
 
     Raises InputError: no system has forces though they are to be learnt, none has any label, or no term is left.
     """
-    names = needed_labels(loss)
+    names = needed_labels(loss, fitting)
     if not names:
         raise InputError("all prefactors of the section loss are 0; nothing is left to minimise.")
     if "force" in names and not any("force" in system.labels for system in systems):
         systems[0].require("force")
-    if not any(LABELS[name] in system.labels for name in names for system in systems):
-        systems[0].require(*(LABELS[name] for name in names))
+    if not any(LABELS[name].data in system.labels for name in names for system in systems):
+        systems[0].require(*(LABELS[name].data for name in names))
     for name in names:
-        lacking = [system.name for system in systems if LABELS[name] not in system.labels]
-        if not lacking or (name == "atom_pref" and loss.use_default_pf):
+        lacking = [system.name for system in systems if LABELS[name].data not in system.labels]
+        if not lacking or (name == "atom_pref" and isinstance(loss, EnergyLossInput) and loss.use_default_pf):
             continue
         others = f" and {len(lacking) - 1} other systems" if len(lacking) > 1 else ""
         warnings.warn(
-            f"there is no {LABELS[name]}.npy in {lacking[0]}{others}; that part of the loss does not count there",
+            f"there is no {LABELS[name].data}.npy in {lacking[0]}{others}; that part of the loss does not count there",
             stacklevel=2,
         )
 
 
-def check_parameters(config: EnergyFittingConfig, systems: Sequence[System]) -> None:
+def check_parameters(config: NetsConfig, systems: Sequence[System]) -> None:
     """Raises InputError, naming a file, where systems lack the parameters of a model or have others."""
     for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam)):
         for system in systems:

@@ -18,8 +18,10 @@ from deepaw.potential.data.sampler import Sampler
 from deepaw.potential.data.system import Frame, System
 from deepaw.potential.descriptor.form import Form
 from deepaw.potential.input import PotentialInput
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model import AtomicModel, ModelConfig
+from deepaw.potential.native import make_model
 from deepaw.potential.precision import dtype_of
+from deepaw.potential.shortrange.table import read_table
 from deepaw.potential.training.forms import SIZES, forms_of
 from deepaw.potential.training.prepared import Memory, PreparedFrames
 from deepaw.potential.training.processes import Processes
@@ -28,8 +30,8 @@ from deepaw.potential.training.sel import count_neighbours
 from deepaw.potential.training.start import Start, check_architecture
 from deepaw.potential.training.statistics import (
     sampled_frames,
-    set_energies,
     set_environment_statistics,
+    set_output_statistics,
     set_parameter_statistics,
 )
 
@@ -52,7 +54,7 @@ class Setup:
 
     settings: PotentialInput
     steps: int
-    model: PotentialModel
+    model: AtomicModel
     forms: list[Form]
     training: Part
     validation: Part | None
@@ -82,14 +84,17 @@ def prepare_training(
         config = start.model.config
     systems = section.training_data.read(folder, config.type_map)
     held_back = [] if section.validation_data is None else section.validation_data.read(folder, config.type_map)
-    check_labels(settings.loss, systems)
+    check_labels(settings.loss, config.fitting_net, systems)
     check_parameters(config.fitting_net, [*systems, *held_back])
     sampler = section.training_data.sampler(systems, seed)
     steps = section.numb_steps if section.numb_steps is not None else ceil((section.num_epoch or 0) * sampler.epoch())
     settings.learning_rate.warmup(steps)
     config, closest = _look_at(config, systems, held_back, start, progress)
     if start is None:
-        model = PotentialModel(config, generator=torch.Generator().manual_seed(seed))
+        given: dict[str, Any] = {}
+        if config.use_srtab is not None:
+            given["table"] = read_table(folder / config.use_srtab, config.type_map).reaching(config.descriptor.rcut)
+        model = make_model(config, generator=torch.Generator().manual_seed(seed), **given)
         _take_statistics(model, settings, systems, sampler)
     else:
         model = start.model
@@ -98,7 +103,7 @@ def prepare_training(
     forms = forms_of(model, closest)
     # neighbours are found on the CPU
     here = model if device.type == "cpu" else copy.deepcopy(model)
-    names, memory = needed_labels(settings.loss), Memory()
+    names, memory = needed_labels(settings.loss, config.fitting_net), Memory()
 
     def part(of: list[System], order: Sampler) -> Part:
         return Part(of, PreparedFrames(here, forms, of, names, device, memory), order)
@@ -154,9 +159,7 @@ def _look_at(
     return counted.config, closest
 
 
-def _take_statistics(
-    model: PotentialModel, settings: PotentialInput, systems: Sequence[System], sampler: Sampler
-) -> None:
+def _take_statistics(model: AtomicModel, settings: PotentialInput, systems: Sequence[System], sampler: Sampler) -> None:
     chosen = sampled_frames(systems, sampler.sizes, settings.model.data_stat_nbatch)
 
     def frames() -> Iterator[Frame]:
@@ -164,10 +167,10 @@ def _take_statistics(
 
     set_environment_statistics(model, frames())
     set_parameter_statistics(model, frames(), settings.model.data_stat_protect)
-    set_energies(model, frames())
+    set_output_statistics(model, frames())
 
 
-def _choose_weights(model: PotentialModel, given: ModelConfig) -> None:
+def _choose_weights(model: AtomicModel, given: ModelConfig) -> None:
     """Train those networks that the input says."""
     for part, section in zip(model.descriptor.parts, given.descriptor.sections, strict=True):
         part.requires_grad_(getattr(section, "trainable", True))

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepaw.errors import InputError
-from deepaw.potential.files.formats import read_potential
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.files.formats import read_any
+from deepaw.potential.model import AtomicModel, ModelConfig
 from deepaw.potential.training.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
 
-INDIFFERENT = ("seed", "trainable")
-"""Keys of sections of the model that say nothing about a model once it has weights."""
+INDIFFERENT = ("seed", "trainable", "use_srtab")
+"""Keys of sections of the model that say nothing about a model once it has weights; it has its table, too."""
 
 BY_TYPE = ("type_map", "sel", "exclude_types", "atom_ener", "pair_exclude_types", "atom_exclude_types")
 """Keys that list types, which mean nothing with another type map."""
@@ -29,7 +29,7 @@ class Start:
 
     way: Literal["restart", "init", "finetune"]
     path: Path
-    model: PotentialModel
+    model: AtomicModel
     checkpoint: Checkpoint | None = None
 
 
@@ -46,9 +46,9 @@ def choose_start(restart: Path | None, init_model: Path | None, finetune: Path |
         checkpoint = read_checkpoint(restart)
         return Start("restart", restart, checkpoint.potential(str(restart)), checkpoint)
     if init_model is not None:
-        return Start("init", init_model, read_potential(find_checkpoint(init_model)))
+        return Start("init", init_model, read_any(find_checkpoint(init_model)))
     if finetune is not None:
-        return Start("finetune", finetune, read_potential(find_checkpoint(finetune)))
+        return Start("finetune", finetune, read_any(find_checkpoint(finetune)))
     return None
 
 
@@ -96,7 +96,7 @@ def _meaning(place: str, value: Any) -> Any:
     if key == "precision":
         return {"default": "float64", "double": "float64", "single": "float32"}.get(value, value)
     if key == "type":
-        return {"se_a": "se_e2_a", "se_r": "se_e2_r"}.get(value, value)
+        return {"se_a": "se_e2_a", "se_r": "se_e2_r", "se_at": "se_e3", "se_a_3be": "se_e3"}.get(value, value)
     if key == "atom_ener" and not any(entry is not None for entry in value):
         return []
     return value

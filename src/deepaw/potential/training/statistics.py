@@ -13,7 +13,8 @@ import torch
 from deepaw.potential.data.system import Frame, System
 from deepaw.potential.descriptor.statistics import spread
 from deepaw.potential.fitting.energy import EnergyFittingConfig
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.fitting.polar import PolarFitting
+from deepaw.potential.model import AtomicModel, PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 
 
@@ -29,7 +30,7 @@ def sampled_frames(systems: Sequence[System], sizes: Sequence[int], batches: int
     return chosen
 
 
-def set_environment_statistics(model: PotentialModel, frames: Iterable[Frame]) -> None:
+def set_environment_statistics(model: AtomicModel, frames: Iterable[Frame]) -> None:
     """Set the scale of the rows of every part of the descriptor."""
     gathered = [part.statistics() for part in model.descriptor.parts]
     for frame in frames:
@@ -40,7 +41,7 @@ def set_environment_statistics(model: PotentialModel, frames: Iterable[Frame]) -
         part.finish()
 
 
-def set_parameter_statistics(model: PotentialModel, frames: Iterable[Frame], protect: float) -> None:
+def set_parameter_statistics(model: AtomicModel, frames: Iterable[Frame], protect: float) -> None:
     """Set the mean and 1 / standard deviation of fparam and aparam; a standard deviation below `protect` counts as it.
 
     A frame without fparam counts with default_fparam.
@@ -78,6 +79,35 @@ def fit_energies(counts: np.ndarray, energies: np.ndarray, fixed: Sequence[float
         rest = energies - counts @ result
         result[~known] = np.linalg.lstsq(counts[:, ~known].astype(np.float64), rest, rcond=None)[0]
     return result
+
+
+def set_output_statistics(model: AtomicModel, frames: Iterable[Frame]) -> None:
+    """Set the energies of types, or the shifts of polarizabilities; dipoles have neither."""
+    if isinstance(model, PotentialModel):
+        set_energies(model, frames)
+    elif isinstance(model.fitting, PolarFitting) and model.fitting.config.shift_diag:
+        model.fitting.shift.copy_(torch.from_numpy(fit_shifts(model.contributes.cpu().numpy(), frames)))
+
+
+def fit_shifts(contributes: np.ndarray, frames: Iterable[Frame]) -> np.ndarray:
+    """The mean of the diagonal of polarizabilities by type, (ntypes,), in the unit of the labels.
+
+    Of the labels of atoms where a type has any; of other types what fits those of frames in the least squares.
+    contributes: (ntypes,), 1 for types whose atoms have a polarizability, 0 for others, whose shift is 0.
+    """
+    ntypes = len(contributes)
+    sums, counts, compositions, totals = np.zeros(ntypes), np.zeros(ntypes), [], []
+    for frame in frames:
+        if (of_atoms := frame.labels.get("atomic_polarizability")) is not None:
+            np.add.at(sums, frame.types, of_atoms.trace(axis1=1, axis2=2) / 3)
+            counts += np.bincount(frame.types, minlength=ntypes)
+        if (of_frame := frame.labels.get("polarizability")) is not None:
+            compositions.append(np.bincount(frame.types, minlength=ntypes) * contributes)
+            totals.append(float(of_frame.trace()) / 3)
+    fitted = np.zeros(ntypes)
+    if totals:
+        fitted = np.linalg.lstsq(np.array(compositions), np.array(totals), rcond=None)[0]
+    return np.where(counts > 0, sums / np.maximum(counts, 1), fitted) * contributes
 
 
 def set_energies(model: PotentialModel, frames: Iterable[Frame]) -> None:

@@ -17,11 +17,12 @@ from deepaw.optimisation.determinism import deterministic
 from deepaw.optimisation.interruption import Interruption
 from deepaw.outputfile import check_output, disk_errors
 from deepaw.potential.input import PotentialInput, complete, write_complete
-from deepaw.potential.model import PotentialModel
-from deepaw.potential.training.bias import fit_energies_again
+from deepaw.potential.model import AtomicModel
+from deepaw.potential.training.bias import fit_bias_again
 from deepaw.potential.training.checkpoint import Checkpoint, CheckpointFiles, ema_prefix
 from deepaw.potential.training.curve import LearningCurve
-from deepaw.potential.training.loss import EnergyLoss, Errors
+from deepaw.potential.training.errors import Errors
+from deepaw.potential.training.losses import make_loss
 from deepaw.potential.training.objective import FrameIndex, Objective
 from deepaw.potential.training.processes import Processes
 from deepaw.potential.training.setup import Progress, prepare_training
@@ -103,14 +104,14 @@ class Trainer:
         self._weights = [weight for _, weight in named]
         self._optimizer = settings.optimizer.make(self._weights)
         self._averages = AveragedWeights(self._weights, section.ema_decay, uniform=True) if section.enable_ema else None
-        loss = EnergyLoss(settings.loss, settings.learning_rate.start_lr)
+        loss = make_loss(settings.loss, settings.model.fitting_net, settings.learning_rate.start_lr)
         self._objective = Objective(model, setup.forms, loss, self._weights, processes)
         self._step = self._first = 0
         self._said_what_is_kept = False
         if start is not None and start.checkpoint is not None:
             self._resume(start.checkpoint)
         elif start is not None and start.way == "finetune":
-            fit_energies_again(setup)
+            fit_bias_again(setup)
         self._curve = None
         if processes.is_first:
             with disk_errors(prefix.parent):
@@ -119,7 +120,7 @@ class Trainer:
             write_complete(setup.settings, output / understood)
         self._announce()
 
-    def run(self) -> PotentialModel:
+    def run(self) -> AtomicModel:
         """Train to the last step and return the model, which is also written.
 
         Raises KeyboardInterrupt after Ctrl-C, once the step is done and a checkpoint written; InputError where the loss
@@ -140,7 +141,7 @@ class Trainer:
         if steps == 0:
             self._save()
         if section.change_bias_after_training and self._step > self._first:
-            fit_energies_again(self._setup)
+            fit_bias_again(self._setup)
             self._save()
         return self._finish()
 
@@ -258,7 +259,7 @@ class Trainer:
             self._ema_files.write(replace(checkpoint, weights=model.state_dict()))
             self._averages.swap()
 
-    def _finish(self) -> PotentialModel:
+    def _finish(self) -> AtomicModel:
         model = self._setup.model
         if self._processes.is_first:
             model.provenance = {

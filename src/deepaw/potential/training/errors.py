@@ -1,0 +1,36 @@
+"""What a batch was wrong by, in sums that add up over its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Shown(Protocol):
+    """How errors are called in the learning curve."""
+
+    def named(self, means: Tensor) -> dict[str, float]:
+        """The errors of which there are means of squares, or of absolute values, one for each term of the loss."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Sums over a batch, or over a part of one; those of parts are added up.
+
+    loss: scalar. sums: (terms,), of squares, or of absolute values, of errors. counts: (terms,), of what was summed:
+    numbers of components. section: what names them.
+    """
+
+    loss: Tensor
+    sums: Tensor
+    counts: Tensor
+    section: Shown
+
+    def __add__(self, other: Errors) -> Errors:
+        return Errors(self.loss + other.loss, self.sums + other.sums, self.counts + other.counts, self.section)
+
+    def means(self) -> dict[str, float]:
+        """`rmse`, the square root of the loss, then those of the loss's terms; a term without labels is nan."""
+        return {"rmse": float(self.loss.sqrt()), **self.section.named(self.sums / self.counts)}
