@@ -11,6 +11,7 @@ from pydantic import Field, Tag
 from deepaw.inputfile import chosen_by
 from deepaw.potential.descriptor.base import Descriptor, DescriptorSection
 from deepaw.potential.descriptor.hybrid import Hybrid
+from deepaw.potential.descriptor.loc_frame import LocFrame, LocFrameConfig
 from deepaw.potential.descriptor.se_atten import AttentionConfig, SeAtten, SeAttenConfig, SeAttenV2Config
 from deepaw.potential.descriptor.se_e2_a import SeE2A, SeE2AConfig
 from deepaw.potential.descriptor.se_e2_r import SeE2R, SeE2RConfig
@@ -20,7 +21,8 @@ PartConfig = Annotated[
     Annotated[SeE2AConfig, Tag("se_e2_a")]
     | Annotated[SeE2AConfig, Tag("se_a")]
     | Annotated[SeE2RConfig, Tag("se_e2_r")]
-    | Annotated[SeE2RConfig, Tag("se_r")],
+    | Annotated[SeE2RConfig, Tag("se_r")]
+    | Annotated[LocFrameConfig, Tag("loc_frame")],
     chosen_by("type", "se_e2_a"),
 ]
 """Descriptors that can be parts of a hybrid."""
@@ -56,6 +58,7 @@ DescriptorConfig = Annotated[
     | Annotated[SeAttenConfig, Tag("se_atten")]
     | Annotated[SeAttenConfig, Tag("dpa1")]
     | Annotated[SeAttenV2Config, Tag("se_atten_v2")]
+    | Annotated[LocFrameConfig, Tag("loc_frame")]
     | Annotated[HybridConfig, Tag("hybrid")],
     chosen_by("type", "se_e2_a"),
 ]
@@ -67,6 +70,7 @@ KINDS: dict[type[DescriptorSection], Any] = {
     SeE2RConfig: SeE2R,
     SeAttenConfig: SeAtten,
     SeAttenV2Config: SeAtten,
+    LocFrameConfig: LocFrame,
 }
 """What is made of a section."""
 

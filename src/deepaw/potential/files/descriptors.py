@@ -9,12 +9,14 @@ from torch import nn
 
 from deepaw.potential.descriptor.base import Descriptor
 from deepaw.potential.descriptor.hybrid import Hybrid
+from deepaw.potential.descriptor.loc_frame import LocFrame
 from deepaw.potential.descriptor.registry import HybridConfig
 from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.se_e2_r import SeE2R
 from deepaw.potential.files.component import DescriptorPart
 from deepaw.potential.files.fields import Fields
+from deepaw.potential.files.loc_frame import read_loc_frame, write_loc_frame
 from deepaw.potential.files.se_atten import read_se_atten, read_se_atten_v2, write_se_atten
 from deepaw.potential.files.se_e2 import read_se_e2_a, read_se_e2_r, write_se_e2_a, write_se_e2_r
 
@@ -66,6 +68,7 @@ READERS: dict[str, Callable[[Fields, list[str]], DescriptorPart]] = {
     "se_atten": read_se_atten,
     "dpa1": read_se_atten,
     "se_atten_v2": read_se_atten_v2,
+    "loc_frame": read_loc_frame,
     "hybrid": _read_hybrid,
 }
 
@@ -73,5 +76,6 @@ WRITERS: dict[type[Descriptor], Callable[[Any, list[str]], dict[str, Any]]] = {
     SeE2A: write_se_e2_a,
     SeE2R: write_se_e2_r,
     SeAtten: write_se_atten,
+    LocFrame: write_loc_frame,
     Hybrid: _write_hybrid,
 }

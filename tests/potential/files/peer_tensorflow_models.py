@@ -1,0 +1,29 @@
+"""The reference models in `peer_tensorflow/` and what DeePMD-kit says of them (see its `make_references.py`)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent / "peer_tensorflow"
+CASES = sorted(path.parent.name for path in FOLDER.glob("*/model.dp"))
+FRAMES = [name for name in CASES if name.startswith("frame")]
+MASKS = [name for name in CASES if name.startswith("mask")]
+
+
+def path_of(case: str) -> Path:
+    return FOLDER / case / "model.dp"
+
+
+@cache
+def structures(case: str) -> dict[str, dict[str, np.ndarray]]:
+    """Of a case, with the answers; `training` holds the frames its statistics are of."""
+    with np.load(FOLDER / case / "ref.npz", allow_pickle=False) as file:
+        values = dict(file)
+    result: dict[str, dict[str, np.ndarray]] = {}
+    for key, value in values.items():
+        place, name = key.split("/")
+        result.setdefault(place, {})[name] = value
+    return result
