@@ -16,8 +16,8 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.se_atten import SeAtten
+from deepaw.potential.descriptor.slotted import SlottedDescriptor
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.exact import Evaluation
 from deepaw.potential.model import ModelConfig, PotentialModel
@@ -87,7 +87,7 @@ def random_model(
 
     ntypes = len(config.type_map)
     for part in model.descriptor.parts:
-        if isinstance(part, PairwiseDescriptor | SeAtten):
+        if isinstance(part, SlottedDescriptor | SeAtten):
             davg, dstd = torch.zeros_like(part.davg), uniform(0.2, 0.5, *part.dstd.shape)
             davg[:, 0] = uniform(0.05, 0.3, ntypes)
             if isinstance(part, SeAtten) and not part.config.fades_types:
@@ -310,7 +310,7 @@ class PotentialPhysics:
         self, engine: PotentialEngine, structure: Structure, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         whole = evaluate(engine, structure, atomic_virial=True)
-        monkeypatch.setattr("deepaw.potential.engine.engine.TILE_SLOTS", 1)
+        monkeypatch.setattr("deepaw.potential.engine.base.TILE_SLOTS", 1)
         tiles = evaluate(engine, structure, atomic_virial=True)
         for name in ("energy", "force", "virial", "atom_energy", "atom_virial"):
             same(getattr(tiles, name), getattr(whole, name), 1e-12)

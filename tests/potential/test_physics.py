@@ -11,6 +11,7 @@ from potential.physics import PotentialPhysics, random_model
 SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [5, 6], "neuron": [4, 8], "axis_neuron": 3}
 ONE_SIDE = SE_A | {"type_one_side": True}
 SE_R = {"type": "se_e2_r", "rcut": 3.6, "rcut_smth": 0.8, "sel": [8, 8], "neuron": [4, 8], "type_one_side": True}
+SE_T = {"type": "se_e3", "rcut": 3.2, "rcut_smth": 1.0, "sel": [8, 7], "neuron": [4, 8]}
 FITTING = {"neuron": [8, 8]}
 
 MODELS = {
@@ -20,6 +21,14 @@ MODELS = {
         "descriptor": SE_A | {"sel": [9, 8, 7], "resnet_dt": True, "activation_function": "gelu"},
     },
     "radial": {"descriptor": SE_R},
+    "triples": {"descriptor": SE_T | {"resnet_dt": True}},
+    "triples_beside_pairs": {
+        "type_map": ["O", "H", "C"],
+        "descriptor": {
+            "type": "hybrid",
+            "list": [SE_T | {"sel": [6, 5, 4], "exclude_types": [[0, 1]]}, SE_A | {"sel": [9, 8, 7]}],
+        },
+    },
     "hybrid": {"descriptor": {"type": "hybrid", "list": [ONE_SIDE, SE_R, SE_A | {"rcut": 2.5, "set_davg_zero": True}]}},
     "excluded": {
         "descriptor": ONE_SIDE | {"exclude_types": [[0, 0]], "env_protection": 0.1},

@@ -10,8 +10,8 @@ from torch import Tensor
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.neighbours.environment import Environment, parts
 
-PAIRS = 20_000
-"""Pairs that are worked on together; what networks leave behind for one of them is some 10 kB."""
+EVALUATIONS = 20_000
+"""Of embedding nets, that are worked on together; what networks leave behind for one of them is some 10 kB."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def evaluate_exactly(
     env: pairs within the model's cutoff. fparam: (natoms, numb_fparam), aparam: (natoms, numb_aparam).
     """
     energies, gradient = [], torch.zeros_like(env.vector, dtype=torch.float64)
-    for part in parts(env, len(model.type_map), PAIRS):
+    for part in parts(env, len(model.type_map), model.descriptor.evaluations(env), EVALUATIONS):
         rows = slice(part.first, part.last)
         vector = part.env.vector.detach().double().requires_grad_()
         near = replace(part.env, vector=vector)
@@ -67,6 +67,6 @@ def describe_exactly(model: PotentialModel, env: Environment) -> Tensor:
     """Descriptors (natoms, width), float64, without a graph; env as for `evaluate_exactly`."""
     rows = torch.empty(env.natoms, model.descriptor.width, dtype=torch.float64)
     with torch.no_grad():
-        for part in parts(env, len(model.type_map), PAIRS):
+        for part in parts(env, len(model.type_map), model.descriptor.evaluations(env), EVALUATIONS):
             rows[part.first : part.last] = model.descriptors(part.env)[: part.last - part.first]
     return rows

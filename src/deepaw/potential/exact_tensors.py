@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from deepaw.potential.exact import PAIRS, forces_of_pairs
+from deepaw.potential.exact import EVALUATIONS, forces_of_pairs
 from deepaw.potential.neighbours.environment import Environment, parts
 from deepaw.potential.tensor import TensorModel
 
@@ -43,7 +43,7 @@ def evaluate_tensors_exactly(
     nsums = 0 if weights is None else len(weights)
     tensors = []
     gradient = torch.zeros(nsums, *env.vector.shape, dtype=torch.float64)
-    for part in parts(env, len(model.type_map), PAIRS):
+    for part in parts(env, len(model.type_map), model.descriptor.evaluations(env), EVALUATIONS):
         rows = slice(part.first, part.last)
         vector = part.env.vector.detach().double().requires_grad_(nsums > 0)
         D, T = model.descriptor.with_vectors(model.visible(replace(part.env, vector=vector)))

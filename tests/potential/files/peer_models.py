@@ -16,7 +16,7 @@ from deepaw.potential.neighbours.pairs import find_environment
 
 PEER = Path(__file__).parent / "peer"
 CASES = sorted(path.parent.name for path in PEER.glob("*/model.dp"))
-SINGLE = [name for name in CASES if name in ("single", "mixed_precision", "atten_single")]
+SINGLE = [name for name in CASES if name in ("single", "mixed_precision", "atten_single", "triples_single")]
 """Those with networks in float32, of which backends of DeePMD-kit differ among each other by some 1e-6."""
 QUANTITIES = ("energy", "atom_energy", "force", "virial", "atom_virial", "descriptor")
 

@@ -59,7 +59,7 @@ def test_the_order_of_pairs_does_not_matter(env: Environment) -> None:
 
 @pytest.mark.parametrize("most", [1, 60, 10_000])
 def test_parts_hold_every_atom_and_pair_once(env: Environment, most: int) -> None:
-    found = list(parts(env, 2, most))
+    found = list(parts(env, 2, torch.bincount(env.centre, minlength=7), most))
     assert [part.first for part in found] == [0, *(part.last for part in found[:-1])] and found[-1].last == 7
     assert len(found) == {1: 7, 10_000: 1}.get(most, len(found))
     pairs = torch.cat([part.pairs for part in found])
@@ -74,7 +74,12 @@ def test_parts_hold_every_atom_and_pair_once(env: Environment, most: int) -> Non
         assert (part.env.neighbour >= count).all()
 
 
+def test_parts_hold_as_much_work_as_is_said(env: Environment) -> None:
+    found = parts(env, 2, torch.tensor([3, 1, 1, 9, 0, 2, 3]), 5)
+    assert [(part.first, part.last) for part in found] == [(0, 3), (3, 4), (4, 7)]
+
+
 def test_atoms_without_pairs_are_in_parts_too() -> None:
     none = torch.empty(0, dtype=torch.int64)
     alone = Environment(torch.tensor([1, 0, 1]), none, none, torch.empty(0, 3))
-    assert [(part.first, part.last) for part in parts(alone, 2, 5)] == [(0, 3)]
+    assert [(part.first, part.last) for part in parts(alone, 2, torch.zeros(3, dtype=torch.int64), 5)] == [(0, 3)]

@@ -109,6 +109,10 @@ class Descriptor(nn.Module, ABC):
         """
         raise NotImplementedError
 
+    def evaluations(self, env: Environment) -> Tensor:
+        """About how often its networks run in `forward`, for each atom: (natoms,) int64; by default for every pair."""
+        return torch.bincount(env.centre, minlength=env.natoms)
+
     def statistics(self) -> Statistics:
         """What takes the scale of its rows from the data and sets it; by default there is none."""
         return NoStatistics()

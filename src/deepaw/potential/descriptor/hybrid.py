@@ -29,6 +29,10 @@ class Hybrid(Descriptor):
         """The descriptors side by side."""
         return cast(list[Descriptor], [*self.list])
 
+    def evaluations(self, env: Environment) -> Tensor:
+        """Of all parts."""
+        return torch.stack([part.evaluations(env) for part in self.parts]).sum(0)
+
     def forward(self, env: Environment) -> Tensor:
         """(natoms, sum of the widths)."""
         return torch.cat([part(env) for part in self.list], dim=-1)

@@ -15,6 +15,7 @@ from deepaw.potential.descriptor.loc_frame import LocFrame, LocFrameConfig
 from deepaw.potential.descriptor.se_atten import AttentionConfig, SeAtten, SeAttenConfig, SeAttenV2Config
 from deepaw.potential.descriptor.se_e2_a import SeE2A, SeE2AConfig
 from deepaw.potential.descriptor.se_e2_r import SeE2R, SeE2RConfig
+from deepaw.potential.descriptor.se_e3 import SeE3, SeE3Config
 from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
 
 PartConfig = Annotated[
@@ -22,6 +23,9 @@ PartConfig = Annotated[
     | Annotated[SeE2AConfig, Tag("se_a")]
     | Annotated[SeE2RConfig, Tag("se_e2_r")]
     | Annotated[SeE2RConfig, Tag("se_r")]
+    | Annotated[SeE3Config, Tag("se_e3")]
+    | Annotated[SeE3Config, Tag("se_at")]
+    | Annotated[SeE3Config, Tag("se_a_3be")]
     | Annotated[LocFrameConfig, Tag("loc_frame")],
     chosen_by("type", "se_e2_a"),
 ]
@@ -55,6 +59,9 @@ DescriptorConfig = Annotated[
     | Annotated[SeE2AConfig, Tag("se_a")]
     | Annotated[SeE2RConfig, Tag("se_e2_r")]
     | Annotated[SeE2RConfig, Tag("se_r")]
+    | Annotated[SeE3Config, Tag("se_e3")]
+    | Annotated[SeE3Config, Tag("se_at")]
+    | Annotated[SeE3Config, Tag("se_a_3be")]
     | Annotated[SeAttenConfig, Tag("se_atten")]
     | Annotated[SeAttenConfig, Tag("dpa1")]
     | Annotated[SeAttenV2Config, Tag("se_atten_v2")]
@@ -68,6 +75,7 @@ DescriptorConfig = Annotated[
 KINDS: dict[type[DescriptorSection], Any] = {
     SeE2AConfig: SeE2A,
     SeE2RConfig: SeE2R,
+    SeE3Config: SeE3,
     SeAttenConfig: SeAtten,
     SeAttenV2Config: SeAtten,
     LocFrameConfig: LocFrame,

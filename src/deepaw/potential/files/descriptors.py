@@ -14,11 +14,13 @@ from deepaw.potential.descriptor.registry import HybridConfig
 from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.se_e2_r import SeE2R
+from deepaw.potential.descriptor.se_e3 import SeE3
 from deepaw.potential.files.component import DescriptorPart
 from deepaw.potential.files.fields import Fields
 from deepaw.potential.files.loc_frame import read_loc_frame, write_loc_frame
 from deepaw.potential.files.se_atten import read_se_atten, read_se_atten_v2, write_se_atten
 from deepaw.potential.files.se_e2 import read_se_e2_a, read_se_e2_r, write_se_e2_a, write_se_e2_r
+from deepaw.potential.files.se_e3 import read_se_e3, write_se_e3
 
 HYBRID_VERSION = 1
 
@@ -65,6 +67,9 @@ READERS: dict[str, Callable[[Fields, list[str]], DescriptorPart]] = {
     "se_a": read_se_e2_a,
     "se_e2_r": read_se_e2_r,
     "se_r": read_se_e2_r,
+    "se_e3": read_se_e3,
+    "se_at": read_se_e3,
+    "se_a_3be": read_se_e3,
     "se_atten": read_se_atten,
     "dpa1": read_se_atten,
     "se_atten_v2": read_se_atten_v2,
@@ -75,6 +80,7 @@ READERS: dict[str, Callable[[Fields, list[str]], DescriptorPart]] = {
 WRITERS: dict[type[Descriptor], Callable[[Any, list[str]], dict[str, Any]]] = {
     SeE2A: write_se_e2_a,
     SeE2R: write_se_e2_r,
+    SeE3: write_se_e3,
     SeAtten: write_se_atten,
     LocFrame: write_loc_frame,
     Hybrid: _write_hybrid,

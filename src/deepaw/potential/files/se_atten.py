@@ -22,7 +22,8 @@ from deepaw.potential.files.networks import (
     write_embedding_layers,
     write_layer,
 )
-from deepaw.potential.files.se_e2 import KEYS, check_environment
+from deepaw.potential.files.se_e2 import KEYS
+from deepaw.potential.files.slotted import check_environment
 from deepaw.potential.files.type_embedding import read_type_embedding, write_type_embedding
 
 VERSION = 4

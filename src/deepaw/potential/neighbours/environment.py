@@ -51,13 +51,17 @@ class Part:
     env: Environment
 
 
-def parts(env: Environment, ntypes: int, most: int) -> Iterator[Part]:
-    """Atoms in order, as many at a time as have no more than `most` pairs together, but one at least."""
+def parts(env: Environment, ntypes: int, work: Tensor, most: int) -> Iterator[Part]:
+    """Atoms in order, as many at a time as have no more than `most` work together, but one at least.
+
+    work: (natoms,) int64.
+    """
     order = torch.argsort(env.centre, stable=True)
     ends = torch.bincount(env.centre, minlength=env.natoms).cumsum(0)
+    done = work.cumsum(0)
     first = before = 0
     while first < env.natoms:
-        last = max(first + 1, int(torch.searchsorted(ends, before + most, right=True)))
+        last = max(first + 1, int(torch.searchsorted(done, done[first] - work[first] + most, right=True)))
         pairs = order[before : int(ends[last - 1])]
         types = torch.cat([env.types[first:last], torch.arange(ntypes)])
         neighbour = last - first + env.types[env.neighbour[pairs]]

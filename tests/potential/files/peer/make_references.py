@@ -53,6 +53,14 @@ ATTEN: dict[str, Any] = {
     "seed": 4,
 }
 SMOOTH = {"tebd_input_mode": "strip", "smooth_type_embedding": True, "set_davg_zero": False}
+SE_T: dict[str, Any] = {
+    "type": "se_e3",
+    "sel": [16, 20],
+    "rcut_smth": 1.0,
+    "rcut": 3.0,
+    "neuron": [3, 6],
+    "seed": 4,
+}
 ENER: dict[str, Any] = {"type": "ener", "neuron": [5, 5], "seed": 3}
 PAIR = {"type_one_side": False}
 SMALL = {"sel": [2, 3]}  # fewer than there are
@@ -67,6 +75,14 @@ CASES = {
     "pairs_resnet_dt": case(SE_A | PAIR | {"resnet_dt": True, "neuron": [1, 2, 4]}, {"resnet_dt": False}),
     "radial": case(SE_R),
     "radial_excluded": case(SE_R | {"exclude_types": [[0, 1]], "resnet_dt": True}),
+    "triples": case(SE_T),
+    "triples_resnet_dt": case(SE_T | {"resnet_dt": True, "neuron": [2, 4, 4], "activation_function": "gelu"}),
+    "triples_excluded": case(SE_T | {"sel": [16, 12, 12], "exclude_types": [[0, 1], [2, 2]]})
+    | {"type_map": ["O", "H", "He"]},
+    "triples_dropped": case(SE_T | SMALL),
+    "triples_dropped_overall": case(SE_T | {"sel": [2, 11], "env_protection": 0.2}),
+    "triples_beside_pairs": case({"type": "hybrid", "list": [SE_T | {"rcut": 2.5}, SE_A, SE_R]}),
+    "triples_single": case(SE_T | {"precision": "float32"}, {"precision": "float32"}),
     "excluded": case(SE_A | {"exclude_types": [[0, 0]]}),
     "excluded_pairs": case(SE_A | PAIR | {"exclude_types": [[0, 1], [1, 1]]}),
     "hybrid": case({"type": "hybrid", "list": [SE_A, SE_R, SE_A | PAIR | {"rcut": 2.0, "neuron": [2, 3]}]}),
@@ -157,7 +173,7 @@ def spread(random: np.random.Generator, box: np.ndarray, natoms: int) -> np.ndar
 def set_statistics(model: torch.nn.Module, random: np.random.Generator) -> None:
     atomic = model.atomic_model
     for part in getattr(atomic.descriptor, "descrpt_list", [atomic.descriptor]):
-        part = getattr(part, "sea", getattr(part, "se_atten", part))
+        part = next((getattr(part, name) for name in ("sea", "seat", "se_atten") if hasattr(part, name)), part)
         radial = torch.tensor(random.uniform(0.05, 0.3, (part.ntypes, 1)))
         spreads = torch.tensor(random.uniform(0.2, 0.5, (part.ntypes, 2)))
         if not part.set_davg_zero:

@@ -1,0 +1,98 @@
+"""DeepPot-SE of angles and distances among three atoms (`se_e3`)."""
+
+from __future__ import annotations
+
+from itertools import combinations_with_replacement
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from deepaw.potential.descriptor.slotted import EmbeddingConfig, SlottedDescriptor
+from deepaw.potential.descriptor.switch import environment_rows
+from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.network.embedding import EmbeddingNets
+from deepaw.potential.precision import dtype_of
+
+
+class SeE3Config(EmbeddingConfig):
+    """Three-body embedding of the dot products of two neighbours' relative coordinates."""
+
+    type: Literal["se_e3", "se_at", "se_a_3be"] = "se_e3"
+    seed: int | None = Field(None, description="of the initial weights; by default that of the training")
+
+
+class SeE3(SlottedDescriptor):
+    """D_i = sum_{t <= u} 1 / (sel_t sel_u) sum_{j of type t, k of type u} theta_jk G_tu(theta_jk).
+
+    theta_jk = R_j . R_k of the directional components R of the normalised rows, j = k included; 1 stands in for a sel_t
+    of 0. An empty slot has theta = 0 and adds nothing, so that all neighbours there are count.
+
+    The first component of davg and dstd is that of s, which has no part in this.
+    """
+
+    components = 4
+    config: SeE3Config
+
+    def __init__(
+        self,
+        config: SeE3Config,
+        ntypes: int,
+        *,
+        fixed_slots: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(config, ntypes, fixed_slots=fixed_slots)
+        self.pairs = list(combinations_with_replacement(range(ntypes), 2))
+        self.nets = EmbeddingNets(
+            len(self.pairs),
+            config.neuron,
+            activation=config.activation_function,
+            resnet_dt=config.resnet_dt,
+            dtype=dtype_of(config.precision),
+            generator=generator,
+        )
+        self.nets.requires_grad_(config.trainable)
+
+    @property
+    def width(self) -> int:  # type: ignore[override]
+        return self.config.neuron[-1]
+
+    @property
+    def weights(self) -> list[float]:
+        """1 / (sel_t sel_u), for each of the pairs of types."""
+        return [1 / (max(self.sel[t], 1) * max(self.sel[u], 1)) for t, u in self.pairs]
+
+    def forward(self, env: Environment) -> Tensor:
+        """(natoms, M)."""
+        config = self.config
+        env, _, _ = self.slotted(env)
+        raw = environment_rows(env.vector, config.rcut_smth, config.rcut, config.env_protection)[:, 1:]
+        R = (raw / self.dstd[env.types[env.centre], 1:]).to(self.dtype)
+        kinds = env.types[env.neighbour]
+        D = R.new_zeros(env.natoms, self.width)
+        for net, ((t, u), weight) in enumerate(zip(self.pairs, self.weights, strict=True)):
+            first, second = (torch.nonzero(kinds == kind).squeeze(1) for kind in (t, u))
+            j, k = _around_one_atom(env.centre[first], env.centre[second])
+            j, k = first[j], second[k]
+            theta = (R[j] * R[k]).sum(1)
+            G = self.nets.one(net, theta)
+            D = D.index_add(0, env.centre[j], weight * theta.unsqueeze(1) * G)
+        return D
+
+    def evaluations(self, env: Environment) -> Tensor:
+        """Pairs of neighbours, each counted in both orders."""
+        counts = torch.bincount(env.centre, minlength=env.natoms)
+        return counts * counts
+
+
+def _around_one_atom(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """All j, k with first[j] = second[k]."""
+    order = torch.argsort(second, stable=True)
+    start = torch.searchsorted(second[order], first)
+    count = torch.searchsorted(second[order], first, right=True) - start
+    j = torch.repeat_interleave(count)
+    before = count.cumsum(0) - count
+    place = torch.arange(len(j), device=j.device) - before[j]
+    return j, order[start[j] + place]
