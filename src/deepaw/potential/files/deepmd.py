@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,8 @@ from deepaw.potential.files.container import Tree, read_tree, write_tree
 from deepaw.potential.files.descriptors import read_descriptor, write_descriptor
 from deepaw.potential.files.fields import Fields, naming
 from deepaw.potential.files.fittings import read_fitting, write_fitting
-from deepaw.potential.model import AtomicModel, ModelConfig
+from deepaw.potential.files.shortrange import check_short_range, read_short_range, write_short_range
+from deepaw.potential.model import AtomicModel, ModelConfig, PotentialModel
 from deepaw.potential.native import make_model
 
 VERSION = 2
@@ -47,21 +49,35 @@ def write_deepmd(path: str | Path, model: AtomicModel) -> None:
 
 def model_of(tree: Tree, name: str) -> AtomicModel:
     """The model a tree describes; `name` is what messages call its file. Raises InputError as `read_deepmd`."""
-    fields = Fields(tree["model"], name, "model")
-    fields.expect("type", "standard")
+    fields = network = Fields(tree["model"], name, "model")
+    short = fields.choose("type", {"standard": False, "zbl": True})
     fields.version(VERSION)
     type_map = [str(symbol) for symbol in fields.each("type_map")]
     ntypes = len(type_map)
     section = {"type_map": type_map, **fields.known(("atom_exclude_types", "pair_exclude_types"))}
-    descriptor = read_descriptor(fields.inner("descriptor"), type_map)
-    fitting = read_fitting(fields.inner("fitting"), type_map, descriptor, section)
+    given: dict[str, Any] = {}
+    if short:
+        part = read_short_range(fields, type_map, _table_name(tree))
+        network, given["table"] = part.network, part.table
+        section |= part.section
+    descriptor = read_descriptor(network.inner("descriptor"), type_map)
+    fitting = read_fitting(network.inner("fitting"), type_map, descriptor, section)
     out_bias = fields.array("out_bias", (ntypes, fitting.outputs))
+    if short:
+        check_short_range(fields, part, descriptor.config.rcut, out_bias)
+        network.end()
     fields.optional_array("out_std")
     fields.ignore("rcond", "preset_out_bias")
     fields.end()
     section |= {"descriptor": descriptor.config, "type_embedding": descriptor.types, "fitting_net": fitting.config}
     config = fields.section(ModelConfig, section)
-    return _assembled(fields, config, descriptor, fitting, out_bias, tree)
+    return _assembled(fields, config, descriptor, fitting, out_bias, tree, given)
+
+
+def _table_name(tree: Tree) -> str:
+    """What the file says of the one that its table came from."""
+    script = tree.get("model_def_script")
+    return str(script.get("use_srtab", "table")) if isinstance(script, dict) else "table"
 
 
 def _assembled(
@@ -71,6 +87,7 @@ def _assembled(
     fitting: FittingPart,
     out_bias: np.ndarray,
     tree: Tree,
+    given: dict[str, Any],
 ) -> AtomicModel:
     distance = Fields(tree, fields.file, "the tree").optional_array(CLOSEST)
     closest = float(distance.max(initial=0.0)) if distance is not None else 0.0
@@ -82,6 +99,7 @@ def _assembled(
             fixed_slots=bool(tree.get(RULE, True)),
             closest=closest if closest > 0 else None,
             provenance={ORIGIN: origin},
+            **given,
         )
     descriptor.load(model.descriptor)
     fitting.load(model, out_bias)
@@ -95,26 +113,29 @@ def tree_of(model: AtomicModel) -> Tree:
     origin = model.provenance.get(ORIGIN, {})
     fitting, out_bias = write_fitting(model, type_map)
     script = origin.get("model_def_script") or config.model_dump(mode="json")
+    content = {
+        "@class": "Model",
+        "@version": VERSION,
+        "type": "standard",
+        "type_map": type_map,
+        "atom_exclude_types": [kind for kind in range(len(type_map)) if kind not in model.selected],
+        **config.model_dump(mode="json", include={"pair_exclude_types"}),
+        "rcond": None,
+        "preset_out_bias": None,
+        "descriptor": write_descriptor(model.descriptor, type_map),
+        "fitting": fitting,
+        "@variables": {
+            "out_bias": out_bias[None],
+            "out_std": np.ones((1, *out_bias.shape)),
+        },
+    }
+    if isinstance(model, PotentialModel) and model.interpolation is not None:
+        content = write_short_range(model, content)
     return {
         "software": "deepaw",
         "version": __version__,
         RULE: model.fixed_slots,
-        "model": {
-            "@class": "Model",
-            "@version": VERSION,
-            "type": "standard",
-            "type_map": type_map,
-            "atom_exclude_types": [kind for kind in range(len(type_map)) if kind not in model.selected],
-            **config.model_dump(mode="json", include={"pair_exclude_types"}),
-            "rcond": None,
-            "preset_out_bias": None,
-            "descriptor": write_descriptor(model.descriptor, type_map),
-            "fitting": fitting,
-            "@variables": {
-                "out_bias": out_bias[None],
-                "out_std": np.ones((1, *out_bias.shape)),
-            },
-        },
+        "model": content,
         "model_def_script": script,
         "@variables": {} if model.closest is None else {CLOSEST: np.array(model.closest)},
     }
