@@ -1,0 +1,274 @@
+"""What the rest of the server knows of the scheduler: work that is given to it, answers, errors, and what it can do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """numbers: (natoms,) int64, atomic. positions: (natoms, 3) float64, A. cell: (3, 3) float64, A, rows are vectors,
+    zero where there is none. pbc: (3,) bool.
+    """
+
+    numbers: NDArray[np.int64]
+    positions: NDArray[np.float64]
+    cell: NDArray[np.float64]
+    pbc: NDArray[np.bool_]
+
+    @cached_property
+    def key(self) -> str:
+        """Of its content: structures of one key are the same to the last bit."""
+        parts = (
+            np.ascontiguousarray(self.numbers, dtype="<i8"),
+            np.ascontiguousarray(self.positions, dtype="<f8"),
+            np.ascontiguousarray(self.cell, dtype="<f8"),
+            np.ascontiguousarray(self.pbc, dtype="?"),
+        )
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part.nbytes.to_bytes(8, "little"))
+            digest.update(part.tobytes())
+        return digest.hexdigest()[:32]
+
+    @property
+    def nbytes(self) -> int:
+        return self.numbers.nbytes + self.positions.nbytes + self.cell.nbytes + self.pbc.nbytes
+
+
+@dataclass(frozen=True, eq=False)
+class DensityWork:
+    """A density on a grid, or at points: one of the two is given.
+
+    structure: or the handle of one that `Scheduler.keep` gave. points: (n, 3) float64, A, anywhere in space.
+    model: a name of `Scheduler.models()`; None for the only one, or the first one, of densities.
+    raw: keep the number of electrons as predicted. stream: of a grid, for `Job.tiles`; memory does not grow with it.
+    """
+
+    structure: Structure | str
+    grid_shape: Shape | None = None
+    points: NDArray[np.float64] | None = None
+    model: str | None = None
+    raw: bool = False
+    stream: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class PotentialWork:
+    """Energies, forces and virials of frames with the same number of atoms.
+
+    coord: (nframes, natoms, 3) float64, A. cell: (nframes, 3, 3) float64, A, or None without periodicity.
+    types: (natoms,) or (nframes, natoms) int64, of the model's type map, -1 where there is no atom; or numbers:
+    (natoms,) int64, atomic. One of the two is given. pbc: along which cell vectors. atomic: whether energies and
+    virials of atoms are wanted. fparam: (nframes, n) or (n,). aparam: (nframes, natoms, n), (natoms, n) or (n,).
+    model: as of `DensityWork`.
+    """
+
+    coord: NDArray[np.float64]
+    cell: NDArray[np.float64] | None = None
+    types: NDArray[np.int64] | None = None
+    numbers: NDArray[np.int64] | None = None
+    pbc: tuple[bool, bool, bool] = (True, True, True)
+    atomic: bool = False
+    fparam: NDArray[np.float64] | None = None
+    aparam: NDArray[np.float64] | None = None
+    model: str | None = None
+
+
+Work = DensityWork | PotentialWork
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DensityAnswer:
+    """model: SHA-256 of the file of the model that gave it. elapsed: seconds in the engine.
+
+    values: float32, e/A^3, (nx, ny, nz) or (n,); with spin another axis of 2 behind (total, magnetisation); None of
+    work with `stream`, which gives them as tiles. points_evaluated: the rest follow by symmetry.
+    Of grids: electrons_predicted, the integral before scaling; electrons_exact, what the valence of the elements adds
+    up to, where the model knows it; scale, what the density was multiplied by. Tiles are not scaled.
+    """
+
+    model: str
+    elapsed: float
+    values: NDArray[np.float32] | None
+    points_evaluated: int
+    electrons_predicted: float | None = None
+    electrons_exact: float | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PotentialAnswer:
+    """model, elapsed: as of `DensityAnswer`. float64: energy (nframes,), eV; force (nframes, natoms, 3), eV/A; virial
+    (nframes, 3, 3), eV; atom_energy (nframes, natoms) and atom_virial (nframes, natoms, 3, 3) where they were wanted.
+    """
+
+    model: str
+    elapsed: float
+    energy: NDArray[np.float64]
+    force: NDArray[np.float64]
+    virial: NDArray[np.float64]
+    atom_energy: NDArray[np.float64] | None = None
+    atom_virial: NDArray[np.float64] | None = None
+
+
+Answer = DensityAnswer | PotentialAnswer
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """Part of a grid in C order: values, (n,) or (n, 2) float32, of the points offset ... offset + n - 1."""
+
+    offset: int
+    values: NDArray[np.float32]
+
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+class Job(Protocol):
+    """Work that was taken. Cancelled or done, it is forgotten when nobody holds it."""
+
+    id: str
+    client: str
+    work: Work
+
+    @property
+    def state(self) -> JobState: ...
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Points or atoms done, and all of them."""
+
+    async def result(self) -> Answer:
+        """Waits for it. May be awaited by several.
+
+        Raises InputError: the work itself is wrong (an element that the model does not know, two atoms on one spot).
+        JobCancelled, WorkerLost, OutOfMemory.
+        """
+
+    def tiles(self) -> AsyncIterator[Tile]:
+        """Of work with `stream`, once: tiles in order; the evaluation goes on as they are taken. Raises as `result`."""
+
+    def cancel(self) -> None:
+        """At the next tile, if it runs; nothing if it is done."""
+
+
+class QueueFull(Exception):
+    """Too much is waiting. retry_after: seconds, about."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class UnknownHandle(Exception):
+    """No structure of this handle is kept; it may have been given up for others."""
+
+
+class UnknownModel(Exception):
+    """No model of this name, or none of the kind that the work needs."""
+
+
+class JobCancelled(Exception):
+    """`Job.cancel` was called, or the scheduler stopped."""
+
+
+class WorkerLost(Exception):
+    """The process that worked on it ended. Others go on; the same work may be asked for again."""
+
+
+class OutOfMemory(Exception):
+    """The device has not enough memory even for the smallest piece of the work."""
+
+
+class NotReady(Exception):
+    """The scheduler is stopping, or has no worker yet."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """name: as it is asked for. hash: SHA-256 of the file. kind: what it predicts.
+
+    elements: symbols it knows, or names of types in their order. spin: whether densities have two values.
+    """
+
+    name: str
+    path: str
+    hash: str
+    kind: Literal["density", "potential"]
+    elements: tuple[str, ...]
+    cutoff: float
+    loaded_in: float
+    spin: bool = False
+    numb_fparam: int = 0
+    numb_aparam: int = 0
+
+
+@dataclass(frozen=True)
+class SchedulerState:
+    """For status and metrics. Counts are of all time unless said otherwise.
+
+    state: starting, running, recovering (a worker is being replaced) or stopping. queued, running: jobs at the moment.
+    queued_points, queued_atoms: what waits at the moment. served: jobs by how they ended. batches: evaluations of
+    joined requests by kind, and batched, how many requests were in them. engine_seconds: by kind of work.
+    halvings: batches that did not fit into the device's memory. restarts: of workers. memory_bytes: of each worker
+    process, device_bytes: that its models and arrays take on the device.
+    """
+
+    state: Literal["starting", "running", "recovering", "stopping"]
+    device: str
+    precision: str
+    queued: int = 0
+    running: int = 0
+    queued_points: int = 0
+    queued_atoms: int = 0
+    served: dict[str, int] = field(default_factory=dict)
+    batches: dict[str, int] = field(default_factory=dict)
+    batched: dict[str, int] = field(default_factory=dict)
+    engine_seconds: dict[str, float] = field(default_factory=dict)
+    halvings: int = 0
+    restarts: int = 0
+    structures: int = 0
+    structure_bytes: int = 0
+    memory_bytes: int = 0
+    device_bytes: int = 0
+    worker_pids: tuple[int, ...] = ()
+
+
+class Scheduler(Protocol):
+    """Everything is called from one event loop."""
+
+    async def start(self) -> None:
+        """Returns when the models are loaded and tried. Raises InputError: a model that cannot be."""
+
+    def submit(self, work: Work, client: str) -> Job:
+        """client: whoever is to get a fair share. Raises QueueFull, UnknownModel, UnknownHandle, NotReady."""
+
+    def keep(self, structure: Structure) -> str:
+        """A handle for a structure; it and its atom part are kept for a while, the least recently used given up."""
+
+    def job(self, id: str) -> Job | None:
+        """One that waits, runs, or ended not long ago."""
+
+    async def update_model(self, name: str, path: str) -> ModelInfo:
+        """Load, check and try a model beside the one of that name, or as a new one, and swap.
+
+        Work that began on a model ends on it. Raises InputError: it cannot be; the old one stays.
+        """
+
+    def models(self) -> list[ModelInfo]: ...
+
+    def state(self) -> SchedulerState: ...
+
+    async def stop(self, grace: float) -> None:
+        """Take nothing new, finish what runs within `grace` seconds, cancel the rest, end the workers."""

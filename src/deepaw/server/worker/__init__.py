@@ -1,0 +1,1 @@
+"""One process for a device, which holds the models and evaluates pieces of work."""
