@@ -153,7 +153,7 @@ class Job(Protocol):
         """Waits for it. May be awaited by several.
 
         Raises InputError: the work itself is wrong (an element that the model does not know, two atoms on one spot).
-        JobCancelled, WorkerLost, OutOfMemory.
+        JobCancelledError, WorkerLostError, OutOfMemoryError.
         """
 
     def tiles(self) -> AsyncIterator[Tile]:
@@ -163,7 +163,7 @@ class Job(Protocol):
         """At the next tile, if it runs; nothing if it is done."""
 
 
-class QueueFull(Exception):
+class QueueFullError(Exception):
     """Too much is waiting. retry_after: seconds, about."""
 
     def __init__(self, message: str, retry_after: float) -> None:
@@ -171,27 +171,27 @@ class QueueFull(Exception):
         self.retry_after = retry_after
 
 
-class UnknownHandle(Exception):
+class UnknownHandleError(Exception):
     """No structure of this handle is kept; it may have been given up for others."""
 
 
-class UnknownModel(Exception):
+class UnknownModelError(Exception):
     """No model of this name, or none of the kind that the work needs."""
 
 
-class JobCancelled(Exception):
+class JobCancelledError(Exception):
     """`Job.cancel` was called, or the scheduler stopped."""
 
 
-class WorkerLost(Exception):
+class WorkerLostError(Exception):
     """The process that worked on it ended. Others go on; the same work may be asked for again."""
 
 
-class OutOfMemory(Exception):
+class OutOfMemoryError(Exception):
     """The device has not enough memory even for the smallest piece of the work."""
 
 
-class NotReady(Exception):
+class NotReadyError(Exception):
     """The scheduler is stopping, or has no worker yet."""
 
 
@@ -252,7 +252,7 @@ class Scheduler(Protocol):
         """Returns when the models are loaded and tried. Raises InputError: a model that cannot be."""
 
     def submit(self, work: Work, client: str) -> Job:
-        """client: whoever is to get a fair share. Raises QueueFull, UnknownModel, UnknownHandle, NotReady."""
+        """client: whoever is to get a fair share. Raises QueueFullError, UnknownModelError, UnknownHandleError, NotReadyError."""
 
     def keep(self, structure: Structure) -> str:
         """A handle for a structure; it and its atom part are kept for a while, the least recently used given up."""
