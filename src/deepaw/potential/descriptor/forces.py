@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,21 +11,34 @@ from torch import Tensor
 from deepaw.potential.descriptor.geometry import PairGeometry
 
 
+class Maps(NamedTuple):
+    """Linear maps of a kind of moments B, from its geometry and a tensor.
+
+    gradient: from dE/dB to dE/dr of every slot, (natoms, 3, slots). tangent: its transpose, from displacements of the
+    neighbours in every slot to dB.
+    """
+
+    gradient: Callable[[Any, Tensor], Tensor]
+    tangent: Callable[[Any, Tensor], Tensor]
+
+
 def forces(
-    geometry: PairGeometry,
+    geometry: Any,
     gradient: Tensor,
     frame: Tensor | None,
     nframes: int,
     first: int = 0,
     natoms: int | None = None,
+    maps: Maps | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Forces (natoms, 3), eV/A, and virials (nframes, 3, 3), eV, of energies with dE/dB = gradient.
 
+    geometry: a `PairGeometry`, or one that `maps` are of and that has its `natoms`, `neighbour`, `unit` and `distance`.
     gradient: like geometry.moments. frame: (geometry.natoms,), the frame of each atom, or None if virials are not asked
     for. first, natoms: where the atoms of the geometry begin among all, for a share of them.
     """
     natoms = geometry.natoms if natoms is None else natoms
-    force, virial = _Forces.apply(gradient, geometry, frame, nframes, first, natoms)
+    force, virial = _Forces.apply(gradient, geometry, frame, nframes, first, natoms, maps or PAIRS)
     return force, virial if frame is not None else None
 
 
@@ -72,13 +86,25 @@ def _moment_tangent(geometry: PairGeometry, shift: Tensor) -> Tensor:
     ).view(natoms, components, *dB.shape[2:])
 
 
+PAIRS = Maps(_pair_gradient, _moment_tangent)
+"""Of `PairGeometry`."""
+
+
 class _Forces(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, gradient: Tensor, geometry: PairGeometry, frame: Tensor | None, nframes: int, first: int, natoms: int
+        ctx: Any,
+        gradient: Tensor,
+        geometry: Any,
+        frame: Tensor | None,
+        nframes: int,
+        first: int,
+        natoms: int,
+        maps: Maps,
     ) -> tuple[Tensor, Tensor]:
-        ctx.geometry, ctx.frame, ctx.atoms = geometry, frame, slice(first, first + geometry.natoms)
-        pairs = _pair_gradient(geometry, gradient)
+        ctx.geometry, ctx.frame, ctx.maps = geometry, frame, maps
+        ctx.atoms = slice(first, first + geometry.natoms)
+        pairs = maps.gradient(geometry, gradient)
         force = pairs.new_zeros(3, natoms)
         neighbour = geometry.neighbour.reshape(-1)
         for axis in range(3):
@@ -91,7 +117,7 @@ class _Forces(torch.autograd.Function):
         return force.T, virial
 
     @staticmethod
-    def backward(ctx: Any, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor, None, None, None, None, None]:
+    def backward(ctx: Any, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
         geometry, frame = ctx.geometry, ctx.frame
         natoms, slots = geometry.neighbour.shape
         at_neighbour = of_force.T.contiguous().index_select(1, geometry.neighbour.reshape(-1)).view(3, natoms, slots)
@@ -99,4 +125,4 @@ class _Forces(torch.autograd.Function):
         if frame is not None:
             vector = geometry.unit * geometry.distance.unsqueeze(1)
             shift = shift - torch.bmm(of_virial[frame], vector)
-        return _moment_tangent(geometry, shift), None, None, None, None, None
+        return ctx.maps.tangent(geometry, shift), None, None, None, None, None, None

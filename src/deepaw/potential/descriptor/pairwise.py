@@ -42,17 +42,19 @@ class PairwiseDescriptor(SlottedDescriptor):
         type. type_map: their names, for electron configurations."""
         super().__init__(config, ntypes, fixed_slots=fixed_slots)
         self.networks_by_pair = not config.type_one_side
+        of_types = None if types is None else TypeEmbedding(types, ntypes, type_map, generator=generator)
+        self.nets = self._make_nets(config, of_types, generator)
+        self.nets.requires_grad_(config.trainable)
+
+    def _make_nets(
+        self, config: PairwiseConfig, types: TypeEmbedding | None, generator: torch.Generator | None
+    ) -> EmbeddingNets | TypedNets:
         shape = {"activation": config.activation_function, "resnet_dt": config.resnet_dt, "generator": generator}
         dtype = dtype_of(config.precision)
-        self.nets: EmbeddingNets | TypedNets
-        if types is None:
-            networks = ntypes**2 if self.networks_by_pair else ntypes
-            self.nets = EmbeddingNets(networks, config.neuron, dtype=dtype, **shape)
-        else:
-            of_types = TypeEmbedding(types, ntypes, type_map, generator=generator)
-            one_side = not self.networks_by_pair
-            self.nets = TypedNets(of_types, config.neuron, one_side=one_side, dtype=dtype, **shape)
-        self.nets.requires_grad_(config.trainable)
+        if types is not None:
+            return TypedNets(types, config.neuron, one_side=config.type_one_side, dtype=dtype, **shape)
+        networks = self.ntypes**2 if self.networks_by_pair else self.ntypes
+        return EmbeddingNets(networks, config.neuron, dtype=dtype, **shape)
 
     @property
     def types(self) -> TypeEmbedding | None:

@@ -13,14 +13,17 @@ from torch import Tensor, nn
 from deepaw.errors import InputError
 from deepaw.potential.data.neighbours import NeighbourStatistics, with_room
 from deepaw.potential.descriptor.attention import AttentionLayer
-from deepaw.potential.descriptor.base import Descriptor
+from deepaw.potential.descriptor.fading import FadingForm
+from deepaw.potential.descriptor.form import Form
 from deepaw.potential.descriptor.pairwise import PairwiseConfig
+from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.sel import auto_factor, check_excluded
-from deepaw.potential.descriptor.statistics import RowStatistics
+from deepaw.potential.descriptor.slotted import EmbeddingConfig
 from deepaw.potential.descriptor.switch import environment_rows, switch
 from deepaw.potential.descriptor.type_embedding import InputMode, TypedNets, TypeEmbedding, TypeEmbeddingConfig
 from deepaw.potential.neighbours.environment import Environment, nearest
 from deepaw.potential.precision import dtype_of
+from deepaw.spectral import ChebyshevBasis
 
 LN_EPS = 1e-5
 
@@ -166,25 +169,20 @@ class SeAttenV2Config(AttentionConfig):
         return True
 
 
-class SeAtten(Descriptor):
+class SeAtten(SeE2A):
     """D_i = A_i^T A_i[:, :axis_neuron], and the type embedding of i; A_i = (1 / sel) sum_j R_ij^T G_ij.
 
     G_ij (M) is the embedding net of s_ij and both types (`TypedNets`), followed by attention layers among the
-    neighbours of i. An empty slot counts as a neighbour at the cutoff; as a rule that is nothing, since R is 0 there,
-    unless davg is not 0, and only where G does not depend on the type of a neighbour there. In smooth attention empty
-    slots are among what the softmax divides by.
+    neighbours of i. An empty slot counts as a neighbour at the cutoff. As a rule that is nothing, since R is 0 there; it
+    is something where davg is not 0, which is only allowed where G does not depend on the type of a neighbour at the
+    cutoff. In smooth attention empty slots are part of what the softmax divides by.
 
     There are `sel` slots for all types together. More neighbours than that make the number of empty ones negative; with
     fixed_slots the farthest are dropped instead and an excluded neighbour takes a slot, as in DeePMD-kit.
-
-    Buffers davg, dstd: (ntypes, 4), the mean and spread of raw rows by centre type.
     """
 
-    components = 4
-    config: AttentionConfig
-    davg: Tensor
-    dstd: Tensor
-    excluded: Tensor
+    config: AttentionConfig  # type: ignore[assignment]
+    nets: TypedNets
 
     def __init__(
         self,
@@ -198,25 +196,12 @@ class SeAtten(Descriptor):
     ) -> None:
         """type_map: names of the types, for use_econf_tebd. types: of the net of types, instead of one linear layer of
         width tebd_dim."""
-        super().__init__()
-        if not isinstance(config.sel, int):
-            raise InputError(f"sel is {config.sel!r}; it should be counted on the data before a model is made")
-        dtype = dtype_of(config.precision)
-        config.check_types(ntypes)
-        self.config = config
-        self.ntypes = ntypes
-        self.fixed_slots = fixed_slots
-        self.rcut = config.rcut
-        self.nnei = config.sel
-        self.sel = (config.sel,)
-        self.nets = TypedNets(
-            TypeEmbedding(types or config.types, ntypes, type_map, generator=generator),
-            config.neuron,
-            mode=config.mode,
-            one_side=config.type_one_side,
-            activation=config.activation_function,
-            resnet_dt=config.resnet_dt,
-            dtype=dtype,
+        super().__init__(
+            config,
+            ntypes,
+            type_map=type_map,
+            types=types or config.types,
+            fixed_slots=fixed_slots,
             generator=generator,
         )
         factor = (config.attn * config.scaling_factor) ** -0.5 if config.temperature is None else config.temperature
@@ -230,18 +215,44 @@ class SeAtten(Descriptor):
                 smooth=config.is_smooth,
                 trainable_norm=config.trainable_ln,
                 epsilon=LN_EPS if config.ln_eps is None else config.ln_eps,
-                dtype=dtype,
+                dtype=dtype_of(config.precision),
                 generator=generator,
             )
             for _ in range(config.attn_layer)
         )
-        self.requires_grad_(config.trainable)
-        self.register_buffer("davg", torch.zeros(ntypes, 4, dtype=torch.float64))
-        self.register_buffer("dstd", torch.ones(ntypes, 4, dtype=torch.float64))
-        excluded = torch.zeros(ntypes, ntypes, dtype=torch.bool)
-        for first, second in config.exclude_types:
-            excluded[first, second] = excluded[second, first] = True
-        self.register_buffer("excluded", excluded, persistent=False)
+        self.attention.requires_grad_(config.trainable)
+
+    @staticmethod
+    def slots_of(config: EmbeddingConfig, ntypes: int) -> tuple[int, ...]:
+        """One number for all types."""
+        if not isinstance(config.sel, int):
+            raise InputError(f"sel is {config.sel!r}; it should be counted on the data before a model is made")
+        return (config.sel,)
+
+    def _make_nets(
+        self, config: PairwiseConfig, types: TypeEmbedding | None, generator: torch.Generator | None
+    ) -> TypedNets:
+        assert isinstance(config, AttentionConfig) and types is not None
+        return TypedNets(
+            types,
+            config.neuron,
+            mode=config.mode,
+            one_side=config.type_one_side,
+            activation=config.activation_function,
+            resnet_dt=config.resnet_dt,
+            dtype=dtype_of(config.precision),
+            generator=generator,
+        )
+
+    @property
+    def slots_by_type(self) -> tuple[int, ...]:
+        """None belongs to a type."""
+        return (0,) * self.ntypes
+
+    @property
+    def types(self) -> TypeEmbedding | None:
+        """The net of types, if rows end with what it says."""
+        return self.nets.types if self.config.concat_output_tebd else None
 
     @property
     def shares_nets(self) -> bool:
@@ -249,50 +260,34 @@ class SeAtten(Descriptor):
         return True
 
     @property
-    def channels(self) -> int:  # type: ignore[override]
-        return self.config.neuron[-1]
+    def is_spectral(self) -> bool:
+        """Whether there is no attention, and the nets are smooth."""
+        return super().is_spectral and not len(self.attention)
 
-    @property
-    def width(self) -> int:  # type: ignore[override]
-        of_type = self.nets.types.width if self.config.concat_output_tebd else 0
-        return self.config.neuron[-1] * self.config.axis_neuron + of_type
+    def chosen(self, env: Environment) -> Environment:
+        """The nearest neighbours of all types, with `fixed_slots`."""
+        return nearest(env, self.nnei) if self.fixed_slots else env
 
-    def forward(self, env: Environment) -> Tensor:
-        """(natoms, width): entry m * axis_neuron + m' is (A^T A)[m, m'], the type embedding comes last."""
-        return self.invariants(self._average(env), env.types)
-
-    def with_vectors(self, env: Environment) -> tuple[Tensor, Tensor]:
-        """The rows, and the last three rows of A as M vectors (natoms, M, 3)."""
-        A = self._average(env)
-        return self.invariants(A, env.types), A[:, 1:].transpose(1, 2)
-
-    def invariants(self, A: Tensor, types: Tensor) -> Tensor:
-        """(n, width) of A (n, 4, M) and types (n,)."""
-        D = torch.bmm(A.transpose(1, 2), A[:, :, : self.config.axis_neuron]).flatten(1)
-        return torch.cat([D, self.nets.types().to(D.dtype)[types]], dim=1) if self.config.concat_output_tebd else D
-
-    def network(self, centre_type: Tensor, neighbour_type: Tensor) -> Tensor:
-        """Which of the embedding nets a pair of types has."""
-        return neighbour_type if self.config.type_one_side else centre_type + self.ntypes * neighbour_type
-
-    def slotted(self, env: Environment) -> tuple[Environment, Tensor]:
-        """The pairs that are embedded, and how many slots of each atom are empty, (natoms,)."""
-        if self.fixed_slots:
-            env = nearest(env, self.nnei)
+    def slotted(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
+        """As of the base; empty slots have no type, and stand in the first column."""
+        env = self.chosen(env)
         within = torch.linalg.vector_norm(env.vector.detach(), dim=-1) < self.rcut
         excluded = self.excluded[env.types[env.centre], env.types[env.neighbour]]
         kept = env.select(within & ~excluded)
-        # an excluded neighbour that takes a slot adds nothing, where an empty one adds its row
-        taking = env.select(within) if self.fixed_slots else kept
-        return kept, self.nnei - torch.bincount(taking.centre, minlength=env.natoms)
+        hidden = env.select(within & excluded).counts(self.ntypes)
+        if not self.fixed_slots:
+            hidden = torch.zeros_like(hidden)
+        empty = torch.zeros_like(hidden)
+        empty[:, 0] = self.nnei - torch.bincount(kept.centre, minlength=env.natoms) - hidden.sum(1)
+        return kept, empty, hidden
 
     def _average(self, env: Environment) -> Tensor:
         """A, (natoms, 4, M)."""
         config = self.config
-        env, empty = self.slotted(env)
+        env, empty, _ = self.slotted(env)
         centre_types = env.types[env.centre]
         raw = environment_rows(env.vector, config.rcut_smth, config.rcut, config.env_protection)
-        R = ((raw - self.davg[centre_types]) / self.dstd[centre_types]).to(self.dtype)
+        R = self.rows(raw, centre_types).to(self.dtype)
         r = torch.linalg.vector_norm(env.vector, dim=-1, keepdim=True)
         w = switch(r.squeeze(1), config.rcut_smth, config.rcut).to(R.dtype)
         net = self.network(centre_types, env.types[env.neighbour])
@@ -303,7 +298,7 @@ class SeAtten(Descriptor):
         if config.fades_types:
             R_empty = (-self.davg / self.dstd).to(R.dtype)
             A_empty = R_empty.unsqueeze(2) * self.of_empty(R_empty[:, 0]).unsqueeze(1)
-            A = A + empty.to(R.dtype)[:, None, None] * A_empty[env.types]
+            A = A + empty[:, 0].to(R.dtype)[:, None, None] * A_empty[env.types]
         return A / self.nnei
 
     def of_empty(self, x: Tensor) -> Tensor:
@@ -332,11 +327,24 @@ class SeAtten(Descriptor):
             slots = layer(slots, there, w, direction, self.nnei)
         return slots.flatten(0, 1)[place]
 
-    def statistics(self) -> RowStatistics:
-        """Mean and spread of raw rows."""
-        return RowStatistics(self)
+    def coefficients(self, basis: ChebyshevBasis) -> Tensor:
+        """As of the base; where types fade, those of net(s) are followed by those of net(s) type_net by type."""
+        if not self.config.fades_types:
+            return super().coefficients(basis)
+        nodes = basis.nodes(torch.float64, self.davg.device)
+        x = ((nodes - self.davg[:, :1]) / self.dstd[:, :1]).to(self.dtype)
+        ntypes, size = x.shape
+        radial = self.nets.radial(x.reshape(-1)).view(ntypes, size, -1)
+        C = basis.coefficients(radial.transpose(0, 1).reshape(size, -1)).view(size, ntypes, -1).transpose(0, 1)
+        by_type = torch.arange(ntypes, device=x.device)
+        factors = self.nets.type_factors(x.dtype)[self.network(by_type.unsqueeze(1), by_type)]
+        if factors.ndim == 2:
+            factors = factors.expand(ntypes, -1, -1)
+        faded = C.unsqueeze(1) * factors.unsqueeze(2).to(C.dtype)
+        return torch.cat([C.unsqueeze(1), faded], dim=1).flatten(1, 2)
 
-    def with_statistics(self, davg: Tensor, dstd: Tensor) -> None:
-        """Set the mean and spread of raw rows, (ntypes, 4) each."""
-        self.davg.copy_(davg)
-        self.dstd.copy_(dstd)
+    def form(self, closest: float, polynomials: int) -> Form:
+        """As of the base, with moments of their own where types fade."""
+        if not self.is_spectral or not self.config.fades_types:
+            return super().form(closest, polynomials)
+        return FadingForm(ChebyshevBasis(0.0, self.largest(closest), polynomials))

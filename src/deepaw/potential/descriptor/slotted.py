@@ -90,12 +90,7 @@ class SlottedDescriptor(Descriptor):
 
     def __init__(self, config: EmbeddingConfig, ntypes: int, *, fixed_slots: bool = False) -> None:
         super().__init__()
-        if isinstance(config.sel, str):
-            raise InputError(f"sel is {config.sel!r}; it should be counted on the data before a model is made")
-        if len(config.sel) != ntypes:
-            raise InputError(
-                f"sel is {list(config.sel)}; it should have one entry for each of the {ntypes} types of type_map"
-            )
+        sel = self.slots_of(config, ntypes)
         bad = [pair for pair in config.exclude_types if not all(0 <= kind < ntypes for kind in pair)]
         if bad:
             raise InputError(f"exclude_types has {list(bad[0])}; types are numbered from 0 to {ntypes - 1}")
@@ -103,19 +98,35 @@ class SlottedDescriptor(Descriptor):
         self.ntypes = ntypes
         self.fixed_slots = fixed_slots
         self.rcut = config.rcut
-        self.sel = config.sel
+        self.sel = sel
         self.register_buffer("davg", torch.zeros(ntypes, self.components, dtype=torch.float64))
         self.register_buffer("dstd", torch.ones(ntypes, self.components, dtype=torch.float64))
         excluded = torch.zeros(ntypes, ntypes, dtype=torch.bool)
         for first, second in config.exclude_types:
             excluded[first, second] = excluded[second, first] = True
         self.register_buffer("excluded", excluded, persistent=False)
-        self.register_buffer("slots", torch.tensor(config.sel), persistent=False)
+        self.register_buffer("slots", torch.tensor(sel), persistent=False)
+
+    @staticmethod
+    def slots_of(config: EmbeddingConfig, ntypes: int) -> tuple[int, ...]:
+        """Slots of each type, or one number for all; raises InputError where `sel` does not say."""
+        if isinstance(config.sel, str):
+            raise InputError(f"sel is {config.sel!r}; it should be counted on the data before a model is made")
+        if len(config.sel) != ntypes:
+            raise InputError(
+                f"sel is {list(config.sel)}; it should have one entry for each of the {ntypes} types of type_map"
+            )
+        return config.sel
 
     @property
     def nnei(self) -> int:
         """All slots."""
         return sum(self.sel)
+
+    @property
+    def slots_by_type(self) -> tuple[int, ...]:
+        """Slots that belong to each type."""
+        return self.sel
 
     @property
     def is_spectral(self) -> bool:

@@ -17,7 +17,7 @@ from deepaw.spectral import ChebyshevBasis
 
 
 @dataclass(frozen=True)
-class _Kept:
+class Kept:
     """What the way back needs of the way there. Polynomials phi beyond the basis's range go on as straight lines."""
 
     Q: Tensor
@@ -57,36 +57,42 @@ class PairKernel(Kernel):
         self._scale = (1 / part.dstd[kind]).unsqueeze(1).to(dtype)
         self._shift = (-part.davg[kind] / part.dstd[kind]).tolist()
         types = torch.tensor([kind])
-        one, none = torch.ones(1, part.ntypes), torch.zeros(1, part.ntypes)
+        one, none = torch.ones(1, len(fold.project)), torch.zeros(1, len(fold.project))
         empty = part.constant_moments(types, one, none, basis)[0]
         hidden = part.constant_moments(types, none, one, basis)[0]
         self._empty = [(empty[:, t] @ P).to(dtype) for t, P in enumerate(fold.project)]
         self._hidden = [(hidden[:, t] @ P).to(dtype) for t, P in enumerate(fold.project)]
+        self._slots = part.slots_by_type
         self._excluded = part.excluded[kind].tolist()
         self._differentiate = (signs * derivative * signs.T).T.to(dtype).contiguous()
 
-    def there(self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor) -> tuple[Tensor, _Kept]:
+    def there(self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor) -> tuple[Tensor, Kept]:
         """Q^T Q[:, :axes], or Q itself where axes is 0, of Q (n, components, functions)."""
         part, n = self._part, len(count)
         rows, slope, ratio, bend, inverse, s = self._rows(vector, distance)
-        phi_inside = phi = self._basis.rows(s.clamp(max=self._basis.high))
-        if float(s.max() if s.numel() else 0.0) > self._basis.high:
-            steepness = (self._differentiate @ phi.flatten(1)).view_as(phi)
-            phi = torch.addcmul(phi, steepness, (s - self._basis.high).clamp(min=0))
+        phi, phi_inside = self._polynomials(s)
         Q = vector.new_zeros(n, self._components, self._functions)
         first = 0
         for t, width in enumerate(widths):
             last = first + width
             if self._excluded[t]:
                 hidden = count[:, t, None, None].to(Q) if part.fixed_slots else Q.new_zeros(1, 1, 1)
-                Q += (part.sel[t] - hidden) * self._empty[t] + hidden * self._hidden[t]
+                Q += (self._slots[t] - hidden) * self._empty[t] + hidden * self._hidden[t]
             else:
                 B = torch.bmm(rows[:, :, first:last].transpose(0, 1), phi[:, :, first:last].permute(1, 2, 0))
                 Q += (B.view(n * self._components, -1) @ self._there[t]).view_as(Q)
-                Q += (part.sel[t] - width) * self._empty[t]
+                Q += (self._slots[t] - width) * self._empty[t]
             first = last
         features = torch.bmm(Q.transpose(1, 2), Q[:, :, : self._axes]) if self._axes else Q
-        return features.flatten(1), _Kept(Q, vector, inverse, slope, ratio, bend, rows, phi, phi_inside, widths)
+        return features.flatten(1), Kept(Q, vector, inverse, slope, ratio, bend, rows, phi, phi_inside, widths)
+
+    def _polynomials(self, s: Tensor) -> tuple[Tensor, Tensor]:
+        """phi (K, n, slots), straight lines beyond the range, and those of s cut at its end."""
+        phi_inside = phi = self._basis.rows(s.clamp(max=self._basis.high))
+        if float(s.max() if s.numel() else 0.0) > self._basis.high:
+            steepness = (self._differentiate @ phi.flatten(1)).view_as(phi)
+            phi = torch.addcmul(phi, steepness, (s - self._basis.high).clamp(min=0))
+        return phi, phi_inside
 
     def _rows(self, vector: Tensor, distance: Tensor) -> tuple[Tensor, ...]:
         """Normalised rows (components, n, slots), and of each slot ds/dr, h, r dh/dr, 1/r and s."""
@@ -112,15 +118,25 @@ class PairKernel(Kernel):
             rows[axis + 1].mul_(self._scale[axis + 1]).add_(self._shift[axis + 1])
         return rows, slope, ratio, bend, inverse, s
 
-    def back(self, gradient: Tensor, kept: _Kept) -> Tensor:
+    def back(self, gradient: Tensor, kept: Kept) -> Tensor:
         """From features to Q, and from there."""
-        UV = self._functions_of_slots(self._of_moments(gradient, kept.Q), kept)
+        return self._of_slots(self._of_moments(gradient, kept.Q), kept)
+
+    def _of_slots(self, of_Q: Tensor, kept: Kept) -> Tensor:
+        """dE/dr of every slot from dE/dQ."""
+        return self._of_vectors(self._functions_of_slots(of_Q, kept), kept)
+
+    def _of_vectors(self, UV: Tensor, kept: Kept, more: Tensor | None = None) -> Tensor:
+        """dE/dr of every slot from U over dstd and V; more: (n, slots), what else there is along the vector."""
         along = (kept.rows * UV[:, :, 1].transpose(0, 1)).sum(0)
         if self._components == 1:
             return kept.vector * along.mul_(kept.slope).mul_(kept.inverse)
         u = UV[:, 1:, 0].transpose(0, 1)
         turned = (kept.vector * u).sum(0).mul_(kept.bend).mul_(kept.inverse)
-        along.add_(UV[:, 0, 0]).mul_(kept.slope).add_(turned).mul_(kept.inverse)
+        along.add_(UV[:, 0, 0]).mul_(kept.slope).add_(turned)
+        if more is not None:
+            along.add_(more)
+        along.mul_(kept.inverse)
         return torch.addcmul(kept.vector * along, u, kept.ratio)
 
     def _of_moments(self, gradient: Tensor, Q: Tensor) -> Tensor:
@@ -132,7 +148,7 @@ class PairKernel(Kernel):
         result[:, :, : self._axes] += torch.bmm(Q, G)
         return result
 
-    def _functions_of_slots(self, of_Q: Tensor, kept: _Kept) -> Tensor:
+    def _functions_of_slots(self, of_Q: Tensor, kept: Kept) -> Tensor:
         """U over dstd and V of every slot, (n, components, 2, slots): `deepaw.potential.descriptor.forces`."""
         n, components = of_Q.shape[:2]
         parts = []

@@ -8,9 +8,11 @@ from typing import Any
 from torch import Tensor
 
 from deepaw.potential.descriptor.base import Descriptor
+from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.se_e2_r import SeE2R
 from deepaw.potential.engine.kernel import Kernel
+from deepaw.potential.engine.mixed import mixed_kernels
 from deepaw.potential.engine.pairs import pair_kernels
 from deepaw.potential.engine.precision import Budget
 
@@ -22,6 +24,7 @@ of reasonable size reaches that far."""
 KERNELS: dict[type[Descriptor], KernelMaker] = {
     SeE2A: pair_kernels,
     SeE2R: pair_kernels,
+    SeAtten: mixed_kernels,
 }
 
 
