@@ -11,7 +11,7 @@ from deepaw.inputfile import Translation
 from deepaw.potential.training.unsupported import without_unsupported
 
 _DATA = {"auto_prob_style": "auto_prob", "sys_weights": "sys_probs"}
-_DESCRIPTOR = {"n_axis_neuron": "axis_neuron"}
+_DESCRIPTOR = {"n_axis_neuron": "axis_neuron", "smooth_type_embdding": "smooth_type_embedding"}
 
 NAMES: dict[str, dict[str, str]] = {
     "model.descriptor": _DESCRIPTOR,
@@ -55,6 +55,7 @@ def current_layout(content: dict[str, Any]) -> Translation:
             for other, name in others.items():
                 if other in section:
                     _put(section, name, section.pop(other), f"{place}.{name}", f"{place}.{other}", names)
+    _strip(content, names)
     return without_unsupported(content, names), names
 
 
@@ -76,6 +77,17 @@ def _move(content: dict[str, Any], names: dict[str, str]) -> None:
                     return
             name = "type" if key == "opt_type" else key
             _put(section, name, training.pop(key), f"{place}.{name}", f"training.{key}", names)
+
+
+def _strip(content: dict[str, Any], names: dict[str, str]) -> None:
+    """stripped_type_embedding was true or false for what tebd_input_mode is strip or concat for."""
+    for place, section in _sections(content, "model.descriptor") + _sections(content, "model.descriptor.list"):
+        former = "stripped_type_embedding"
+        if section.get(former, 0) is None:
+            del section[former]
+        elif isinstance(section.get(former), bool):
+            mode = "strip" if section.pop(former) else "concat"
+            _put(section, "tebd_input_mode", mode, f"{place}.tebd_input_mode", f"{place}.{former}", names)
 
 
 def _end_of_decay(content: dict[str, Any], training: dict[str, Any]) -> None:

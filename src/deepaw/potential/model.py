@@ -15,6 +15,7 @@ from deepaw.errors import InputError
 from deepaw.inputfile import Section
 from deepaw.modelfile import ModelFile, write_model
 from deepaw.potential.descriptor.registry import DescriptorConfig, make_descriptor
+from deepaw.potential.descriptor.se_atten import AttentionConfig
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
 from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
 from deepaw.potential.fitting.base import FittingNets
@@ -52,6 +53,12 @@ class ModelConfig(Section):
     sw_rmin: float | None = Field(None, ge=0, description="A: with a soft minimum below, the table alone holds")
     sw_rmax: float | None = Field(None, gt=0, description="A: with a soft minimum above, the table does not matter")
     srtab_add_bias: bool = Field(True, description="whether energies of types are added to the table's, too")
+
+    @model_validator(mode="after")
+    def _types_are_embedded(self) -> Self:
+        if self.type_embedding is not None and not isinstance(self.descriptor, SeE2AConfig | AttentionConfig):
+            raise ValueError("type_embedding is given; it belongs to the descriptors se_e2_a and se_atten")
+        return self
 
     @model_validator(mode="after")
     def _short_range_is_whole(self) -> Self:

@@ -46,6 +46,8 @@ def _descriptor(part: dict[str, Any], prefix: str) -> dict[str, torch.Tensor]:
             for index, inner in enumerate(part["list"])
             for name, value in _descriptor(inner, f"{prefix}descrpt_list.{index}.").items()
         }
+    if part["type"] in ("dpa1", "se_atten_v2"):
+        return _attention(part, prefix)
     block = f"{prefix}sea." if part["type"] == "se_e2_a" else prefix
     statistics = _tensors(part, ("davg", "dstd"))
     return {
@@ -56,19 +58,58 @@ def _descriptor(part: dict[str, Any], prefix: str) -> dict[str, torch.Tensor]:
     }
 
 
+def _attention(part: dict[str, Any], prefix: str) -> dict[str, torch.Tensor]:
+    block = f"{prefix}se_atten."
+    statistics = _tensors(part, ("davg", "dstd"))
+    result = {
+        f"{block}mean": statistics["davg"],
+        f"{block}stddev": statistics["dstd"],
+        f"{block}type_embd_data": torch.zeros(0),
+        **_networks(part["embeddings"], f"{block}filter_layers."),
+        **_layers(part["type_embedding"]["embedding"], f"{prefix}type_embedding.embedding.embedding_net."),
+    }
+    if "embeddings_strip" in part:
+        result |= _networks(part["embeddings_strip"], f"{block}filter_layers_strip.")
+    for number, layer in enumerate(part["attention_layers"]["attention_layers"]):
+        start = f"{block}dpa1_attention.attention_layers.{number}."
+        for name in ("in_proj", "out_proj"):
+            result |= _layer(layer["attention_layer"][name], f"{start}attention_layer.{name}.")
+        result |= _layer(layer["attn_layer_norm"], f"{start}attn_layer_norm.")
+    return result
+
+
 def _networks(collection: dict[str, Any], prefix: str) -> dict[str, torch.Tensor]:
     return {
-        f"{prefix}{copy}.{index}.layers.{depth}.{name}": torch.from_numpy(layer["@variables"][short])
+        name: value
         for copy in ("networks", "_networks")
         for index, network in enumerate(collection["networks"])
+        for name, value in _layers(network, f"{prefix}{copy}.{index}.").items()
+    }
+
+
+def _layers(network: dict[str, Any], prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        name: value
         for depth, layer in enumerate(network["layers"])
+        for name, value in _layer(layer, f"{prefix}layers.{depth}.").items()
+    }
+
+
+def _layer(layer: dict[str, Any], prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        f"{prefix}{name}": torch.from_numpy(value)
         for name, short in (("matrix", "w"), ("bias", "b"), ("idt", "idt"))
-        if layer["@variables"][short] is not None
+        if (value := layer["@variables"].get(short)) is not None
     }
 
 
 @pytest.mark.parametrize(
-    "case", ["one_side", "pairs_resnet_dt", "hybrid", "radial_excluded", "parameters", "atom_ener", "three_types"]
+    "case",
+    [
+        *("one_side", "pairs_resnet_dt", "hybrid", "radial_excluded", "parameters", "atom_ener", "three_types"),
+        *("atten_one_side", "atten_strip", "atten_layers", "atten_layers_strip", "atten_scaled", "atten_v2"),
+        "atten_electrons",
+    ],
 )
 def test_a_checkpoint_is_the_model_that_a_dp_file_is(case: str, tmp_path: Path) -> None:
     torch.save(checkpoint_of(read_tree(path_of(case))), tmp_path / "model.pt")

@@ -41,7 +41,8 @@ class NeighbourStatistics:
     """Of many frames; types are indices into the type map of the systems.
 
     largest: (ntypes,) int64, the most neighbours of each type that any atom has within rcut (A); most: of all types
-    together; mean: (ntypes,), the average over all atoms; shortest: by pair of types, the lower first, those that meet within rcut.
+    together; mean: (ntypes,), the average over all atoms; shortest: by pair of types, the lower first, those that meet
+    within rcut.
     """
 
     rcut: float

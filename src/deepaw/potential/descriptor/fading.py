@@ -101,7 +101,7 @@ class FadingGeometry(Geometry):
         dw/dr sum_a R_a (Phi g_t,a) along the vector.
         """
         pairs = self.pairs
-        natoms, _, blocks, K = gradient.shape
+        natoms, K = len(gradient), gradient.shape[-1]
         both = torch.cat([gradient * pairs.scale[:, :, None, None], gradient @ pairs.derivative.T], dim=1)
         parts = []
         for kind, phi in enumerate(pairs.phi.split(pairs.widths, dim=1)):

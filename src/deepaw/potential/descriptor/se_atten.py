@@ -173,9 +173,9 @@ class SeAtten(SeE2A):
     """D_i = A_i^T A_i[:, :axis_neuron], and the type embedding of i; A_i = (1 / sel) sum_j R_ij^T G_ij.
 
     G_ij (M) is the embedding net of s_ij and both types (`TypedNets`), followed by attention layers among the
-    neighbours of i. An empty slot counts as a neighbour at the cutoff. As a rule that is nothing, since R is 0 there; it
-    is something where davg is not 0, which is only allowed where G does not depend on the type of a neighbour at the
-    cutoff. In smooth attention empty slots are part of what the softmax divides by.
+    neighbours of i. An empty slot counts as a neighbour at the cutoff. As a rule that is nothing, since R is 0 there.
+    It is something where davg is not 0, which is only allowed where G does not depend on the type of a neighbour at
+    the cutoff. In smooth attention empty slots are part of what the softmax divides by.
 
     There are `sel` slots for all types together. More neighbours than that make the number of empty ones negative; with
     fixed_slots the farthest are dropped instead and an excluded neighbour takes a slot, as in DeePMD-kit.

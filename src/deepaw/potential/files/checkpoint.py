@@ -14,6 +14,9 @@ import torch
 from torch import Tensor
 
 from deepaw.errors import InputError
+from deepaw.potential.files.checkpoint_attention import TYPES as ATTENTION
+from deepaw.potential.files.checkpoint_attention import attention_descriptor
+from deepaw.potential.files.checkpoint_networks import read_networks
 from deepaw.potential.files.container import Tree
 from deepaw.potential.files.deepmd import CLOSEST, model_of
 from deepaw.potential.model import AtomicModel
@@ -89,7 +92,7 @@ def _tree(parameters: dict[str, Any], tensors: dict[str, np.ndarray]) -> Tree:
             "type": "standard",
             **model,
             "descriptor": _descriptor(descriptor, tensors, "atomic_model.descriptor."),
-            "fitting": _fitting(fitting, tensors, "atomic_model.fitting_net."),
+            "fitting": _fitting(fitting, tensors, "atomic_model.fitting_net.", descriptor.get("type") in ATTENTION),
             "@variables": _variables(tensors, "atomic_model.", ("out_bias", "out_std")),
         },
         "model_def_script": parameters,
@@ -104,8 +107,10 @@ def _descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix:
             **_kept(section),
             "list": [_descriptor(part, tensors, f"{prefix}descrpt_list.{i}.") for i, part in enumerate(parts)],
         }
+    if section.get("type") in ATTENTION:
+        return attention_descriptor(_kept(section), tensors, prefix)
     block = f"{prefix}sea." if any(name.startswith(f"{prefix}sea.") for name in tensors) else prefix
-    networks = _networks(tensors, f"{block}filter_layers.networks.", section.get("activation_function", "tanh"), True)
+    networks = read_networks(tensors, f"{block}filter_layers.networks.", section.get("activation_function", "tanh"))
     # DeePMD-kit passes over type_one_side for this descriptor, which has one network for each type
     one_side = section.get("type") in ("se_e2_r", "se_r") or bool(section.get("type_one_side"))
     return {
@@ -116,13 +121,17 @@ def _descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix:
     }
 
 
-def _fitting(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
+def _fitting(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str, shared: bool) -> dict[str, Any]:
+    """shared: one net serves all types."""
     names = ("bias_atom_e", "fparam_avg", "fparam_inv_std", "aparam_avg", "aparam_inv_std")
-    networks = _networks(tensors, f"{prefix}filter_layers.networks.", section.get("activation_function", "tanh"), False)
+    networks = read_networks(tensors, f"{prefix}filter_layers.networks.", section.get("activation_function", "tanh"))
+    for network in networks:
+        network["layers"][-1] |= {"activation_function": "none", "resnet": False}
     return {
         "type": "ener",
         **_kept(section),
-        "nets": {"ndim": 1, "networks": networks},
+        "mixed_types": shared,
+        "nets": {"ndim": 0 if shared else 1, "networks": networks},
         "@variables": _variables(tensors, prefix, names),
     }
 
@@ -133,20 +142,3 @@ def _kept(section: dict[str, Any]) -> dict[str, Any]:
 
 def _variables(tensors: dict[str, np.ndarray], prefix: str, names: tuple[str, ...]) -> dict[str, np.ndarray | None]:
     return {name: tensors.get(prefix + name) for name in names}
-
-
-def _networks(tensors: dict[str, np.ndarray], prefix: str, activation: str, embedding: bool) -> list[dict[str, Any]]:
-    """The networks whose layers are `<prefix><network>.layers.<layer>.{matrix,bias,idt}`."""
-    networks: list[dict[str, Any]] = []
-    while f"{prefix}{len(networks)}.layers.0.matrix" in tensors:
-        start = f"{prefix}{len(networks)}.layers."
-        layers: list[dict[str, Any]] = []
-        while (name := f"{start}{len(layers)}.") + "matrix" in tensors:
-            w, b, idt = (tensors.get(name + entry) for entry in ("matrix", "bias", "idt"))
-            layers.append(
-                {"activation_function": activation, "resnet": True, "@variables": {"w": w, "b": b, "idt": idt}}
-            )
-        if not embedding:
-            layers[-1] |= {"activation_function": "none", "resnet": False}
-        networks.append({"layers": layers})
-    return networks

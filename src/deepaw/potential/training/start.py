@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepaw.errors import InputError
+from deepaw.potential.descriptor.se_atten import LN_EPS
 from deepaw.potential.files.formats import read_any
 from deepaw.potential.model import AtomicModel, ModelConfig
 from deepaw.potential.training.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
@@ -95,8 +96,14 @@ def _meaning(place: str, value: Any) -> Any:
     key = place.rpartition(".")[2]
     if key == "precision":
         return {"default": "float64", "double": "float64", "single": "float32"}.get(value, value)
+    if key == "ln_eps":
+        return LN_EPS if value is None else value
+    if key == "activation_function" and isinstance(value, str):
+        return value.lower()
     if key == "type":
-        return {"se_a": "se_e2_a", "se_r": "se_e2_r", "se_at": "se_e3", "se_a_3be": "se_e3"}.get(value, value)
+        return {"dpa1": "se_atten", "se_a": "se_e2_a", "se_r": "se_e2_r", "se_at": "se_e3", "se_a_3be": "se_e3"}.get(
+            value, value
+        )
     if key == "atom_ener" and not any(entry is not None for entry in value):
         return []
     return value
