@@ -16,7 +16,7 @@ from deepaw.density.training.config import (
     SplinesInput,
     TrainingInput,
 )
-from deepaw.potential.engine.engine import COVERED, SHORTEST
+from deepaw.potential.engine.base import COVERED, SHORTEST
 from deepaw.potential.engine.precision import BUDGETS, EXACT
 from deepaw.potential.files.formats import FROZEN, READERS
 from deepaw.potential.input import read_potential_input

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from deepaw.errors import InputError
-from deepaw.potential.engine import engine as module
-from deepaw.potential.engine.engine import COVERED, SHORTEST, PotentialEngine
+from deepaw.potential.engine import base as module
+from deepaw.potential.engine.base import COVERED, SHORTEST
+from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.model import ModelConfig, PotentialModel
 from potential.physics import Structure, crowd, evaluate, random_model, same
 

@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
-from itertools import pairwise
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-from vesin import NeighborList
 
-from deepaw.errors import InputError
-from deepaw.potential.engine.block import TypeBlock
-from deepaw.potential.engine.fitting import first_weights
-from deepaw.potential.engine.kernel import FoldSize
-from deepaw.potential.engine.precision import EXACT, Budget, find_budget
-from deepaw.potential.engine.registry import KERNELS, is_spectral
-from deepaw.potential.exact import Evaluation, describe_exactly, evaluate_exactly
+from deepaw.potential.engine.base import COVERED, Engine, scatter
+from deepaw.potential.engine.block import EnergyBlock
+from deepaw.potential.engine.kernel import Kernel
+from deepaw.potential.exact import Evaluation, evaluate_exactly
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
-from deepaw.potential.neighbours.pairs import SAME_PLACE
-from deepaw.potential.neighbours.slots import SlotTable, slot_table
 from deepaw.potential.shortrange.mixture import Mixture
 
-COVERED = 0.75
-"""A: embeddings are represented down to this distance at once, and further down when it is needed."""
 
-SHORTEST = 0.25
-"""A: below this distance embeddings go on as straight lines in s: finite, smooth, and of no meaning."""
-
-TILE_SLOTS = 48_000
-"""Slots of neighbours that are worked on together: arrays of that size stay in a processor's cache."""
-
-
-class PotentialEngine:
-    """Evaluates frames in the spectral form, or by the equations where `precision` is `exact` or a part of the
-    descriptor has no other, or none that reaches as far as a frame asks for.
-
-    precision: float64, float32 or exact. skin: A; neighbour lists reach that much further and are kept until an atom
-    has moved by half of it.
-
-    Raises InputError: no such precision.
-    """
-
-    def __init__(self, model: PotentialModel, precision: str = "float64", *, skin: float = 0.0) -> None:
-        self.precision = precision
-        self.model = copy.deepcopy(model).double().requires_grad_(False).eval()
-        self._budget = None if precision == EXACT else find_budget(precision)
-        self._out_of_reach = 0.0
-        if not all(is_spectral(part) for part in self.model.descriptor.parts):
-            self._out_of_reach = float("inf")
-        self._list = NeighborList(cutoff=model.rcut, full_list=True, skin=skin, n_threads=torch.get_num_threads())
-        self._blocks: list[TypeBlock] = []
-        self._shortest = COVERED
-        self._warned_short = False
+class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
+    """Energies of atoms, forces and virials."""
 
     @torch.no_grad()
     def evaluate(
@@ -105,68 +66,8 @@ class PotentialEngine:
             None if result.atom_virial is None else result.atom_virial[back],
         )
 
-    def descriptors(self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray) -> Tensor:
-        """(natoms, width), by the equations whatever the precision; arguments and errors as of `evaluate`."""
-        order = np.arange(len(types))
-        env, distances = self._environment(coord, cell, types, (True, True, True))
-        self._check_places(env, distances, order)
-        self._check_distances(env, distances, order)
-        return describe_exactly(self.model, env)
-
-    def sizes(self) -> list[list[FoldSize]]:
-        """For each type of centre and each part of the descriptor; none where the equations are used."""
-        if self._budget is None or not self._prepare(COVERED, self._budget):
-            return []
-        return [block.sizes for block in self._blocks]
-
-    @cached_property
-    def _by_equations(self) -> PotentialModel:
-        """The model with networks in the precision asked for."""
-        if self._budget is None or self._budget.dtype == torch.float64:
-            return self.model
-        model = copy.deepcopy(self.model)
-        for parameter in model.parameters():
-            parameter.data = parameter.data.to(self._budget.dtype)
-        return model
-
-    def _environment(
-        self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, periodic: Sequence[bool]
-    ) -> tuple[Environment, Tensor]:
-        """Pairs within the cutoff, and their distances."""
-        centre, neighbour, vector = self._list.compute(
-            points=np.ascontiguousarray(coord, dtype=np.float64),
-            box=np.zeros((3, 3)) if cell is None else np.ascontiguousarray(cell, dtype=np.float64),
-            periodic=False if cell is None else np.array(periodic, dtype=bool),
-            quantities="ijD",
-            copy=False,
-        )
-        env = Environment(
-            torch.from_numpy(np.asarray(types, dtype=np.int64)),
-            torch.from_numpy(centre.view(np.int64)),
-            torch.from_numpy(neighbour.view(np.int64)),
-            torch.from_numpy(vector),
-        )
-        return env, torch.linalg.vector_norm(env.vector, dim=1)
-
-    def _check_places(self, env: Environment, distances: Tensor, order: np.ndarray) -> None:
-        """order: where each atom was when it was given."""
-        if len(distances) and float(distances.min()) < SAME_PLACE:
-            first, second = _numbers(env, int(distances.argmin()), order)
-            raise InputError(
-                f"atoms {first} and {second} are on one spot, perhaps as periodic images; no forces are defined there."
-            )
-
-    def _check_distances(self, env: Environment, distances: Tensor, order: np.ndarray) -> None:
-        """Warn, once; order: where each atom was when it was given."""
-        if self._warned_short or len(distances) == 0 or (shortest := float(distances.min())) >= SHORTEST:
-            return
-        first, second = _numbers(env, int(distances.argmin()), order)
-        self._warned_short = True
-        warnings.warn(
-            f"atoms {first} and {second} are {shortest:.3g} A apart; below {SHORTEST:g} A the potential only goes "
-            "on smoothly, and its numbers mean nothing",
-            stacklevel=3,
-        )
+    def _block(self, kind: int, kernels: Sequence[Kernel], dtype: torch.dtype) -> EnergyBlock:
+        return EnergyBlock(self.model, kind, kernels, dtype)
 
     def _mixture(self, env: Environment, distances: Tensor) -> Mixture | None:
         """What a table of pair energies adds."""
@@ -174,39 +75,6 @@ class PotentialEngine:
             return None
         visible = self.model.visible(env)
         return self.model.mixture(visible, distances if visible is env else None)
-
-    def _tables(self, env: Environment) -> list[SlotTable]:
-        """One for each part of the descriptor; they differ only where neighbours beyond `sel` are dropped."""
-        env = self.model.visible(env)
-        tables: list[SlotTable] = []
-        for part in self.model.descriptor.parts:
-            seen = part.chosen(env)
-            same = next((table for table in tables if table.env is seen), None)
-            tables.append(same or slot_table(seen, part.ntypes))
-        return tables
-
-    def _prepare(self, shortest: float, budget: Budget) -> bool:
-        """Make the blocks so that they cover distances from `shortest` on; returns whether that can be."""
-        if self._blocks and max(shortest, SHORTEST) >= self._shortest:
-            return True
-        if shortest <= self._out_of_reach:
-            return False
-        covered = min(self._shortest, max(0.8 * shortest, SHORTEST)) if shortest < COVERED else COVERED
-        model, parts = self.model, self.model.descriptor.parts
-        kinds = range(len(model.type_map))
-        nets: list[Any] = [model.fitting.net(kind) for kind in kinds]
-        firsts = [first_weights(net.layers[0])[: model.descriptor.width] for net in nets]
-        weights = zip(*(first.split([part.width for part in parts]) for first in firsts), strict=True)
-        kernels = []
-        for part, of_kinds in zip(parts, weights, strict=True):
-            of_part = KERNELS[type(part)](part, covered, of_kinds, budget)
-            if of_part is None:
-                self._out_of_reach = shortest if covered < COVERED else float("inf")
-                return False
-            kernels.append(of_part)
-        self._shortest = covered
-        self._blocks = [TypeBlock(model, kind, [part[kind] for part in kernels], budget.dtype) for kind in kinds]
-        return True
 
     def _evaluate(
         self,
@@ -227,19 +95,10 @@ class PotentialEngine:
                 continue
             energies, pairs = self._blocks[kind](tables, first, last, None if beside is None else beside[first:last])
             outputs[first:last] = energies
-            for of_network, vector, neighbour in pairs:
-                gradient = of_network
-                if mixture is not None:
-                    gradient = gradient * (1 - mixture.weight[first:last, None]).to(gradient)
-                force[:, first:last] += gradient.sum(2)
-                flat, where = gradient.view(3, -1).double(), neighbour.view(-1)
-                for axis in range(3):
-                    force[axis].index_add_(0, where, flat[axis], alpha=-1)
-                virial -= (gradient.view(3, -1) @ vector.view(3, -1).T).double()
-                if atom_virial is not None:
-                    for row in range(9):
-                        of_pairs = flat[row // 3] * vector[row % 3].reshape(-1)
-                        atom_virial[row].index_add_(0, where, of_pairs, alpha=-1)
+            if mixture is not None:
+                rest = 1 - mixture.weight[first:last, None]
+                pairs = [(of_net * rest.to(of_net), vector, neighbour) for of_net, vector, neighbour in pairs]
+            scatter(pairs, slice(first, last), force, virial, atom_virial)
             if progress is not None:
                 progress(last, natoms)
         atom_energy = self.model.with_bias(env.types, outputs)
@@ -259,20 +118,3 @@ class PotentialEngine:
             atom_energy,
             None if atom_virial is None else atom_virial.T.reshape(natoms, 3, 3),
         )
-
-    def _tiles(self, types: Tensor, tables: list[SlotTable]) -> Iterator[tuple[int, int, int]]:
-        """Type and range of atoms of every tile; atoms are sorted by type."""
-        slots = max(1, *(int(table.count.max(dim=0).values.sum()) for table in tables))
-        size = max(1, TILE_SLOTS // slots)
-        first = 0
-        for kind, count in enumerate(torch.bincount(types, minlength=len(self.model.type_map)).tolist()):
-            pieces = max(1, -(-count // size))
-            edges = [first + count * piece // pieces for piece in range(pieces + 1)]
-            yield from ((kind, a, b) for a, b in pairwise(edges) if b > a)
-            first += count
-
-
-def _numbers(env: Environment, pair: int, order: np.ndarray) -> tuple[int, int]:
-    """The numbers of a pair's atoms, from 1, as they were given."""
-    first, second = sorted(int(order[each[pair]]) + 1 for each in (env.centre, env.neighbour))
-    return first, second

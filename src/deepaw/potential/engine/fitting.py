@@ -26,7 +26,12 @@ class FoldedFitting:
         self._width = layers[0].w.shape[1]
 
     def __call__(self, features: Tensor, beside: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Outputs (n,), and their gradient (n, features)."""
+        """The only output (n,), and its gradient (n, features)."""
+        outputs, slopes = self.there(features, beside)
+        return outputs.squeeze(1), self.back(torch.ones_like(outputs), slopes)
+
+    def there(self, features: Tensor, beside: Tensor | None) -> tuple[Tensor, list[Tensor | None]]:
+        """Outputs (n, outputs), and what `back` needs of the way."""
         product = features @ self._first
         if beside is not None:
             product = torch.addmm(product, beside.to(product.dtype), self._beside)
@@ -35,13 +40,16 @@ class FoldedFitting:
         for position, layer in enumerate(self._layers):
             x, slope = layer.forward(layer.product(x) if position else layer.shifted(z), x)
             slopes.append(slope)
-        gradient = torch.ones_like(x)
+        return x, slopes
+
+    def back(self, gradient: Tensor, slopes: Sequence[Tensor | None]) -> Tensor:
+        """From d / d outputs (n, outputs) to d / d features (n, features)."""
         for layer, slope in zip(self._layers[:0:-1], slopes[:0:-1], strict=True):
             of_z, of_x = layer.backward(gradient, slope)
             gradient = layer.through(of_z) if of_x is None else layer.through(of_z).add_(of_x)
         of_z, of_x = self._layers[0].backward(gradient, slopes[0])
         of_product = of_z if of_x is None else torch.cat([of_z, of_x], dim=1)
-        return x.squeeze(1), of_product @ self._first_back
+        return of_product @ self._first_back
 
 
 def first_weights(layer: Layer) -> Tensor:

@@ -32,12 +32,14 @@ class Fold:
     """One part of a descriptor for one type of centre.
 
     project: for each type of neighbour (K, r), P. weights: (features, outputs), the first layer's part for it.
-    axes: r_1 of the features Q[:, :r]^T Q[:, :r_1], or 0 where the features are Q itself.
+    axes: r_1 of the features Q[:, :r]^T Q[:, :r_1], or 0 where the features are Q itself. directions: Y (r, M), or None
+    where A has no rows that turn.
     """
 
     project: list[Tensor]
     weights: Tensor
     axes: int
+    directions: Tensor | None
 
 
 def fitting_basis(part: PairwiseDescriptor, s_max: float, tolerance: float) -> ChebyshevBasis:
@@ -75,10 +77,10 @@ def fold(part: PairwiseDescriptor, kind: int, basis: ChebyshevBasis, weights: Te
         first = torch.einsum("pm,qn,mnh->pqh", Y, Y[:axes, :axis], weights.view(M, axis, -1)).flatten(0, 1)
     else:
         least = tolerance * float(torch.linalg.matrix_norm(functions, 2))
-        U, axes = _span(functions, least), 0
+        U, axes, Y = _span(functions, least), 0, None
         first = (SCALE / part.nnei) * (U.T @ functions) @ weights
     project = [torch.linalg.solve_triangular(R, of_type, upper=True) for of_type in U.split(basis.size)]
-    return Fold(project, first, axes)
+    return Fold(project, first, axes, Y)
 
 
 def _span(functions: Tensor, least: float) -> Tensor:

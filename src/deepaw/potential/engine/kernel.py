@@ -22,10 +22,13 @@ class Kernel(ABC):
     """One part of a descriptor for centres of one type: there, from vectors to features, and back.
 
     weights: (features, outputs), float64: features @ weights is the descriptor times the first layer's weights.
+    directions: (functions, channels), float64, or None where the part has no vectors: those of the part are the sums
+    over functions of directions times `vectors`.
     """
 
     weights: Tensor
     size: FoldSize
+    directions: Tensor | None = None
 
     @abstractmethod
     def there(self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor) -> tuple[Tensor, Any]:
@@ -35,6 +38,11 @@ class Kernel(ABC):
         slots that are left over. widths: slots of each type. count: (n, ntypes), the neighbours that are in them.
         """
 
+    def vectors(self, kept: Any) -> Tensor:
+        """(n, functions, 3), which turn as the surroundings do; of a part with directions."""
+        raise NotImplementedError
+
     @abstractmethod
-    def back(self, gradient: Tensor, kept: Any) -> Tensor:
-        """dE/dr of every slot, (3, n, slots), from that of the features (n, features)."""
+    def back(self, gradient: Tensor, kept: Any, of_vectors: Tensor | None = None) -> Tensor:
+        """dE/dr of every slot, (3, n, slots), from that of the features (n, features) and, where E depends on them, of
+        the vectors (n, functions, 3); only a part with directions is given the latter."""

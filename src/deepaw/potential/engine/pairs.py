@@ -45,7 +45,7 @@ class PairKernel(Kernel):
         self._part, self._kind, self._basis, self._dtype = part, kind, basis, dtype
         self._components = part.components
         self._functions, self._axes = fold.project[0].shape[1], fold.axes
-        self.weights = fold.weights
+        self.weights, self.directions = fold.weights, fold.directions
         self.size = FoldSize(basis.size, self._functions, len(fold.weights), part.width)
         signs = torch.tensor(basis.row_signs(), dtype=torch.float64)[:, None]
         derivative = basis.differentiation()
@@ -118,9 +118,16 @@ class PairKernel(Kernel):
             rows[axis + 1].mul_(self._scale[axis + 1]).add_(self._shift[axis + 1])
         return rows, slope, ratio, bend, inverse, s
 
-    def back(self, gradient: Tensor, kept: Kept) -> Tensor:
+    def vectors(self, kept: Kept) -> Tensor:
+        """All but the first row of Q."""
+        return kept.Q[:, 1:].transpose(1, 2)
+
+    def back(self, gradient: Tensor, kept: Kept, of_vectors: Tensor | None = None) -> Tensor:
         """From features to Q, and from there."""
-        return self._of_slots(self._of_moments(gradient, kept.Q), kept)
+        of_Q = self._of_moments(gradient, kept.Q)
+        if of_vectors is not None:
+            of_Q[:, 1:] += of_vectors.transpose(1, 2)
+        return self._of_slots(of_Q, kept)
 
     def _of_slots(self, of_Q: Tensor, kept: Kept) -> Tensor:
         """dE/dr of every slot from dE/dQ."""

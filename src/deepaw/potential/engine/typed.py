@@ -33,10 +33,14 @@ class _WithType(Kernel):
     def __post_init__(self) -> None:
         self.weights = torch.cat([self.kernel.weights, self.of_type.unsqueeze(0)])
         self.size = self.kernel.size._replace(features=len(self.weights))
+        self.directions = self.kernel.directions
 
     def there(self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor) -> tuple[Tensor, Any]:
         features, kept = self.kernel.there(vector, distance, widths, count)
         return torch.cat([features, features.new_ones(len(features), 1)], dim=1), kept
 
-    def back(self, gradient: Tensor, kept: Any) -> Tensor:
-        return self.kernel.back(gradient[:, :-1], kept)
+    def vectors(self, kept: Any) -> Tensor:
+        return self.kernel.vectors(kept)
+
+    def back(self, gradient: Tensor, kept: Any, of_vectors: Tensor | None = None) -> Tensor:
+        return self.kernel.back(gradient[:, :-1], kept, of_vectors)

@@ -44,3 +44,7 @@ class DipoleFitting(TensorFitting):
     def assembled(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
         """(n, 3)."""
         return torch.einsum("nm,nma->na", outputs, T).double()
+
+    def turned(self, outputs: Tensor, directions: Tensor) -> Tensor:
+        """directions c."""
+        return outputs @ directions.T

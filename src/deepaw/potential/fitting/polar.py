@@ -69,9 +69,16 @@ class PolarFitting(TensorFitting):
         if self.config.fit_diag:
             PT = outputs.unsqueeze(2) * T
         else:
-            P = outputs.view(-1, self.channels, self.channels)
+            P = outputs.view(-1, T.shape[1], T.shape[1])
             PT = 0.5 * (P + P.transpose(1, 2)) @ T
         return self.scale[kind] * ((T.transpose(1, 2) @ PT).double() + self.constant(kind))
+
+    def turned(self, outputs: Tensor, directions: Tensor) -> Tensor | None:
+        """directions P directions^T of a full matrix."""
+        if self.config.fit_diag:
+            return None
+        P = outputs.view(-1, self.channels, self.channels)
+        return (directions @ P @ directions.T).flatten(1)
 
     def constant(self, kind: int) -> Tensor:
         """What does not depend on the surroundings of atoms of one type, (3, 3), before it is scaled."""

@@ -61,6 +61,13 @@ class TensorFitting(FittingNets, ABC):
         """Tensors (n, *shape), float64, of atoms of one type, from what their net gives (n, outputs) and their vectors
         (n, channels, 3)."""
 
+    @abstractmethod
+    def turned(self, outputs: Tensor, directions: Tensor) -> Tensor | None:
+        """What stands for outputs (n, outputs) where vectors V (functions, 3) stand for T = directions^T V.
+
+        directions: (functions, channels). None where there is nothing shorter than the outputs and T.
+        """
+
     def of_type(self, kind: int, D: Tensor, T: Tensor, beside: Tensor | None) -> Tensor:
         """Tensors (n, *shape), float64, of atoms of one type: descriptors (n, width), vectors (n, channels, 3), and
         what `parameters_of` gave for them."""

@@ -1,0 +1,92 @@
+"""Dipoles and polarizabilities of a trained model and their derivatives, fast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepaw.potential.engine.base import COVERED, Engine, scatter
+from deepaw.potential.engine.kernel import Kernel
+from deepaw.potential.engine.tensor_block import TensorBlock
+from deepaw.potential.exact_tensors import TensorEvaluation, evaluate_tensors_exactly
+from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.tensor import TensorModel
+
+
+class TensorEngine(Engine[TensorModel, TensorBlock]):
+    """Tensors of atoms, and derivatives of weighted sums of them."""
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        coord: np.ndarray,
+        cell: np.ndarray | None,
+        types: np.ndarray,
+        *,
+        periodic: Sequence[bool] = (True, True, True),
+        fparam: np.ndarray | None = None,
+        aparam: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+        atomic_virial: bool = False,
+    ) -> TensorEvaluation:
+        """One frame; `TensorEvaluation` says what the derivatives are.
+
+        coord, cell, types, periodic, fparam, aparam: as of `PotentialEngine.evaluate`. weights: (nsums, natoms,
+        *shape), the sums whose derivatives are wanted. atomic_virial: whether virials of atoms are, too.
+
+        Raises InputError: parameters that are missing or of the wrong number; two atoms on one spot.
+        """
+        order = np.argsort(types, kind="stable")
+        env, distances = self._environment(coord[order], cell, types[order], periodic)
+        self._check_places(env, distances, order)
+        self._check_distances(env, distances, order)
+        of_frame = None if fparam is None else torch.tensor(fparam).reshape(1, -1).expand(len(order), -1)
+        of_atoms = None if aparam is None else torch.from_numpy(aparam[order])
+        sums = torch.zeros(0, len(order), *self.model.shape, dtype=torch.float64)
+        if weights is not None:
+            sums = torch.from_numpy(np.ascontiguousarray(weights[:, order], dtype=np.float64))
+        shortest = float(distances.min()) if len(distances) else COVERED
+        if self._budget is not None and self._prepare(shortest, self._budget):
+            beside = self.model.fitting.parameters_of(len(order), of_frame, of_atoms)
+            result = self._evaluate(env, beside, sums, atomic_virial)
+        else:
+            with torch.enable_grad():
+                result = evaluate_tensors_exactly(self._by_equations, env, of_frame, of_atoms, sums)
+        back = torch.from_numpy(np.argsort(order))
+        return TensorEvaluation(
+            result.atom_tensor[back],
+            result.force[:, back],
+            result.virial,
+            None if result.atom_virial is None else result.atom_virial[:, back],
+        )
+
+    def _block(self, kind: int, kernels: Sequence[Kernel], dtype: torch.dtype) -> TensorBlock:
+        return TensorBlock(self.model, kind, kernels, dtype)
+
+    def _evaluate(
+        self, env: Environment, beside: Tensor | None, weights: Tensor, atomic_virial: bool
+    ) -> TensorEvaluation:
+        tables = self._tables(env)
+        natoms, nsums = env.natoms, len(weights)
+        tensors = torch.zeros(natoms, *self.model.shape, dtype=torch.float64)
+        force = torch.zeros(nsums, 3, natoms, dtype=torch.float64)
+        virial = torch.zeros(nsums, 3, 3, dtype=torch.float64)
+        atom_virial = torch.zeros(nsums, 9, natoms, dtype=torch.float64) if atomic_virial else None
+        for kind, first, last in self._tiles(env.types, tables):
+            if self.model.contributes[kind] == 0:
+                continue
+            parameters = None if beside is None else beside[first:last]
+            found, derivatives = self._blocks[kind](tables, first, last, parameters, weights[:, first:last])
+            tensors[first:last] = found
+            for number, pairs in enumerate(derivatives):
+                of_atoms = None if atom_virial is None else atom_virial[number]
+                scatter(pairs, slice(first, last), force[number], virial[number], of_atoms)
+        return TensorEvaluation(
+            tensors,
+            force.transpose(1, 2),
+            virial,
+            None if atom_virial is None else atom_virial.transpose(1, 2).reshape(nsums, natoms, 3, 3),
+        )
