@@ -61,6 +61,23 @@ def convert(
             typer.echo(f"  {each.path}: {_count(each.nframes, 'frame')}, {', '.join(each.labels)}")
 
 
+@data.command()
+def zbl(
+    types: Annotated[list[str], typer.Argument(metavar="TYPE...", help="The type map of the model, such as O H.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The table, to be named in model.use_srtab.")],
+    rcut: Annotated[float, typer.Option(help="Cutoff of the model, where energies have gone to 0, in A.")] = 6.0,
+    spacing: Annotated[float, typer.Option(help="Between distances, in A.")] = 0.005,
+) -> None:
+    """Write a table of the universal repulsion of nuclei (Ziegler, Biersack and Littmark), for close atoms."""
+    from deepaw.potential.shortrange.zbl import zbl_table
+
+    names = _types(" ".join(types)) or []
+    table = zbl_table(names, rcut, spacing)
+    pairs = [f"{names[i]}-{names[j]}" for i in range(len(names)) for j in range(i, len(names))]
+    table.write(output, f"r (A), and energies (eV) of {', '.join(pairs)}")
+    typer.echo(f"{output}: {len(table.rows):,} distances up to {table.end:g} A, {_count(len(pairs), 'pair')} of types")
+
+
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 

@@ -11,6 +11,7 @@ from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from deepaw.errors import InputError
@@ -18,7 +19,7 @@ from deepaw.potential.data.sampler import Sampler
 from deepaw.potential.data.system import Frame, System
 from deepaw.potential.descriptor.form import Form
 from deepaw.potential.input import PotentialInput
-from deepaw.potential.model import AtomicModel, ModelConfig
+from deepaw.potential.model import AtomicModel, ModelConfig, PotentialModel
 from deepaw.potential.native import make_model
 from deepaw.potential.precision import dtype_of
 from deepaw.potential.shortrange.table import read_table
@@ -79,6 +80,7 @@ def prepare_training(
     assert seed is not None
     config = settings.model.config()
     _check_precision(config, settings)
+    given = _short_range(config, folder, start)
     if start is not None:
         check_architecture(start, config)
         config = start.model.config
@@ -91,9 +93,6 @@ def prepare_training(
     settings.learning_rate.warmup(steps)
     config, closest = _look_at(config, systems, held_back, start, progress)
     if start is None:
-        given: dict[str, Any] = {}
-        if config.use_srtab is not None:
-            given["table"] = read_table(folder / config.use_srtab, config.type_map).reaching(config.descriptor.rcut)
         model = make_model(config, generator=torch.Generator().manual_seed(seed), **given)
         _take_statistics(model, settings, systems, sampler)
     else:
@@ -138,6 +137,25 @@ def _check_precision(config: ModelConfig, settings: PotentialInput) -> None:
         precision: Any = getattr(section, "precision", "float64")
         if dtype_of(precision) not in SIZES:
             raise InputError(f'model.{place}.precision is "{precision}"; potentials are trained in float32 or float64.')
+
+
+def _short_range(config: ModelConfig, folder: Path, start: Start | None) -> dict[str, Any]:
+    """The table of pair energies that a new model is made with, if it is to have one.
+
+    A model to start from has its own; where the file is there, and for the same types, it should hold the same.
+    """
+    if config.use_srtab is None:
+        return {}
+    path = folder / config.use_srtab
+    known = None if start is None or not isinstance(start.model, PotentialModel) else start.model.interpolation
+    if start is not None and (known is None or not path.exists() or start.model.type_map != config.type_map):
+        return {}
+    table = read_table(path, config.type_map).reaching(config.descriptor.rcut)
+    if start is not None and known is not None:
+        rows = known.table.numpy()
+        if rows.shape != table.rows.shape or not np.allclose(rows, table.rows, rtol=1e-9, atol=1e-12):
+            raise InputError(f"{path} is not the table that {start.path} has; a potential keeps its table.")
+    return {"table": table}
 
 
 def _look_at(
