@@ -1,31 +1,35 @@
-"""Trained potentials for other programs, with the methods, shapes and signs of DeePMD-kit's class of this name.
+"""Trained models for other programs, with the methods, shapes and signs of DeePMD-kit's classes of these names.
 
 from deepaw.infer import DeepPot
 
 potential = DeepPot("water.safetensors")
 energy, force, virial = potential.eval(coord, cell, atype)
+
+DeepDipole and DeepPolar are the same for models of dipoles and polarizabilities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from deepaw.errors import InputError
 from deepaw.potential.engine.engine import PotentialEngine
-from deepaw.potential.evaluation.frames import VIRTUAL, Frames, read_frames
-from deepaw.potential.files.formats import read_potential
+from deepaw.potential.engine.tensors import TensorEngine
+from deepaw.potential.evaluation.deepeval import DeepEval, naming, structure
+from deepaw.potential.evaluation.frames import VIRTUAL, read_frames
+from deepaw.potential.exact_tensors import TensorEvaluation
+from deepaw.potential.files.formats import read_potential, read_tensor
 from deepaw.potential.model import PotentialModel
+from deepaw.potential.tensor import TensorModel
 
-__all__ = ["DeepPot"]
+__all__ = ["DeepDipole", "DeepPolar", "DeepPot"]
 
 
-class DeepPot:
+class DeepPot(DeepEval[PotentialModel, PotentialEngine]):
     """A potential that takes frames as arrays.
 
     model: a file (.safetensors, .dp, .yaml, or a .pt checkpoint), or a model. precision: float64, within 1e-8 of the
@@ -36,8 +40,7 @@ class DeepPot:
 
     def __init__(self, model: str | Path | PotentialModel, precision: str = "float64") -> None:
         loaded = model if isinstance(model, PotentialModel) else read_potential(model)
-        self._engine = PotentialEngine(loaded, precision)
-        self._model = loaded
+        super().__init__(loaded, PotentialEngine(loaded, precision))
 
     def eval(
         self,
@@ -70,9 +73,9 @@ class DeepPot:
         atom_virial = np.zeros((nframes, natoms, 9 if atomic else 0))
         for index in range(nframes):
             real = frames.types[index] != VIRTUAL
-            with _naming(index, nframes):
+            with naming(index, nframes):
                 found = self._engine.evaluate(
-                    *_structure(frames, index, real),
+                    *structure(frames, index, real),
                     fparam=None if frames.fparam is None else frames.fparam[index],
                     aparam=None if frames.aparam is None else frames.aparam[index, real],
                     atomic_virial=atomic,
@@ -84,113 +87,115 @@ class DeepPot:
                 atom_virial[index, real] = found.atom_virial.numpy().reshape(-1, 9)
         return (energy, force, virial, atom_energy, atom_virial) if atomic else (energy, force, virial)
 
-    def eval_descriptor(
+
+class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
+    """A model of tensors of n numbers each, 3 or 9, in the unit of its labels.
+
+    model, precision: as of `DeepPot`. Raises InputError: what reading the file raises; a model of something else; no
+    such precision.
+    """
+
+    _kind: ClassVar[str]
+
+    def __init__(self, model: str | Path | TensorModel, precision: str = "float64") -> None:
+        loaded = model if isinstance(model, TensorModel) else read_tensor(model, self._kind)
+        if (found := loaded.config.fitting_net.type) != self._kind:
+            raise InputError(f"the model has a fitting net of type {found}; {self._kind} is needed here.")
+        super().__init__(loaded, TensorEngine(loaded, precision))
+
+    def eval(
         self,
         coord: ArrayLike,
         cell: ArrayLike | None,
         atype: ArrayLike,
+        atomic: bool = True,
         fparam: ArrayLike | None = None,
         aparam: ArrayLike | None = None,
         mixed_type: bool = False,
     ) -> np.ndarray:
-        """Descriptors (nframes, natoms, width), float64, by the equations whatever the precision; arrays as in `eval`.
+        """Tensors of atoms (nframes, natoms, n), 0 for atoms that have none; with atomic=False those of frames
+        (nframes, n); float64.
 
-        fparam and aparam are taken for DeePMD-kit's sake: descriptors do not depend on them.
+        Arguments and errors as of `DeepPot.eval`.
         """
-        config = self._model.config.fitting_net
-        fparam = np.zeros(config.numb_fparam) if fparam is None and config.numb_fparam else fparam
-        aparam = np.zeros(config.numb_aparam) if aparam is None and config.numb_aparam else aparam
+        frames, found = self._evaluate(coord, cell, atype, fparam, aparam, mixed_type)
+        nframes, natoms = frames.shape
+        result = np.zeros((nframes, natoms, self._size))
+        for index, each in enumerate(found):
+            result[index, frames[index]] = each.atom_tensor.numpy().reshape(-1, self._size)
+        return result if atomic else result.sum(axis=1)
+
+    def eval_full(
+        self,
+        coord: ArrayLike,
+        cell: ArrayLike | None,
+        atype: ArrayLike,
+        atomic: bool = False,
+        fparam: ArrayLike | None = None,
+        aparam: ArrayLike | None = None,
+        mixed_type: bool = False,
+    ) -> tuple[np.ndarray, ...]:
+        """The tensor of each frame (nframes, n) and, for each of its components c, force (nframes, n, natoms, 3), which
+        is -dT_c/dr, and virial (nframes, n, 9), -dT_c/d(strain); float64.
+
+        With `atomic` also the tensors of atoms (nframes, natoms, n) and virials of atoms (nframes, n, natoms, 9).
+        Arguments and errors as of `DeepPot.eval`.
+        """
+        frames, found = self._evaluate(coord, cell, atype, fparam, aparam, mixed_type, full=True, atomic=atomic)
+        (nframes, natoms), n = frames.shape, self._size
+        atom_tensor, force = np.zeros((nframes, natoms, n)), np.zeros((nframes, n, natoms, 3))
+        virial, atom_virial = np.empty((nframes, n, 9)), np.zeros((nframes, n, natoms if atomic else 0, 9))
+        for index, each in enumerate(found):
+            real = frames[index]
+            atom_tensor[index, real] = each.atom_tensor.numpy().reshape(-1, n)
+            force[index][:, real] = each.force.numpy()
+            virial[index] = each.virial.numpy().reshape(n, 9)
+            if atomic and each.atom_virial is not None:
+                atom_virial[index][:, real] = each.atom_virial.numpy().reshape(n, -1, 9)
+        tensor = atom_tensor.sum(axis=1)
+        return (tensor, force, virial, atom_tensor, atom_virial) if atomic else (tensor, force, virial)
+
+    @property
+    def _size(self) -> int:
+        return int(np.prod(self._model.shape))
+
+    def _evaluate(
+        self,
+        coord: ArrayLike,
+        cell: ArrayLike | None,
+        atype: ArrayLike,
+        fparam: ArrayLike | None,
+        aparam: ArrayLike | None,
+        mixed_type: bool,
+        *,
+        full: bool = False,
+        atomic: bool = False,
+    ) -> tuple[np.ndarray, list[TensorEvaluation]]:
+        """Which places hold atoms (nframes, natoms), and what the engine says of each frame."""
         frames = read_frames(self._model, coord, cell, atype, fparam, aparam, mixed_type=mixed_type)
-        result = np.zeros((*frames.types.shape, self._model.descriptor.width))
-        for index in range(len(frames)):
-            real = frames.types[index] != VIRTUAL
-            with _naming(index, len(frames)):
-                result[index, real] = self._engine.descriptors(*_structure(frames, index, real)).numpy()
-        return result
-
-    def get_rcut(self) -> float:
-        """A, beyond which atoms do not see each other."""
-        return self._model.rcut
-
-    def get_type_map(self) -> list[str]:
-        """The name of each type."""
-        return list(self._model.type_map)
-
-    def get_ntypes(self) -> int:
-        """How many types there are."""
-        return len(self._model.type_map)
-
-    def get_sel(self) -> list[int]:
-        """Neighbours of each type that the descriptor counts with."""
-        return list(self._model.descriptor.sel)
-
-    def get_dim_fparam(self) -> int:
-        """Parameters of a frame."""
-        return self._model.config.fitting_net.numb_fparam
-
-    def get_dim_aparam(self) -> int:
-        """Parameters of an atom."""
-        return self._model.config.fitting_net.numb_aparam
-
-    def has_default_fparam(self) -> bool:
-        """Whether fparam may be left out though the model has some."""
-        return self._model.config.fitting_net.default_fparam is not None
-
-    def get_sel_type(self) -> list[int]:
-        """The types whose atoms have energies: all but `atom_exclude_types`."""
-        excluded = self._model.config.atom_exclude_types
-        return [kind for kind in range(self.get_ntypes()) if kind not in excluded]
-
-    def get_descriptor_type(self) -> str:
-        """se_e2_a, se_e2_r or hybrid."""
-        return self._model.config.descriptor.type
-
-    @property
-    def has_efield(self) -> bool:
-        """Whether it takes an electric field: no."""
-        return False
-
-    @property
-    def has_spin(self) -> bool:
-        """Whether it takes spins: no."""
-        return False
-
-    @property
-    def has_hessian(self) -> bool:
-        """Whether `eval` gives second derivatives: no."""
-        return False
-
-    def get_ntypes_spin(self) -> int:
-        """Types with a spin: 0."""
-        return 0
-
-    def get_model_def_script(self) -> dict[str, Any]:
-        """The section `model` of the input file, with all defaults."""
-        return self._model.config.model_dump(mode="json")
-
-    def get_model_size(self) -> dict[str, int]:
-        """Numbers of weights."""
-        sizes = {
-            "descriptor": sum(parameter.numel() for parameter in self._model.descriptor.parameters()),
-            "fitting-net": sum(parameter.numel() for parameter in self._model.fitting.parameters()),
-        }
-        return sizes | {"total": sum(sizes.values())}
-
-    def get_model(self) -> PotentialModel:
-        """The model."""
-        return self._model
+        places, found, shape = frames.types != VIRTUAL, [], self._model.shape
+        for index, real in enumerate(places):
+            unit = np.eye(self._size).reshape(self._size, 1, *shape)
+            with naming(index, len(frames)):
+                found.append(
+                    self._engine.evaluate(
+                        *structure(frames, index, real),
+                        fparam=None if frames.fparam is None else frames.fparam[index],
+                        aparam=None if frames.aparam is None else frames.aparam[index, real],
+                        weights=np.broadcast_to(unit, (self._size, int(real.sum()), *shape)) if full else None,
+                        atomic_virial=atomic,
+                    )
+                )
+        return places, found
 
 
-def _structure(frames: Frames, index: int, real: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Coordinates, cell and types of one frame."""
-    cell = None if frames.cell is None else frames.cell[index]
-    return frames.coord[index, real], cell, frames.types[index, real]
+class DeepDipole(_DeepTensor):
+    """Dipoles: a model file, or a model, as for `DeepPot`; precision as there."""
+
+    _kind = "dipole"
 
 
-@contextmanager
-def _naming(frame: int, nframes: int) -> Iterator[None]:
-    """Errors say which of several frames they are about."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"frame {frame + 1}: {error}" if nframes > 1 else str(error)) from None
+class DeepPolar(_DeepTensor):
+    """Polarizabilities, xx, xy, xz, yx, ...: a model file, or a model, as for `DeepPot`; precision as there."""
+
+    _kind = "polar"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model import AtomicModel, PotentialModel
 from deepaw.potential.neighbours.environment import Environment, parts
 
 EVALUATIONS = 20_000
@@ -63,7 +63,7 @@ def forces_of_pairs(env: Environment, gradient: Tensor) -> tuple[Tensor, Tensor]
     return force, gradient.new_zeros(env.natoms, 3, 3).index_add(0, env.neighbour, of_pairs)
 
 
-def describe_exactly(model: PotentialModel, env: Environment) -> Tensor:
+def describe_exactly(model: AtomicModel, env: Environment) -> Tensor:
     """Descriptors (natoms, width), float64, without a graph; env as for `evaluate_exactly`."""
     rows = torch.empty(env.natoms, model.descriptor.width, dtype=torch.float64)
     with torch.no_grad():
