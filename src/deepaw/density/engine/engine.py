@@ -104,7 +104,7 @@ class InferenceEngine:
         values, evaluated = self.prepare(atoms).evaluate_grid(shape, progress, symmetry)
         density = np.ascontiguousarray(values[..., 0])
         electrons = float(density.sum(dtype=np.float64)) * atoms.cell.volume / density.size
-        exact, scale = self._scale(atoms, electrons, raw)
+        exact, scale = self.scale(atoms, electrons, raw)
         density *= np.float32(scale)
         return Prediction(
             atoms=atoms,
@@ -147,7 +147,7 @@ class InferenceEngine:
             take(block)
         points = int(np.prod(shape))
         electrons = total * atoms.cell.volume / points
-        exact, scale = self._scale(atoms, electrons, raw)
+        exact, scale = self.scale(atoms, electrons, raw)
         return PredictionSummary(
             atoms=atoms,
             grid_shape=shape,
@@ -160,7 +160,7 @@ class InferenceEngine:
             highest=highest * scale,
         )
 
-    def _scale(self, atoms: Atoms, electrons: float, raw: bool) -> tuple[float | None, float]:
+    def scale(self, atoms: Atoms, electrons: float, raw: bool) -> tuple[float | None, float]:
         """The exact number of electrons, if the model knows it, and the factor that brings `electrons` to it."""
         exact = self.model.electrons([int(number) for number in atoms.numbers])
         return exact, exact / electrons if exact is not None and not raw and electrons > 0 else 1.0

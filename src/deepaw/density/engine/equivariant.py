@@ -58,6 +58,11 @@ class EquivariantPart:
     tensors: OrderedDict[int, WeightedTensor] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
 
+    @property
+    def nbytes(self) -> int:
+        with self.lock:
+            return sum(x.nbytes for x in self.inputs) + sum(tensor.bytes for tensor in self.tensors.values())
+
 
 class EquivariantProbes:
     """The whole probe network and F_local.

@@ -28,6 +28,10 @@ class Profiles:
 
     values: Tensor
 
+    @property
+    def nbytes(self) -> int:
+        return self.values.nbytes
+
 
 class MultipoleEvaluator:
     """rho(r) = sum_a sum_lm Y_lm f_a,lm(|r - r_a|), the profiles f read from a table: one row a pair, no basis at all.

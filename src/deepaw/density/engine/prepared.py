@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepaw.density.engine.orbits import find_orbits
+from deepaw.density.engine.interruptible import Block, GridEvaluation
 from deepaw.density.engine.threads import map_in_threads
 from deepaw.density.engine.tiles import Surroundings, Tile, TileSize, grid_blocks, grid_points, point_blocks
 
@@ -29,7 +30,7 @@ class Evaluator(Protocol):
     tile_size: TileSize
 
     def prepare(self, atoms: Atoms) -> Any:
-        """Everything that depends on the atoms only."""
+        """Everything that depends on the atoms only; has `nbytes`."""
 
     def evaluate(self, part: Any, tile: Tile) -> Tensor:
         """(n, outputs), e/A^3."""
@@ -43,12 +44,20 @@ class PreparedStructure:
         self._evaluators = evaluators
         self._parts = [evaluator.prepare(atoms) for evaluator in evaluators]
         self.outputs = max(evaluator.outputs for evaluator in evaluators)
-        self._tiles = min((evaluator.tile_size for evaluator in evaluators), key=lambda size: size.extent)
+        self.invariant = all(evaluator.invariant for evaluator in evaluators)
+        self.tile_size = min((evaluator.tile_size for evaluator in evaluators), key=lambda size: size.extent)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the atoms' part takes at the moment; some models let it grow while points are evaluated."""
+        return sum(int(part.nbytes) for part in self._parts)
 
     def at(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
         """The density at points (n, 3) in A, anywhere in space: (n,), or (n, 2) with spin (total, magnetisation)."""
         values = np.empty((len(points), self.outputs), dtype=np.float32)
-        for index, value in self._evaluate((group, points[group]) for group in point_blocks(points, self._tiles)):
+        for (index, _), value in self.evaluate(
+            (group, points[group]) for group in point_blocks(points, self.tile_size)
+        ):
             values[index] = value
         return values[:, 0] if self.outputs == 1 else values
 
@@ -64,24 +73,9 @@ class PreparedStructure:
 
         With `symmetry` one point of every orbit of the space group is evaluated; a structure without any loses nothing.
         """
-        total = int(np.prod(shape))
-        orbits = find_orbits(self.atoms, shape, all(e.invariant for e in self._evaluators)) if symmetry else None
-        if orbits is None:
-            values = np.empty((total, self.outputs), dtype=np.float32)
-            self._fill(values, shape, slice(0, shape[2]), 0, progress)
-            return values.reshape(*shape, self.outputs), total
-        chosen = orbits.representatives
-        cell = self.atoms.cell.array
-        points = grid_points(cell, shape, chosen)
-        values = np.empty((len(chosen), self.outputs), dtype=np.float32)
-        done = 0
-        blocks = ((group, points[group]) for group in point_blocks(points, self._tiles))
-        for index, value in self._evaluate(blocks):
-            values[index] = value
-            done += len(index)
-            if progress is not None:
-                progress(done, len(chosen))
-        return values[orbits.orbit].reshape(*shape, self.outputs), len(chosen)
+        evaluation = GridEvaluation(self, shape, symmetry=symmetry)
+        evaluation.run(progress=progress)
+        return evaluation.values().reshape(*shape, self.outputs), evaluation.total
 
     def blocks(self, shape: tuple[int, int, int], progress: Progress | None = None) -> Iterator[NDArray[np.float32]]:
         """The density as arrays (nx, ny, n, outputs) that follow one another along the third cell vector.
@@ -106,31 +100,36 @@ class PreparedStructure:
     ) -> None:
         """Write the planes of a grid into `values`, (points of the planes, outputs), z fastest."""
         cell, thickness = self.atoms.cell.array, planes.stop - planes.start
-        blocks = ((index, grid_points(cell, shape, index)) for index in grid_blocks(cell, shape, planes, self._tiles))
-        for index, value in self._evaluate(blocks):
+        blocks = (
+            (index, grid_points(cell, shape, index)) for index in grid_blocks(cell, shape, planes, self.tile_size)
+        )
+        for (index, _), value in self.evaluate(blocks):
             column, z = np.divmod(index, shape[2])
             values[column * thickness + z - planes.start] = value
             done += len(index)
             if progress is not None:
                 progress(done, int(np.prod(shape)))
 
-    def _evaluate(
-        self, blocks: Iterable[tuple[NDArray[np.int64], NDArray[np.float64]]]
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """The density (n, outputs) of every block of points."""
-        around = {evaluator.cutoff: Surroundings(self.atoms, evaluator.cutoff) for evaluator in self._evaluators}
+    def evaluate(
+        self, blocks: Iterable[Block], may_begin: Callable[[], bool] | None = None
+    ) -> Iterator[tuple[Block, NDArray[np.float32] | None]]:
+        """The density (n, outputs) of every block of points; None of those for which `may_begin` said no."""
 
-        def evaluate(block: tuple[NDArray[np.int64], NDArray[np.float64]]) -> tuple[NDArray[np.int64], Tensor]:
-            index, points = block
+        def evaluate(block: Block) -> tuple[Block, Tensor | None]:
+            if may_begin is not None and not may_begin():
+                return block, None
             total: Tensor | None = None
             for evaluator, part in zip(self._evaluators, self._parts, strict=True):
-                value = evaluator.evaluate(part, around[evaluator.cutoff].tile(points))
+                value = evaluator.evaluate(part, self._around[evaluator.cutoff].tile(block[1]))
                 if total is None:
                     total = value
                 else:
                     total[:, : value.shape[1]] += value
-            assert total is not None
-            return index, total
+            return block, total
 
-        for index, value in map_in_threads(evaluate, blocks):
-            yield index, value.float().cpu().numpy()
+        for block, value in map_in_threads(evaluate, blocks):
+            yield block, None if value is None else value.float().cpu().numpy()
+
+    @cached_property
+    def _around(self) -> dict[float, Surroundings]:
+        return {evaluator.cutoff: Surroundings(self.atoms, evaluator.cutoff) for evaluator in self._evaluators}

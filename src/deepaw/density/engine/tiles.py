@@ -131,18 +131,24 @@ def grid_points(
 
 
 def grid_blocks(
-    cell: NDArray[np.float64], shape: tuple[int, int, int], planes: slice | None = None, size: TileSize = CPU_TILES
+    cell: NDArray[np.float64],
+    shape: tuple[int, int, int],
+    planes: slice | None = None,
+    size: TileSize = CPU_TILES,
+    *,
+    rows: slice | None = None,
 ) -> Iterator[NDArray[np.int64]]:
     """Cut a grid into blocks of a size; flat indices of each, z fastest.
 
     Blocks of a coarse grid are wider, so that they hold `ENOUGH` points. `planes` restricts it to a range of the third
-    index.
+    index, `rows` to one of the first.
     """
+    first, last, _ = (rows or slice(None)).indices(shape[0])
     low, high, _ = (planes or slice(None)).indices(shape[2])
     sides = _sides(np.linalg.norm(cell, axis=1) / shape, size)
     x, y, z = (
         [np.arange(a, min(a + side, end)) for a in range(begin, end, side)]
-        for begin, end, side in zip((0, 0, low), (*shape[:2], high), sides, strict=True)
+        for begin, end, side in zip((first, 0, low), (last, shape[1], high), sides, strict=True)
     )
     for k, j, i in product(z, y, x):
         yield ((i[:, None, None] * shape[1] + j[:, None]) * shape[2] + k).ravel()
