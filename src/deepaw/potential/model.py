@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from deepaw.errors import InputError
 from deepaw.inputfile import Section
 from deepaw.modelfile import ModelFile, write_model
 from deepaw.potential.descriptor.registry import DescriptorConfig, make_descriptor
+from deepaw.potential.descriptor.se_a_mask import SeAMaskConfig
 from deepaw.potential.descriptor.se_atten import AttentionConfig
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
 from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
@@ -22,6 +24,7 @@ from deepaw.potential.fitting.base import FittingNets
 from deepaw.potential.fitting.energy import EnergyFitting, EnergyFittingConfig
 from deepaw.potential.fitting.registry import FittingConfig, make_fitting
 from deepaw.potential.neighbours.environment import Environment, nearest
+from deepaw.potential.neighbours.pairs import find_environment, real_atoms
 from deepaw.potential.shortrange.interpolation import PairInterpolation
 from deepaw.potential.shortrange.mixture import Mixture
 from deepaw.potential.shortrange.table import PairTable
@@ -53,6 +56,22 @@ class ModelConfig(Section):
     sw_rmin: float | None = Field(None, ge=0, description="A: with a soft minimum below, the table alone holds")
     sw_rmax: float | None = Field(None, gt=0, description="A: with a soft minimum above, the table does not matter")
     srtab_add_bias: bool = Field(True, description="whether energies of types are added to the table's, too")
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether aparam says which atoms are there."""
+        return isinstance(self.fitting_net, EnergyFittingConfig) and self.fitting_net.use_aparam_as_mask
+
+    @model_validator(mode="after")
+    def _mask_is_of_clusters(self) -> Self:
+        if self.is_masked and not isinstance(self.descriptor, SeAMaskConfig):
+            raise ValueError("fitting_net.use_aparam_as_mask is given; it belongs to the descriptor se_a_mask")
+        if isinstance(self.descriptor, SeAMaskConfig) and not self.is_masked:
+            raise ValueError("se_a_mask needs a fitting_net of energies with numb_aparam 1 and use_aparam_as_mask true")
+        for name in ("use_srtab", "type_embedding"):
+            if self.is_masked and getattr(self, name) is not None:
+                raise ValueError(f"{name} is given; it is not supported with se_a_mask")
+        return self
 
     @model_validator(mode="after")
     def _types_are_embedded(self) -> Self:
@@ -143,6 +162,22 @@ class AtomicModel(nn.Module, ABC):
         """Types whose atoms have what is predicted."""
         found: list[int] = torch.nonzero(self.contributes).flatten().tolist()
         return found
+
+    def environment(
+        self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, aparam: np.ndarray | None = None
+    ) -> Environment:
+        """The pairs of one frame that the model sees.
+
+        coord: (natoms, 3), A. cell: (3, 3), A, or None. types: (natoms,). aparam: (natoms, numb_aparam), which matters
+        where it is a mask; then virtual atoms have no neighbours, and there is no cell. Raises InputError: as
+        `real_atoms`.
+        """
+        if not self.config.is_masked:
+            return self.visible(find_environment(coord, cell, types, self.rcut))
+        assert aparam is not None
+        real = real_atoms(aparam)
+        env = find_environment(coord[real], None, types[real], self.rcut)
+        return self.visible(env.among(torch.from_numpy(real), torch.from_numpy(np.asarray(types, dtype=np.int64))))
 
     def visible(self, env: Environment) -> Environment:
         """Without the pairs that the model has no eyes for, from those within `rcut`."""

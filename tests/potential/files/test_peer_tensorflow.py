@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from deepaw.infer import DeepPot
+from deepaw.potential.data.system import Frame
 from deepaw.potential.descriptor.loc_frame import LocFrame
 from deepaw.potential.descriptor.statistics import UNKNOWN_SPREAD
 from deepaw.potential.files.deepmd import read_deepmd
 from deepaw.potential.files.formats import read_potential, write_potential
 from deepaw.potential.neighbours.pairs import find_environment
-from potential.files.peer_tensorflow_models import CASES, FRAMES, path_of, structures
+from deepaw.potential.training.statistics import set_energies
+from potential.files.peer_tensorflow_models import CASES, FRAMES, MASKS, path_of, structures
 
 
 @pytest.mark.parametrize("case", FRAMES)
@@ -53,6 +55,32 @@ def test_statistics_of_local_frames(case: str) -> None:
     statistics.finish()
     torch.testing.assert_close(part.davg, davg, rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(part.dstd, dstd, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("case", MASKS)
+@pytest.mark.parametrize(("precision", "limit"), [("exact", 1e-12), ("float64", 1e-8), ("float32", 1e-3)])
+def test_clusters_with_a_mask(case: str, precision: str, limit: float) -> None:
+    potential = DeepPot(path_of(case), precision=precision)
+    for name, place in structures(case).items():
+        if name == "training":
+            continue
+        found = potential.eval(place["coord"], None, place["atype"], atomic=True, aparam=place["aparam"])
+        np.testing.assert_allclose(found[0][0, 0], place["energy"], rtol=limit)
+        np.testing.assert_allclose(found[3][0, :, 0], place["atom_energy"], rtol=limit)
+        largest = float(np.abs(place["force"]).max())
+        np.testing.assert_allclose(found[1][0], place["force"], rtol=0, atol=limit * largest)
+        assert (largest > 0) == (name != "atom")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_energies_of_types(case: str) -> None:
+    """By the compositions of frames, virtual atoms counted, as they are in the data."""
+    data, model = structures(case)["training"], read_deepmd(path_of(case))
+    frames = [Frame(data["atype"], coord, None, {"energy": energy})
+              for coord, energy in zip(data["coord"], data["energy"], strict=True)]  # fmt: skip
+    expected = model.bias.clone()
+    set_energies(model, frames)
+    torch.testing.assert_close(model.bias, expected, rtol=1e-10, atol=0)
 
 
 def test_statistics_of_types_that_do_not_occur() -> None:

@@ -10,7 +10,7 @@ from vesin import NeighborList
 
 from deepaw.errors import InputError
 from deepaw.potential.data.system import Frame, System
-from deepaw.potential.neighbours.pairs import SAME_PLACE
+from deepaw.potential.neighbours.pairs import SAME_PLACE, reach
 
 SEL_FACTOR = 1.1
 """By how much `sel` exceeds the largest count in the data where the input says "auto"."""
@@ -68,7 +68,7 @@ def with_room(count: int, factor: float) -> int:
 
 def frame_neighbours(frame: Frame, ntypes: int, rcut: float) -> FrameNeighbours:
     """Neighbours of every atom within `rcut` (A), periodic images counted."""
-    first, second, distance = NeighborList(cutoff=rcut, full_list=True).compute(
+    first, second, distance = NeighborList(cutoff=reach(frame.coord, frame.cell, rcut), full_list=True).compute(
         points=frame.coord,
         box=np.zeros((3, 3)) if frame.cell is None else frame.cell,
         periodic=frame.cell is not None,
@@ -111,11 +111,16 @@ class NeighbourCounter:
 
 
 def neighbour_statistics(
-    systems: Sequence[System], rcut: float, progress: Callable[[int, int], None] | None = None
+    systems: Sequence[System],
+    rcut: float,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    masked: bool = False,
 ) -> NeighbourStatistics:
     """Of all frames of systems with one type map.
 
-    progress: called with the frames that are done and all there are.
+    progress: called with the frames that are done and all there are. masked: only of atoms that the mask in aparam
+    says are there, without a cell.
 
     Raises InputError: two atoms on one spot, where a potential has no forces.
     """
@@ -124,7 +129,7 @@ def neighbour_statistics(
     done, total = 0, sum(system.nframes for system in systems)
     for system in systems:
         for index, frame in enumerate(system.frames()):
-            found = frame_neighbours(frame, ntypes, rcut)
+            found = frame_neighbours(frame.masked() if masked else frame, ntypes, rcut)
             if found.shortest.min() < SAME_PLACE:
                 raise InputError(f"{system.name}, frame {index + 1}, has two atoms on one spot; leave the frame out.")
             counter.add(found, system.name, index)

@@ -12,6 +12,7 @@ from deepaw.errors import InputError
 from deepaw.potential.data.geometry import NOT_FINITE, cell_faults, coord_faults
 from deepaw.potential.data.sets import Quantity, count_frames, find_quantity, find_sets
 from deepaw.potential.data.types import LARGEST, read_type_map, read_types, translation
+from deepaw.potential.neighbours.pairs import real_atoms
 
 PER_ATOM = {"force", "atom_ener", "atom_pref", "aparam", "atomic_dipole", "atomic_polarizability"}
 """Labels that have one row per atom."""
@@ -31,6 +32,12 @@ class Frame:
     coord: np.ndarray
     cell: np.ndarray | None
     labels: dict[str, np.ndarray]
+
+    def masked(self) -> Frame:
+        """Without a cell and without the atoms that are 0 in aparam. Raises InputError: as `real_atoms`."""
+        real = real_atoms(self.labels["aparam"])
+        labels = {name: rows[real] if name in PER_ATOM else rows for name, rows in self.labels.items()}
+        return Frame(self.types[real], self.coord[real], None, labels)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from deepaw.inputfile import chosen_by
 from deepaw.potential.descriptor.base import Descriptor, DescriptorSection
 from deepaw.potential.descriptor.hybrid import Hybrid
 from deepaw.potential.descriptor.loc_frame import LocFrame, LocFrameConfig
+from deepaw.potential.descriptor.se_a_mask import SeAMask, SeAMaskConfig
 from deepaw.potential.descriptor.se_atten import AttentionConfig, SeAtten, SeAttenConfig, SeAttenV2Config
 from deepaw.potential.descriptor.se_e2_a import SeE2A, SeE2AConfig
 from deepaw.potential.descriptor.se_e2_r import SeE2R, SeE2RConfig
@@ -66,6 +67,7 @@ DescriptorConfig = Annotated[
     | Annotated[SeAttenConfig, Tag("dpa1")]
     | Annotated[SeAttenV2Config, Tag("se_atten_v2")]
     | Annotated[LocFrameConfig, Tag("loc_frame")]
+    | Annotated[SeAMaskConfig, Tag("se_a_mask")]
     | Annotated[HybridConfig, Tag("hybrid")],
     chosen_by("type", "se_e2_a"),
 ]
@@ -79,6 +81,7 @@ KINDS: dict[type[DescriptorSection], Any] = {
     SeAttenConfig: SeAtten,
     SeAttenV2Config: SeAtten,
     LocFrameConfig: LocFrame,
+    SeAMaskConfig: SeAMask,
 }
 """What is made of a section."""
 

@@ -61,16 +61,18 @@ class Engine(ABC, Generic[Model, BlockOfType]):
         self._list = NeighborList(cutoff=model.rcut, full_list=True, skin=skin, n_threads=torch.get_num_threads())
         self._blocks: list[BlockOfType] = []
         self._shortest = COVERED
-        self._warned_short = False
+        self._warned_short = self._warned_cell = False
 
     @abstractmethod
     def _block(self, kind: int, kernels: Sequence[Kernel], dtype: torch.dtype) -> BlockOfType:
         """What evaluates atoms of one type, from a kernel for each part of the descriptor."""
 
-    def descriptors(self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray) -> Tensor:
+    def descriptors(
+        self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, aparam: np.ndarray | None = None
+    ) -> Tensor:
         """(natoms, width), by the equations whatever the precision; arguments and errors as of `evaluate`."""
         order = np.arange(len(types))
-        env, distances = self._environment(coord, cell, types, (True, True, True))
+        env, distances = self._environment(coord, cell, types, (True, True, True), aparam)
         self._check_places(env, distances, order)
         self._check_distances(env, distances, order)
         return describe_exactly(self.model, env)
@@ -92,9 +94,20 @@ class Engine(ABC, Generic[Model, BlockOfType]):
         return model
 
     def _environment(
-        self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, periodic: Sequence[bool]
+        self,
+        coord: np.ndarray,
+        cell: np.ndarray | None,
+        types: np.ndarray,
+        periodic: Sequence[bool],
+        aparam: np.ndarray | None = None,
     ) -> tuple[Environment, Tensor]:
         """Pairs within the cutoff, and their distances."""
+        if self.model.config.is_masked:
+            if cell is not None and not self._warned_cell:
+                self._warned_cell = True
+                warnings.warn("the cell is passed over; se_a_mask has none", stacklevel=3)
+            env = self.model.environment(coord, None, types, aparam)
+            return env, torch.linalg.vector_norm(env.vector, dim=1)
         centre, neighbour, vector = self._list.compute(
             points=np.ascontiguousarray(coord, dtype=np.float64),
             box=np.zeros((3, 3)) if cell is None else np.ascontiguousarray(cell, dtype=np.float64),

@@ -42,14 +42,15 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
         Raises InputError: parameters that are missing or of the wrong number; two atoms on one spot.
         """
         order = np.argsort(types, kind="stable")
-        env, distances = self._environment(coord[order], cell, types[order], periodic)
+        sorted_aparam = None if aparam is None else aparam[order]
+        env, distances = self._environment(coord[order], cell, types[order], periodic, sorted_aparam)
         self._check_places(env, distances, order)
         mixture = self._mixture(env, distances)
         if mixture is not None:  # networks do not count where the table alone holds
             distances = distances.masked_fill(mixture.weight[env.centre] == 1, torch.inf)
         self._check_distances(env, distances, order)
         of_frame = None if fparam is None else torch.tensor(fparam).reshape(1, -1).expand(len(order), -1)
-        of_atoms = None if aparam is None else torch.from_numpy(aparam[order])
+        of_atoms = None if sorted_aparam is None else torch.from_numpy(sorted_aparam)
         shortest = float(distances.min()) if len(distances) else COVERED
         if self._budget is not None and self._prepare(shortest, self._budget):
             beside = self.model.fitting.parameters_of(len(order), of_frame, of_atoms)

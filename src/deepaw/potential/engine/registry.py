@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from deepaw.potential.descriptor.base import Descriptor
+from deepaw.potential.descriptor.se_a_mask import SeAMask
 from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.se_e2_r import SeE2R
@@ -24,6 +25,7 @@ of reasonable size reaches that far."""
 KERNELS: dict[type[Descriptor], KernelMaker] = {
     SeE2A: pair_kernels,
     SeE2R: pair_kernels,
+    SeAMask: pair_kernels,
     SeAtten: mixed_kernels,
 }
 

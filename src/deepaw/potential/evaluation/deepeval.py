@@ -45,7 +45,8 @@ class DeepEval(Generic[Model, EngineOfModel]):
         for index in range(len(frames)):
             real = frames.types[index] != VIRTUAL
             with naming(index, len(frames)):
-                result[index, real] = self._engine.descriptors(*structure(frames, index, real)).numpy()
+                given = None if frames.aparam is None else frames.aparam[index, real]
+                result[index, real] = self._engine.descriptors(*structure(frames, index, real), given).numpy()
         return result
 
     def get_rcut(self) -> float:

@@ -77,6 +77,8 @@ def sample_frame(model: PotentialModel) -> Frame:
     coord = sites + random.uniform(-0.05, 0.05, sites.shape) * spacing
     types = random.choice(len(sel), len(sites), p=np.maximum(sel, 1) / np.maximum(sel, 1).sum())
     config = model.config.fitting_net
+    if model.config.is_masked:
+        return Frame(types, coord, None, {"aparam": np.ones((len(sites), 1))})
     parameters = {
         "fparam": model.fitting.fparam_mean.cpu().numpy().copy(),
         "aparam": np.tile(model.fitting.aparam_mean.cpu().numpy(), (len(sites), 1)),

@@ -11,6 +11,7 @@ from deepaw.potential.descriptor.base import Descriptor
 from deepaw.potential.descriptor.hybrid import Hybrid
 from deepaw.potential.descriptor.loc_frame import LocFrame
 from deepaw.potential.descriptor.registry import HybridConfig
+from deepaw.potential.descriptor.se_a_mask import SeAMask
 from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.se_e2_r import SeE2R
@@ -18,6 +19,7 @@ from deepaw.potential.descriptor.se_e3 import SeE3
 from deepaw.potential.files.component import DescriptorPart
 from deepaw.potential.files.fields import Fields
 from deepaw.potential.files.loc_frame import read_loc_frame, write_loc_frame
+from deepaw.potential.files.se_a_mask import read_se_a_mask, write_se_a_mask
 from deepaw.potential.files.se_atten import read_se_atten, read_se_atten_v2, write_se_atten
 from deepaw.potential.files.se_e2 import read_se_e2_a, read_se_e2_r, write_se_e2_a, write_se_e2_r
 from deepaw.potential.files.se_e3 import read_se_e3, write_se_e3
@@ -74,6 +76,7 @@ READERS: dict[str, Callable[[Fields, list[str]], DescriptorPart]] = {
     "dpa1": read_se_atten,
     "se_atten_v2": read_se_atten_v2,
     "loc_frame": read_loc_frame,
+    "se_a_mask": read_se_a_mask,
     "hybrid": _read_hybrid,
 }
 
@@ -83,5 +86,6 @@ WRITERS: dict[type[Descriptor], Callable[[Any, list[str]], dict[str, Any]]] = {
     SeE3: write_se_e3,
     SeAtten: write_se_atten,
     LocFrame: write_loc_frame,
+    SeAMask: write_se_a_mask,
     Hybrid: _write_hybrid,
 }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from deepaw.potential.descriptor.se_a_mask import SeAMaskConfig
 from deepaw.potential.files.component import DescriptorPart, FittingPart
 from deepaw.potential.files.fields import Fields
 from deepaw.potential.files.nets import read_nets, write_nets
@@ -22,7 +23,10 @@ def read_energy(fields: Fields, type_map: list[str], descriptor: DescriptorPart,
     ntypes = len(type_map)
     fields.expect("var_name", "energy")
     fields.expect("dim_out", 1)
-    section = {"type": "ener", "atom_ener": _atom_ener(fields, ntypes)}
+    section: dict[str, Any] = {"type": "ener", "atom_ener": _atom_ener(fields, ntypes)}
+    if isinstance(descriptor.config, SeAMaskConfig):
+        fields.expect("use_aparam_as_mask", True)
+        section["use_aparam_as_mask"] = True
     nets = read_nets(fields, type_map, descriptor.width, 1, EnergyFittingConfig, section)
     bias = fields.optional_array("bias_atom_e")
     bias = np.zeros(ntypes) if bias is None else bias.reshape(-1)

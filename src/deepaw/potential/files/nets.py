@@ -75,11 +75,11 @@ def read_nets(
     }
     config = fields.section(kind, section)
     _check_names(fields)
-    if config.numb_aparam:
+    if config.seen_aparam:
         fields.expect("use_aparam_as_mask", False)
     fields.ignore("use_aparam_as_mask", "rcond")
     shared = bool(fields.take("mixed_types", False))
-    widths = (width + config.numb_fparam + config.numb_aparam, *config.neuron, outputs)
+    widths = (width + config.numb_fparam + config.seen_aparam, *config.neuron, outputs)
     networks = read_collection(fields.inner("nets"), ntypes, 0 if shared else 1, widths)
     if shared:
         networks = networks * ntypes
@@ -88,7 +88,7 @@ def read_nets(
     silent = fields.types("exclude_types", ntypes)
     statistics = {
         name: fields.array(name, (count,))
-        for name, count in zip(STATISTICS, 2 * [config.numb_fparam] + 2 * [config.numb_aparam], strict=True)
+        for name, count in zip(STATISTICS, 2 * [config.numb_fparam] + 2 * [config.seen_aparam], strict=True)
         if count
     }
 
@@ -139,7 +139,7 @@ def write_nets(module: FittingNets, type_map: list[str]) -> tuple[dict[str, Any]
         "exclude_types": [],
         "tot_ener_zero": False,
         "layer_name": None,
-        "use_aparam_as_mask": False,
+        "use_aparam_as_mask": config.seen_aparam < config.numb_aparam,
         "spin": None,
         "type_map": type_map,
         "nets": write_collection(

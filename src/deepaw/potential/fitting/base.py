@@ -43,6 +43,11 @@ class NetsConfig(Section):
             )
         return self
 
+    @property
+    def seen_aparam(self) -> int:
+        """Parameters of an atom that the nets see."""
+        return self.numb_aparam
+
     def check_types(self, ntypes: int) -> None:
         """Raise ValueError where lists by type do not fit the number of types."""
 
@@ -50,7 +55,7 @@ class NetsConfig(Section):
 class FittingNets(nn.Module):
     """A net for each type of atom, or one for all: R^(width + parameters) -> R^outputs.
 
-    Buffers: fparam_mean, fparam_scale (numb_fparam,), aparam_mean, aparam_scale (numb_aparam,): parameters enter the
+    Buffers: fparam_mean, fparam_scale (numb_fparam,), aparam_mean, aparam_scale (seen_aparam,): parameters enter the
     nets as (p - mean) * scale.
     """
 
@@ -83,7 +88,7 @@ class FittingNets(nn.Module):
             generator = torch.Generator().manual_seed(config.seed)
         self.nets = nn.ModuleList(
             FittingNet(
-                width + config.numb_fparam + config.numb_aparam,
+                width + config.numb_fparam + config.seen_aparam,
                 config.neuron,
                 outputs,
                 activation=config.activation_function,
@@ -94,7 +99,7 @@ class FittingNets(nn.Module):
             for _ in range(1 if shared else ntypes)
         )
         self.nets.requires_grad_(config.trainable)
-        for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam)):
+        for name, count in (("fparam", config.numb_fparam), ("aparam", config.seen_aparam)):
             self.register_buffer(f"{name}_mean", torch.zeros(count, dtype=torch.float64))
             self.register_buffer(f"{name}_scale", torch.ones(count, dtype=torch.float64))
 
@@ -110,7 +115,7 @@ class FittingNets(nn.Module):
         return found
 
     def parameters_of(self, atoms: int, fparam: Tensor | None, aparam: Tensor | None) -> Tensor | None:
-        """Normalised parameters beside the descriptor, (atoms, numb_fparam + numb_aparam), or None if there are none.
+        """Normalised parameters beside the descriptor, (atoms, numb_fparam + seen_aparam), or None if there are none.
 
         fparam: (atoms, numb_fparam), that of each atom's frame; default_fparam stands in where it is None.
         aparam: (atoms, numb_aparam). Raises InputError: parameters that are missing or of the wrong number.
@@ -121,7 +126,7 @@ class FittingNets(nn.Module):
         columns = []
         for name, given, count in (
             ("fparam", fparam, self.config.numb_fparam),
-            ("aparam", aparam, self.config.numb_aparam),
+            ("aparam", aparam, self.config.seen_aparam),
         ):
             if count == 0:
                 continue

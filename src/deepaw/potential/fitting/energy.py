@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from deepaw.potential.fitting.base import FittingNets, NetsConfig
+from deepaw.potential.network.gradient import has_derivatives, with_gradient
 
 
 class EnergyFittingConfig(NetsConfig):
@@ -18,6 +19,20 @@ class EnergyFittingConfig(NetsConfig):
     atom_ener: tuple[float | None, ...] = Field(
         (), description="energies of single atoms by type, eV, fixed instead of fitted; null where not known"
     )
+    use_aparam_as_mask: bool = Field(
+        False, description="aparam says which atoms are there (1) and which fill up a frame (0), for se_a_mask"
+    )
+
+    @model_validator(mode="after")
+    def _mask(self) -> Self:
+        if self.use_aparam_as_mask and self.numb_aparam != 1:
+            raise ValueError(f"numb_aparam is {self.numb_aparam}; it should be 1, for use_aparam_as_mask")
+        return self
+
+    @property
+    def seen_aparam(self) -> int:
+        """None where it is a mask."""
+        return 0 if self.use_aparam_as_mask else self.numb_aparam
 
     def check_types(self, ntypes: int) -> None:
         """Raise ValueError unless there are as many energies, or none."""
@@ -50,6 +65,20 @@ class EnergyFitting(FittingNets):
     def of_type(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
         """Energies (n,) of atoms of one type, from descriptors (n, width) and what `parameters_of` gave for them."""
         return self.outputs_of(kind, D, beside).squeeze(1) - self.alone(kind, beside)
+
+    def with_gradient(self, kind: int, D: Tensor, beside: Tensor | None, factor: Tensor) -> tuple[Tensor, Tensor]:
+        """The energies E of `of_type`, and the gradients of factor * E in D, (n, width), for factors (n,).
+
+        Both are differentiable once, in D and in the weights.
+        """
+        x = D.to(self.dtype)
+        net = self.net(kind)
+        if has_derivatives(net):
+            E, gradient = with_gradient(net, x if beside is None else torch.cat([x, beside], dim=1), factor)
+            return E - self.alone(kind, beside), gradient[:, : self.width].to(D.dtype)
+        E = self.of_type(kind, D, beside)
+        (gradient,) = torch.autograd.grad(E, D, factor.to(E.dtype), create_graph=True)
+        return E, gradient
 
     def alone(self, kind: int, beside: Tensor | None) -> Tensor | float:
         """What is subtracted where an atom's own energy is given: net(0, parameters), (n,) or (1,), and 0 elsewhere."""

@@ -31,6 +31,10 @@ class Environment:
         """The same atoms with only some of the pairs: a mask or indices."""
         return replace(self, centre=self.centre[pairs], neighbour=self.neighbour[pairs], vector=self.vector[pairs])
 
+    def among(self, atoms: Tensor, types: Tensor) -> Environment:
+        """As part of more atoms, of types (n,), where its own are `atoms` and the others have no neighbours."""
+        return replace(self, types=types, centre=atoms[self.centre], neighbour=atoms[self.neighbour])
+
     def counts(self, ntypes: int) -> Tensor:
         """Neighbours of each atom by their type, (natoms, ntypes) int64."""
         group = self.centre * ntypes + self.types[self.neighbour]

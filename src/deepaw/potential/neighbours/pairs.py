@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from vesin import NeighborList
 
+from deepaw.errors import InputError
 from deepaw.potential.neighbours.environment import Environment
 
 SAME_PLACE = 1e-6
@@ -18,7 +19,7 @@ def find_environment(coord: np.ndarray, cell: np.ndarray | None, types: np.ndarr
     coord: (natoms, 3), A, atoms anywhere, inside the cell or not. cell: (3, 3), A, rows are vectors, any size, smaller
     than the cutoff too; None without periodicity. types: (natoms,).
     """
-    centre, neighbour, vector = NeighborList(cutoff=rcut, full_list=True).compute(
+    centre, neighbour, vector = NeighborList(cutoff=reach(coord, cell, rcut), full_list=True).compute(
         points=np.ascontiguousarray(coord, dtype=np.float64),
         box=np.zeros((3, 3)) if cell is None else np.ascontiguousarray(cell, dtype=np.float64),
         periodic=cell is not None,
@@ -30,3 +31,24 @@ def find_environment(coord: np.ndarray, cell: np.ndarray | None, types: np.ndarr
         torch.from_numpy(neighbour.astype(np.int64)),
         torch.from_numpy(vector),
     )
+
+
+def reach(coord: np.ndarray, cell: np.ndarray | None, rcut: float) -> float:
+    """rcut, A, or what says the same of atoms without periodicity that are all nearer: lists that look farther are
+    slow."""
+    return rcut if cell is not None else min(rcut, 1.0 + float(np.linalg.norm(np.ptp(coord, axis=0))))
+
+
+def real_atoms(mask: np.ndarray) -> np.ndarray:
+    """Indices (n,) int64 of the atoms that are there, from a mask (natoms, 1), 1 for these and 0 for virtual ones.
+
+    Raises InputError: another number in the mask, or no atom that is there.
+    """
+    found = np.asarray(mask, dtype=np.float64).reshape(-1)
+    if len(wrong := np.flatnonzero((found != 0) & (found != 1))):
+        raise InputError(
+            f"aparam is {found[wrong[0]]:g} for atom {wrong[0] + 1}; it should be 1 for atoms and 0 for virtual ones."
+        )
+    if not found.any():
+        raise InputError("aparam is 0 for all atoms; one at least should be there.")
+    return np.flatnonzero(found)

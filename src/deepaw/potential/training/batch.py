@@ -11,7 +11,6 @@ from torch import Tensor
 
 from deepaw.potential.descriptor.form import Form, Geometry
 from deepaw.potential.model import AtomicModel, PotentialModel
-from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.shortrange.mixture import Mixture, join_mixtures
 
 
@@ -62,14 +61,15 @@ def frame_geometry(
     types: np.ndarray,
     coord: np.ndarray,
     cell: np.ndarray | None,
+    aparam: np.ndarray | None = None,
 ) -> FrameGeometry:
     """What follows from the positions of one frame.
 
     forms: of each part of the descriptor.
-    types: (natoms,). coord: (natoms, 3), A. cell: (3, 3), A, or None.
+    types: (natoms,). coord: (natoms, 3), A. cell: (3, 3), A, or None. aparam: (natoms, numb_aparam), or None.
     """
     order = np.argsort(types, kind="stable")
-    env = model.visible(find_environment(coord[order], cell, types[order], model.rcut))
+    env = model.environment(coord[order], cell, types[order], None if aparam is None else aparam[order])
     parts = tuple(form.prepare(part, env) for part, form in zip(model.descriptor.parts, forms, strict=True))
     counts = tuple(np.bincount(types, minlength=len(model.type_map)).tolist())
     mixture = model.mixture(env) if isinstance(model, PotentialModel) else None

@@ -134,13 +134,13 @@ class PreparedFrames:
 
     def _prepare(self, system: int, index: int) -> PreparedFrame:
         frame = self._systems[system].frame(index)
-        geometry = frame_geometry(self._model, self._forms, frame.types, frame.coord, frame.cell)
+        config = self._model.fitting.config
+        aparam = frame.labels["aparam"] if config.numb_aparam else None
+        geometry = frame_geometry(self._model, self._forms, frame.types, frame.coord, frame.cell, aparam)
         data = {name: LABELS[name].data for name in self._names}
         labels = {name: frame.labels[given] for name, given in data.items() if given in frame.labels}
         selected = self._model.contributes[torch.from_numpy(frame.types)]
-        config = self._model.fitting.config
         fparam = frame.labels.get("fparam", config.default_fparam) if config.numb_fparam else None
-        aparam = frame.labels["aparam"] if config.numb_aparam else None
         return PreparedFrame(
             geometry.to(self._device),
             {name: self._tensor(label) for name, label in labels.items()},

@@ -9,6 +9,7 @@ from deepaw.errors import InputError
 from deepaw.potential.data.system import System
 from deepaw.potential.fitting.base import NetsConfig
 from deepaw.potential.fitting.tensor import TensorConfig
+from deepaw.potential.neighbours.pairs import real_atoms
 from deepaw.potential.training.labels import LABELS
 from deepaw.potential.training.loss import EnergyLossInput, Term
 from deepaw.potential.training.tensor_loss import TensorLossInput
@@ -54,7 +55,10 @@ def check_labels(loss: EnergyLossInput | TensorLossInput, fitting: NetsConfig, s
 
 
 def check_parameters(config: NetsConfig, systems: Sequence[System]) -> None:
-    """Raises InputError, naming a file, where systems lack the parameters of a model or have others."""
+    """Raises InputError, naming a file, where systems lack the parameters of a model or have others.
+
+    A mask in aparam is looked at whole; systems that have a cell beside it are warned of.
+    """
     for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam)):
         for system in systems:
             if count == 0 or (name == "fparam" and name not in system.labels and config.default_fparam is not None):
@@ -66,3 +70,19 @@ def check_parameters(config: NetsConfig, systems: Sequence[System]) -> None:
                     f"{found.paths[0]} has {found.shape[-1]} parameters for each "
                     f"{'frame' if name == 'fparam' else 'atom'}; model.fitting_net.numb_{name} is {count}."
                 )
+    if config.seen_aparam < config.numb_aparam:
+        _check_masks(systems)
+
+
+def _check_masks(systems: Sequence[System]) -> None:
+    for system in systems:
+        mask = system.labels.quantities["aparam"]
+        for start, rows in mask.blocks():
+            for index, row in enumerate(rows, start=start):
+                try:
+                    real_atoms(row)
+                except InputError as error:
+                    raise InputError(f"{mask.where(index)}: {error}") from None
+    if periodic := [system.name for system in systems if system.is_periodic]:
+        others = f" and {len(periodic) - 1} other systems" if len(periodic) > 1 else ""
+        warnings.warn(f"the cells of {periodic[0]}{others} are passed over; se_a_mask has none", stacklevel=2)

@@ -33,7 +33,10 @@ def count_neighbours(
     Raises InputError: two atoms on one spot, or no atom has a neighbour to count for `auto`.
     """
     sections = config.descriptor.sections
-    found = {rcut: neighbour_statistics(systems, rcut, progress) for rcut in sorted({part.rcut for part in sections})}
+    found = {
+        rcut: neighbour_statistics(systems, rcut, progress, masked=config.is_masked)
+        for rcut in sorted({part.rcut for part in sections})
+    }
     counted = [part.with_counts(found[part.rcut], config.type_map, fixed_slots) for part in sections]
     closest = min(statistics.shortest_distance for statistics in found.values())
     descriptor = config.descriptor

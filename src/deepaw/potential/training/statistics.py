@@ -15,7 +15,6 @@ from deepaw.potential.descriptor.statistics import spread
 from deepaw.potential.fitting.energy import EnergyFittingConfig
 from deepaw.potential.fitting.polar import PolarFitting
 from deepaw.potential.model import AtomicModel, PotentialModel
-from deepaw.potential.neighbours.pairs import find_environment
 
 
 def sampled_frames(systems: Sequence[System], sizes: Sequence[int], batches: int) -> list[tuple[int, int]]:
@@ -34,7 +33,7 @@ def set_environment_statistics(model: AtomicModel, frames: Iterable[Frame]) -> N
     """Set the scale of the rows of every part of the descriptor."""
     gathered = [part.statistics() for part in model.descriptor.parts]
     for frame in frames:
-        env = model.visible(find_environment(frame.coord, frame.cell, frame.types, model.rcut))
+        env = model.environment(frame.coord, frame.cell, frame.types, frame.labels.get("aparam"))
         for part in gathered:
             part.add(env)
     for part in gathered:
@@ -48,13 +47,13 @@ def set_parameter_statistics(model: AtomicModel, frames: Iterable[Frame], protec
     """
     fitting = model.fitting
     config = fitting.config
-    if config.numb_fparam == config.numb_aparam == 0:
+    if config.numb_fparam == config.seen_aparam == 0:
         return
     fparam, aparam = [], []
     for frame in frames:
         if config.numb_fparam:
             fparam.append(np.asarray(frame.labels.get("fparam", config.default_fparam), dtype=np.float64)[None])
-        if config.numb_aparam:
+        if config.seen_aparam:
             aparam.append(frame.labels["aparam"])
     for name, blocks in (("fparam", fparam), ("aparam", aparam)):
         if blocks:

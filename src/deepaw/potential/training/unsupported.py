@@ -24,7 +24,6 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "model.fitting_net.rcond": ((None,), "the energies of types are the least-squares solution of smallest norm"),
     "model.fitting_net.dim_case_embd": ((0,), "train one model at a time"),
     "model.fitting_net.layer_name": ((), "every type has its own fitting net"),
-    "model.fitting_net.use_aparam_as_mask": ((False,), "every atom is a real one"),
     "loss.start_pref_h": ((0,), "hessians are not"),
     "loss.limit_pref_h": ((0,), "hessians are not"),
     "loss.start_pref_gf": ((0,), "generalised forces are not"),
