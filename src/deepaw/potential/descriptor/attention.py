@@ -89,7 +89,7 @@ class AttentionLayer(nn.Module):
 
     def _linear(self, layer: Layer, x: Tensor) -> Tensor:
         result: Tensor = layer(x.reshape(-1, x.shape[-1]))
-        return result.view(*x.shape[:-1], -1)
+        return result.view(*x.shape[:-1], result.shape[-1])
 
     def _normalised(self, x: Tensor) -> Tensor:
         return F.layer_norm(x, x.shape[-1:], self.scale, self.shift, self.epsilon)

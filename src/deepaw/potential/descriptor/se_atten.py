@@ -292,7 +292,7 @@ class SeAtten(SeE2A):
         w = switch(r.squeeze(1), config.rcut_smth, config.rcut).to(R.dtype)
         net = self.network(centre_types, env.types[env.neighbour])
         G = self.nets.pairs(net, R[:, 0], w if config.is_smooth else None)
-        if len(self.attention):
+        if len(self.attention) and len(G):
             G = self._attend(env, G, w, (env.vector / r).to(R.dtype))
         A = R.new_zeros(env.natoms, 4, G.shape[1]).index_add(0, env.centre, R.unsqueeze(2) * G.unsqueeze(1))
         if config.fades_types:
@@ -309,11 +309,11 @@ class SeAtten(SeE2A):
         return G
 
     def _attend(self, env: Environment, G: Tensor, w: Tensor, direction: Tensor) -> Tensor:
-        """G (npairs, M) after all attention layers; w: (npairs,), direction: (npairs, 3)."""
+        """G (npairs, M) after all attention layers, of at least one pair; w: (npairs,), direction: (npairs, 3)."""
         order = torch.argsort(env.centre, stable=True)
         centre = env.centre[order]
         column = torch.arange(len(order), device=order.device) - torch.searchsorted(centre, centre)
-        width = int(column.max()) + 1 if len(order) else 0
+        width = int(column.max()) + 1
         place = torch.empty_like(order)
         place[order] = centre * width + column
 

@@ -7,13 +7,16 @@ from typing import Any
 import torch
 from torch import nn
 
+from deepaw.errors import InputError
 from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
 from deepaw.potential.descriptor.se_e2_a import SeE2A, SeE2AConfig
 from deepaw.potential.descriptor.se_e2_r import SeE2R, SeE2RConfig
+from deepaw.potential.descriptor.type_embedding import TypedNets
 from deepaw.potential.files import slotted
 from deepaw.potential.files.component import DescriptorPart
 from deepaw.potential.files.fields import Fields, naming
 from deepaw.potential.files.networks import load_embedding
+from deepaw.potential.network.embedding import EmbeddingNets
 
 KEYS = (*slotted.KEYS, "type_one_side")
 
@@ -44,6 +47,7 @@ def _read(
 
     def load(module: nn.Module) -> None:
         assert isinstance(module, PairwiseDescriptor)
+        assert isinstance(module.nets, EmbeddingNets)
         with naming(fields):
             load_embedding(module.nets, networks)
         module.with_statistics(torch.from_numpy(davg), torch.from_numpy(dstd))
@@ -65,6 +69,11 @@ def write_se_e2_r(module: SeE2R, type_map: list[str]) -> dict[str, Any]:
 
 
 def _written(module: PairwiseDescriptor, type_map: list[str]) -> dict[str, Any]:
+    if isinstance(module.nets, TypedNets):
+        raise InputError(
+            "A model of se_e2_a with type_embedding cannot be written for DeePMD-kit, whose files have no place for "
+            "it; keep it in a .safetensors file."
+        )
     networks = slotted.write_networks(module, module.nets)
     ndim = 1 if module.config.type_one_side else 2
     return {**slotted.written(module, type_map, KEYS, networks, ndim), "spin": None}
