@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -150,7 +150,7 @@ class FadingForm(Form):
         faded = [torch.bmm(R, phi) for R, phi in zip(rows, pairs.phi.split(pairs.widths, dim=1), strict=True)]
         moments = torch.stack([pairs.moments.sum(2), *faded], dim=2)
         kept = [_cast(value, part.dtype) for value in (moments, fade, fade_slope)]
-        cast = {
+        cast: dict[str, Any] = {
             field.name: _cast(value, part.dtype)
             for field in fields(pairs)
             if isinstance(value := getattr(pairs, field.name), Tensor)

@@ -49,12 +49,24 @@ class PairwiseDescriptor(SlottedDescriptor):
     def _make_nets(
         self, config: PairwiseConfig, types: TypeEmbedding | None, generator: torch.Generator | None
     ) -> EmbeddingNets | TypedNets:
-        shape = {"activation": config.activation_function, "resnet_dt": config.resnet_dt, "generator": generator}
-        dtype = dtype_of(config.precision)
         if types is not None:
-            return TypedNets(types, config.neuron, one_side=config.type_one_side, dtype=dtype, **shape)
-        networks = self.ntypes**2 if self.networks_by_pair else self.ntypes
-        return EmbeddingNets(networks, config.neuron, dtype=dtype, **shape)
+            return TypedNets(
+                types,
+                config.neuron,
+                one_side=config.type_one_side,
+                activation=config.activation_function,
+                resnet_dt=config.resnet_dt,
+                dtype=dtype_of(config.precision),
+                generator=generator,
+            )
+        return EmbeddingNets(
+            self.ntypes**2 if self.networks_by_pair else self.ntypes,
+            config.neuron,
+            activation=config.activation_function,
+            resnet_dt=config.resnet_dt,
+            dtype=dtype_of(config.precision),
+            generator=generator,
+        )
 
     @property
     def types(self) -> TypeEmbedding | None:

@@ -305,6 +305,7 @@ class SeAtten(SeE2A):
         """G (n, M) of empty slots, from their normalised s (n,), where types fade out."""
         G = self.nets.radial(x)
         for layer in self.attention:
+            assert isinstance(layer, AttentionLayer)
             G = layer.of_empty(G)
         return G
 
