@@ -52,6 +52,16 @@ class InferenceEngine:
             if fitted is not None:
                 self._evaluators.append(MultipoleEvaluator(None, fitted, self.precision, self.device))
 
+    @property
+    def cutoff(self) -> float:
+        """A, beyond which points do not see atoms."""
+        return max(evaluator.cutoff for evaluator in self._evaluators)
+
+    @property
+    def outputs(self) -> int:
+        """Values at a point: 2 with spin."""
+        return max(evaluator.outputs for evaluator in self._evaluators)
+
     def prepare(self, atoms: Atoms) -> PreparedStructure:
         """Do the atoms' part of a structure; raises InputError where the structure is not sound or not known."""
         check_atoms(atoms, "The structure")

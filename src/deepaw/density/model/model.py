@@ -114,16 +114,20 @@ def load_density_model(source: str | Path) -> DensityModel:
 
     Raises InputError: no such model or file, a damaged or foreign file, tensors that do not fit the configuration.
     """
+    path = find_density_model(source)
+    return DensityModel(read_published(path)) if path.is_dir() else _from_file(path)
+
+
+def find_density_model(source: str | Path) -> Path:
+    """The file or directory of that path, or the file of the bundled model of that name; raises InputError: neither."""
     path = Path(source)
+    if path.exists():
+        return path
     bundled = {file.stem: file for file in Path(str(files("deepaw") / "models")).glob("*.safetensors")}
-    if not path.exists():
-        if str(source) not in bundled:
-            names = ", ".join(sorted(bundled))
-            raise InputError(f"There is no model {source}; give a file, a directory or a bundled model ({names}).")
-        path = bundled[str(source)]
-    if path.is_dir():
-        return DensityModel(read_published(path))
-    return _from_file(path)
+    if str(source) not in bundled:
+        names = ", ".join(sorted(bundled))
+        raise InputError(f"There is no model {source}; give a file, a directory or a bundled model ({names}).")
+    return bundled[str(source)]
 
 
 def _from_file(path: Path) -> DensityModel:

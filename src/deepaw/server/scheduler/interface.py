@@ -152,8 +152,8 @@ class Job(Protocol):
     async def result(self) -> Answer:
         """Waits for it. May be awaited by several.
 
-        Raises InputError: the work itself is wrong (an element that the model does not know, two atoms on one spot).
-        JobCancelledError, WorkerLostError, OutOfMemoryError.
+        Raises InputError: the work itself is wrong (an element that the model does not know, two atoms on one spot);
+        JobCancelledError, WorkerLostError, OutOfMemoryError, EvaluationError.
         """
 
     def tiles(self) -> AsyncIterator[Tile]:
@@ -189,6 +189,10 @@ class WorkerLostError(Exception):
 
 class OutOfMemoryError(Exception):
     """The device has not enough memory even for the smallest piece of the work."""
+
+
+class EvaluationError(Exception):
+    """Something broke that nobody foresaw; the log has it."""
 
 
 class NotReadyError(Exception):
@@ -252,7 +256,10 @@ class Scheduler(Protocol):
         """Returns when the models are loaded and tried. Raises InputError: a model that cannot be."""
 
     def submit(self, work: Work, client: str) -> Job:
-        """client: whoever is to get a fair share. Raises QueueFullError, UnknownModelError, UnknownHandleError, NotReadyError."""
+        """client: whoever is to get a fair share.
+
+        Raises QueueFullError, UnknownModelError, UnknownHandleError, NotReadyError.
+        """
 
     def keep(self, structure: Structure) -> str:
         """A handle for a structure; it and its atom part are kept for a while, the least recently used given up."""
