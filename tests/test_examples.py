@@ -23,7 +23,7 @@ def test_hafnia_is_baddeleyite():
     assert 2.0 < bonds[0] < bonds[6] < 2.3 < 3.5 < bonds[7]  # seven oxygen neighbours
 
 
-@pytest.mark.parametrize(("name", "types"), [("water_se_e2_a.json", ("O", "H")), ("methane_se_e2_a.json", ("H", "C"))])
+@pytest.mark.parametrize(("name", "types"), [("water_se_e2_a.json", ("O", "H")), ("water_se_atten.json", ("O", "H")), ("methane_se_e2_a.json", ("H", "C"))])
 def test_inputs_of_potentials_are_read_whole(name, types, recwarn):
     settings = read_potential_input(EXAMPLES / name)
     assert settings.model.type_map == types
