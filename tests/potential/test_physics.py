@@ -23,11 +23,7 @@ MODELS = {
     "radial": {"descriptor": SE_R},
     "triples": {"descriptor": SE_T | {"resnet_dt": True}},
     "triples_beside_pairs": {
-        "type_map": ["O", "H", "C"],
-        "descriptor": {
-            "type": "hybrid",
-            "list": [SE_T | {"sel": [6, 5, 4], "exclude_types": [[0, 1]]}, SE_A | {"sel": [9, 8, 7]}],
-        },
+        "descriptor": {"type": "hybrid", "list": [SE_T | {"exclude_types": [[1, 1]]}, ONE_SIDE]},
     },
     "hybrid": {"descriptor": {"type": "hybrid", "list": [ONE_SIDE, SE_R, SE_A | {"rcut": 2.5, "set_davg_zero": True}]}},
     "excluded": {

@@ -9,11 +9,21 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from deepaw.potential.descriptor.dotproducts import DotBasis
+from deepaw.potential.descriptor.form import Form
 from deepaw.potential.descriptor.slotted import EmbeddingConfig, SlottedDescriptor
 from deepaw.potential.descriptor.switch import environment_rows
+from deepaw.potential.descriptor.triples import TripleForm
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.precision import dtype_of
+from deepaw.spectral.product import ProductBasis
+
+POLYNOMIALS = 6
+"""Of dot products, for each one that embeddings of one neighbour are given in training."""
+
+COLUMNS = 16
+"""Of the table whose entries are the polynomials (`ProductBasis`)."""
 
 
 class SeE3Config(EmbeddingConfig):
@@ -80,6 +90,29 @@ class SeE3(SlottedDescriptor):
             G = self.nets.one(net, theta)
             D = D.index_add(0, env.centre[j], weight * theta.unsqueeze(1) * G)
         return D
+
+    def form(self, closest: float, polynomials: int) -> Form:
+        """In the spectral form where its nets are smooth, or else by the equations."""
+        if not self.is_spectral:
+            return super().form(closest, polynomials)
+        rows = -(-POLYNOMIALS * polynomials // COLUMNS)
+        return TripleForm(DotBasis(self.largest_dot(closest), ProductBasis(rows, COLUMNS)))
+
+    def largest_dot(self, closest: float) -> float:
+        """That |theta| can come to where neighbours come no nearer than `closest`, A."""
+        return (self.largest(closest) / float(self.dstd[:, 1:].min())) ** 2
+
+    def coefficients(self, basis: DotBasis) -> Tensor:
+        """The nets on the spectral basis, (pairs of types, K, M), differentiable in their weights."""
+        return basis.coefficients(self._on_nodes, self.davg.device)
+
+    def chebyshev(self, basis: DotBasis) -> Tensor:
+        """The same in Chebyshev polynomials."""
+        return basis.chebyshev(self._on_nodes, self.davg.device)
+
+    def _on_nodes(self, theta: Tensor) -> Tensor:
+        G: Tensor = self.nets(theta.to(self.dtype).expand(len(self.pairs), -1))
+        return G * G.new_tensor(self.weights)[:, None, None]
 
     def evaluations(self, env: Environment) -> Tensor:
         """Pairs of neighbours, each counted in both orders."""

@@ -20,7 +20,7 @@ from deepaw.potential.engine.block import Block, PairForces
 from deepaw.potential.engine.fitting import first_weights
 from deepaw.potential.engine.kernel import FoldSize, Kernel
 from deepaw.potential.engine.precision import EXACT, Budget, find_budget
-from deepaw.potential.engine.registry import KERNELS, is_spectral
+from deepaw.potential.engine.registry import ENDING, KERNELS, is_spectral
 from deepaw.potential.exact import describe_exactly
 from deepaw.potential.model import AtomicModel
 from deepaw.potential.neighbours.environment import Environment
@@ -155,12 +155,13 @@ class Engine(ABC, Generic[Model, BlockOfType]):
 
     def _prepare(self, shortest: float, budget: Budget) -> bool:
         """Make the blocks so that they cover distances from `shortest` on; returns whether that can be."""
+        parts = self.model.descriptor.parts
+        if shortest <= self._out_of_reach or (shortest < SHORTEST and any(isinstance(part, ENDING) for part in parts)):
+            return False
         if self._blocks and max(shortest, SHORTEST) >= self._shortest:
             return True
-        if shortest <= self._out_of_reach:
-            return False
         covered = min(self._shortest, max(0.8 * shortest, SHORTEST)) if shortest < COVERED else COVERED
-        model, parts = self.model, self.model.descriptor.parts
+        model = self.model
         kinds = range(len(model.type_map))
         nets: list[Any] = [model.fitting.net(kind) for kind in kinds]
         firsts = [first_weights(net.layers[0])[: model.descriptor.width] for net in nets]

@@ -50,12 +50,20 @@ def fitting_basis(part: PairwiseDescriptor, s_max: float, tolerance: float) -> C
     large = ChebyshevBasis(0.0, s_max, LARGEST_BASIS)
     with torch.no_grad():
         coefficients = part.coefficients(large)
-    size = coefficients.abs().amax(dim=-1).view(-1, LARGEST_BASIS)
+    needed = polynomials_needed(coefficients.unflatten(1, (-1, large.size)), tolerance)
+    return ChebyshevBasis(0.0, s_max, max(needed, 2))
+
+
+def polynomials_needed(coefficients: Tensor, tolerance: float) -> int:
+    """How many Chebyshev polynomials hold the slopes of functions to within a tolerance of the largest.
+
+    coefficients: (..., K, M), of M functions each.
+    """
+    size = coefficients.abs().amax(dim=-1).flatten(0, -2)
     size[size < NOISE * size.max()] = 0
     # T_k' is k times as large as T_k where it is not at an end of the range
-    beyond = (size * torch.arange(LARGEST_BASIS)).flip(1).cumsum(1).flip(1)
-    needed = int((beyond > tolerance * beyond.max()).sum(1).max())
-    return ChebyshevBasis(0.0, s_max, max(needed, 2))
+    beyond = (size * torch.arange(size.shape[1])).flip(1).cumsum(1).flip(1)
+    return int((beyond > tolerance * beyond.max()).sum(1).max())
 
 
 def fold(part: PairwiseDescriptor, kind: int, basis: ChebyshevBasis, weights: Tensor, tolerance: float) -> Fold:

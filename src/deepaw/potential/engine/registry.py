@@ -12,10 +12,12 @@ from deepaw.potential.descriptor.se_a_mask import SeAMask
 from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.se_e2_r import SeE2R
+from deepaw.potential.descriptor.se_e3 import SeE3
 from deepaw.potential.engine.kernel import Kernel
 from deepaw.potential.engine.mixed import mixed_kernels
 from deepaw.potential.engine.pairs import pair_kernels
 from deepaw.potential.engine.precision import Budget
+from deepaw.potential.engine.triples import triple_kernels
 
 KernelMaker = Callable[[Any, float, Sequence[Tensor], Budget], list[Kernel] | None]
 """From a part in float64, the shortest distance to cover (A), the rows of the first layer's weights that are the
@@ -27,7 +29,11 @@ KERNELS: dict[type[Descriptor], KernelMaker] = {
     SeE2R: pair_kernels,
     SeAMask: pair_kernels,
     SeAtten: mixed_kernels,
+    SeE3: triple_kernels,
 }
+
+ENDING: tuple[type[Descriptor], ...] = (SeE3,)
+"""Those whose kernels end at the shortest distance that they cover, and do not go on as straight lines below."""
 
 
 def is_spectral(part: Descriptor) -> bool:
