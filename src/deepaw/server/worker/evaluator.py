@@ -15,6 +15,7 @@ from deepaw.density.engine.engine import find_device
 from deepaw.errors import InputError
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.server.scheduler.interface import OutOfMemoryError, Structure
+from deepaw.server.worker.failures import described
 from deepaw.server.worker.frames import evaluate_requests
 from deepaw.server.worker.grids import OpenGrid
 from deepaw.server.worker.interface import WorkerConfig
@@ -76,19 +77,22 @@ class Evaluator:
         shape: Sequence[int],
         raw: bool,
         stream: bool,
+        seconds: float,
     ) -> dict[str, Any]:
-        """Go on with the grid of a job until `goes_on` says no or there are values; structure: the first time.
+        """Go on with the grid of a job until there are values, `seconds` are over or `goes_on` says no.
+
+        structure: the first time.
 
         `done` and `total`, points; `values` and their `offset`, of a slab that is done; `answer`, at the end.
         """
+        start = perf_counter()
         if structure is not None:
-            start = perf_counter()
             engine = self._density(model)
             prepared = self._kept.get(model, engine, Structure(**structure))
             nx, ny, nz = shape
             self._grids[job] = OpenGrid(engine, prepared, (nx, ny, nz), raw, stream, perf_counter() - start)
         try:
-            reply = self._grids[job].advance(goes_on)
+            reply = self._grids[job].advance(lambda: goes_on() and perf_counter() < start + seconds)
         except (MemoryError, RuntimeError) as error:
             self._grids.pop(job, None)
             if not is_out_of_memory(error):
@@ -106,17 +110,17 @@ class Evaluator:
         return {}
 
     def points(self, model: str, sets: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """sets: `structure` and `points` of each. `answers`: of each `evaluate_points`, or `error`."""
+        """sets: `structure` and `points` of each. `answers`: of each what `evaluate_points` says, or `described`."""
         engine = self._density(model)
         given = [PointSet(Structure(**each["structure"]), each["points"]) for each in sets]
-        return {"answers": evaluate_points(model, engine, given, self._kept, self._halving)}
+        return _answers(evaluate_points(model, engine, given, self._kept, self._halving))
 
     def frames(self, model: str, requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """`answers`: of each `evaluate_requests`, or `error`."""
+        """`answers`: of each what `evaluate_requests` says, or `described`."""
         engine = self._models[model].engine
         if not isinstance(engine, PotentialEngine):
             raise InputError(f"The model {self._models[model].info.name} is one of densities; it has no energies.")
-        return {"answers": evaluate_requests(engine, requests, self._halving)}
+        return _answers(evaluate_requests(engine, requests, self._halving))
 
     def usage(self) -> dict[str, int]:
         """Bytes of the process and on the device, bytes of atom parts, and how often something did not fit."""
@@ -141,3 +145,7 @@ class Evaluator:
         self._kept.clear()
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def _answers(found: Sequence[dict[str, Any] | Exception]) -> dict[str, Any]:
+    return {"answers": [described(each) if isinstance(each, Exception) else each for each in found]}

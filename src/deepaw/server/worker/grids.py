@@ -82,9 +82,9 @@ class OpenGrid:
         exact, scale = self.engine.scale(self.prepared.atoms, electrons, self.raw)
         return {
             "points_evaluated": self._before,
-            "electrons_predicted": electrons,
+            "electrons_predicted": float(electrons),
             "electrons_exact": exact,
-            "scale": scale,
+            "scale": float(scale),
         }
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+BESIDE = frozenset({"load", "drop"})
+"""Orders that are worked on beside the one that runs."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,18 @@ class Worker(Protocol):
     def pid(self) -> int | None:
         """Of its process; None where it has none of its own."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether it takes orders."""
+
+    def when_lost(self, notify: Callable[[], None]) -> None:
+        """`notify` is called when it ends by itself."""
+
     async def start(self) -> None:
         """Also after it was lost. Raises InputError: the device is not there. WorkerLostError: it ended at once."""
 
     async def call(self, order: str, **arguments: Any) -> dict[str, Any]:
-        """`load` and `drop` beside what runs, others one after the other.
+        """Those in `BESIDE` beside what runs, others one after the other.
 
         Raises what the order raises, and WorkerLostError.
         """

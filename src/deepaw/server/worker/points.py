@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepaw.density.engine import InferenceEngine
+from deepaw.density.engine import InferenceEngine, PreparedStructure
 from deepaw.errors import InputError
 from deepaw.server.scheduler.interface import OutOfMemoryError, Structure
 from deepaw.server.worker.memory import Halving
 from deepaw.server.worker.prepared import PreparedStructures
 
-MOST_POINTS = 200_000
-"""That are worked on in one go."""
+PIECE = 4096
+"""Points that are worked on together, even where there is not enough memory for more."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ def evaluate_points(
         found: list[np.ndarray] | Exception
         try:
             prepared = kept.get(model, engine, sets[members[0]].structure)
-            pieces = np.array_split(points, max(1, -(-len(points) // MOST_POINTS)))
-            found = np.split(np.concatenate(halving.map(lambda part: [prepared.at(p) for p in part], pieces)), ends)
+            pieces = np.array_split(points, max(1, -(-len(points) // PIECE)))
+            values = halving.map(partial(_at, prepared), pieces)
+            found = np.split(np.concatenate(values), ends)
         except (InputError, OutOfMemoryError) as error:
             found = error
         share = (time.perf_counter() - start) / len(points) if len(points) else 0.0
@@ -58,3 +60,9 @@ def evaluate_points(
                 else {"values": found[place], "elapsed": share * len(sets[index].points)}
             )
     return answers
+
+
+def _at(prepared: PreparedStructure, pieces: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float32]]:
+    """Of all pieces in one go."""
+    ends = np.cumsum([len(piece) for piece in pieces])[:-1]
+    return list(np.split(prepared.at(np.concatenate(pieces)), ends))

@@ -1,0 +1,115 @@
+"""Who is next: a bounded queue that gives every client the same share of the device's time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from deepaw.server.scheduler.interface import QueueFullError
+from deepaw.server.scheduler.tasks import Task
+
+
+@dataclass(frozen=True)
+class QueueLimits:
+    """The most that may be waiting or running. Of streamed grids a slab is counted; one job alone is always taken."""
+
+    requests: int = 1024
+    points: int = 300_000_000
+    atoms: int = 5_000_000
+
+
+@dataclass
+class _Account:
+    """spent: seconds of the device, on a clock that all clients share."""
+
+    spent: float
+    tasks: deque[Task] = field(default_factory=deque)
+
+
+class FairQueue:
+    """Of those who have something to do, the client who has had least of the device is next.
+
+    That is start-time fair queueing (Goyal, Vin and Cheng, IEEE/ACM Trans. Netw. 5, 690 (1997)) with times as they
+    turn out: who comes back after a pause starts with what the last one served had spent, so that nobody saves up. The
+    jobs of one client take turns, piece by piece.
+    """
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, _Account] = {}
+        self._clock = 0.0
+
+    def __len__(self) -> int:
+        return sum(len(account.tasks) for account in self._accounts.values())
+
+    def tasks(self) -> Iterator[Task]:
+        """All that wait."""
+        for account in self._accounts.values():
+            yield from account.tasks
+
+    def push(self, task: Task) -> None:
+        """Behind what its client has waiting."""
+        account = self._accounts.get(task.job.client)
+        if account is None:
+            self._forget_idle()
+            account = self._accounts[task.job.client] = _Account(self._clock)
+        elif not account.tasks:
+            account.spent = max(account.spent, self._clock)
+        account.tasks.append(task)
+
+    def pop(self, wanted: Callable[[Task], bool]) -> Task | None:
+        """The next task that is wanted."""
+        for account in sorted(self._accounts.values(), key=lambda account: account.spent):
+            for task in account.tasks:
+                if wanted(task):
+                    account.tasks.remove(task)
+                    self._clock = max(self._clock, account.spent)
+                    return task
+        return None
+
+    def pop_mates(self, wanted: Callable[[Task], bool]) -> Iterator[Task]:
+        """More that are wanted, one of each client in turn."""
+        accounts = sorted(self._accounts.values(), key=lambda account: account.spent)
+        while accounts:
+            for account in list(accounts):
+                task = next((task for task in account.tasks if wanted(task)), None)
+                if task is None:
+                    accounts.remove(account)
+                    continue
+                account.tasks.remove(task)
+                yield task
+
+    def charge(self, client: str, seconds: float) -> None:
+        """A client has had so much of the device."""
+        if (account := self._accounts.get(client)) is not None:
+            account.spent += seconds
+
+    def remove(self, unwanted: Callable[[Task], bool]) -> list[Task]:
+        """Take some out."""
+        removed = [task for task in self.tasks() if unwanted(task)]
+        for account in self._accounts.values():
+            account.tasks = deque(task for task in account.tasks if not unwanted(task))
+        return removed
+
+    def _forget_idle(self) -> None:
+        if len(self._accounts) < 256:
+            return
+        for client, account in list(self._accounts.items()):
+            if not account.tasks and account.spent <= self._clock:
+                del self._accounts[client]
+
+
+def check_room(
+    limits: QueueLimits,
+    taken: Mapping[str, int],
+    unit: Literal["points", "atoms"],
+    more: int,
+    retry_after: Callable[[], float],
+) -> None:
+    """taken: `requests`, `points` and `atoms` of all jobs that have not ended. Raises QueueFullError."""
+    if taken["requests"] >= limits.requests:
+        raise QueueFullError(f"The queue is full: {limits.requests} requests are waiting.", retry_after())
+    most = limits.points if unit == "points" else limits.atoms
+    if taken[unit] and taken[unit] + more > most:
+        raise QueueFullError(f"The queue is full: {taken[unit]} of at most {most} {unit} are waiting.", retry_after())
