@@ -1,0 +1,107 @@
+"""Answers of the scheduler in the forms that clients read."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import numpy as np
+from starlette.responses import Response, StreamingResponse
+
+from deepaw.server.messages.binary import MEDIA_TYPE, message_parts
+from deepaw.server.scheduler.interface import Answer, DensityAnswer, DensityWork, PotentialAnswer, Structure, Work
+
+
+def density_json(structure: Structure, answer: DensityAnswer) -> Response:
+    """The JSON of /predict, compact, `density_b64` first."""
+    assert answer.values is not None
+    total, magnetisation = channels(answer.values, grid=True)
+    rest: dict[str, Any] = {
+        "grid_shape": total.shape,
+        "atoms": {
+            "numbers": structure.numbers.tolist(),
+            "positions": structure.positions.tolist(),
+            "cell": structure.cell.tolist(),
+            "pbc": structure.pbc.tolist(),
+        },
+        "elapsed": answer.elapsed,
+        "model": answer.model,
+        "electrons_predicted": answer.electrons_predicted,
+        "electrons_exact": answer.electrons_exact,
+        "scale": answer.scale,
+        "points_evaluated": answer.points_evaluated,
+    }
+    parts = [b'{"density_b64":"', _base64(total), b'",']
+    if magnetisation is not None:
+        parts += [b'"magnetisation_b64":"', _base64(magnetisation), b'",']
+    parts.append(json.dumps(rest, separators=(",", ":")).encode()[1:])
+    return Response(b"".join(parts), media_type="application/json", headers=of_model(answer))
+
+
+def message_of(work: Work, answer: Answer) -> dict[str, Any]:
+    """The message that answers one to /infer; large arrays last."""
+    head: dict[str, Any] = {"model": answer.model, "elapsed": answer.elapsed}
+    if isinstance(answer, PotentialAnswer):
+        arrays = {"energy": answer.energy, "virial": answer.virial, "force": answer.force}
+        if answer.atom_energy is not None and answer.atom_virial is not None:
+            arrays |= {"atom_energy": answer.atom_energy, "atom_virial": answer.atom_virial}
+        return {"kind": "potential", **head, **arrays}
+    assert isinstance(work, DensityWork)
+    message = {"kind": "density", **head, **summary_of(answer)}
+    if answer.values is not None:
+        total, magnetisation = channels(answer.values, grid=work.grid_shape is not None)
+        message["density"] = total
+        if magnetisation is not None:
+            message["magnetisation"] = magnetisation
+    return message
+
+
+def summary_of(answer: DensityAnswer) -> dict[str, Any]:
+    """What is known of a density besides its values."""
+    return {
+        "points_evaluated": answer.points_evaluated,
+        "electrons_predicted": answer.electrons_predicted,
+        "electrons_exact": answer.electrons_exact,
+        "scale": answer.scale,
+    }
+
+
+def binary_response(work: Work, answer: Answer) -> Response:
+    """As MessagePack; large arrays go out from where they lie."""
+    parts = message_parts(message_of(work, answer))
+    headers = {**of_model(answer), "Content-Length": str(sum(len(part) for part in parts))}
+
+    async def pieces() -> Any:
+        for part in parts:
+            yield part
+
+    if len(parts) == 1:
+        return Response(parts[0], media_type=MEDIA_TYPE, headers=headers)
+    return StreamingResponse(pieces(), media_type=MEDIA_TYPE, headers=headers)
+
+
+def listed_response(work: Work, answer: Answer) -> Response:
+    """As JSON with lists in place of arrays."""
+    message = {
+        key: value.tolist() if isinstance(value, np.ndarray) else value
+        for key, value in message_of(work, answer).items()
+    }
+    body = json.dumps(message, separators=(",", ":"))
+    return Response(body, media_type="application/json", headers=of_model(answer))
+
+
+def of_model(answer: Answer) -> dict[str, str]:
+    """The header that names the model."""
+    return {"X-Model": answer.model}
+
+
+def channels(values: np.ndarray, grid: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """The density, and the magnetisation where the model has spin."""
+    if values.ndim == (4 if grid else 2):
+        return values[..., 0], values[..., 1]
+    return values, None
+
+
+def _base64(values: np.ndarray) -> bytes:
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<f4").data)

@@ -1,0 +1,107 @@
+"""Work that a message asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepaw.errors import InputError
+from deepaw.server.front.config import Limits
+from deepaw.server.front.errors import RequestError
+from deepaw.server.front.fields import Fields
+from deepaw.server.front.structures import check_count, check_grid, structure_of_fields
+from deepaw.server.scheduler.interface import DensityWork, PotentialWork, Shape, Structure, Work
+
+
+@dataclass(frozen=True)
+class Asked:
+    """work: what is to be done. wait: whether the answer is waited for, or the id of a job given."""
+
+    work: Work
+    wait: bool
+
+
+async def read_work(message: Mapping[str, Any], limits: Limits, stream: bool) -> Asked:
+    """The work of a message to /infer; stream: whether the answer is to come in pieces.
+
+    Raises InputError: a key that is missing, unknown or has a value of another type or shape; a structure that is not
+    sound. RequestError: more atoms or points than the limits allow.
+    """
+    fields = Fields(message)
+    kind = fields.text("kind")
+    wait = fields.truth("wait", True)
+    if kind == "density":
+        work: Work = await _density(fields, limits, stream)
+    elif kind == "potential":
+        if stream:
+            raise InputError("Only densities on grids are streamed; ask for application/msgpack.")
+        work = _potential(fields, limits)
+    else:
+        raise InputError("kind should be 'density' or 'potential'.")
+    fields.finish(f"a message of kind {kind}")
+    if stream and not wait:
+        raise InputError("A stream is waited for; leave wait out.")
+    return Asked(work, wait)
+
+
+async def _density(fields: Fields, limits: Limits, stream: bool) -> DensityWork:
+    shape = _grid(fields)
+    points = fields.floats("points", (-1, 3))
+    if (shape is None) == (points is None):
+        raise InputError("A density is asked for either on a grid_shape or at points.")
+    if shape is not None:
+        check_grid(shape, limits, stream)
+    elif stream:
+        raise InputError("Only densities on grids are streamed; ask for application/msgpack.")
+    if points is not None and len(points) > limits.answer_points:
+        raise RequestError(413, "points", f"There are {len(points):,} points; at most {limits.answer_points:,} go.")
+    if fields.has("structure") == fields.has("atoms"):
+        raise InputError("A density needs either atoms or the handle of a structure.")
+    structure: Structure | str
+    if fields.has("structure"):
+        structure = fields.text("structure") or ""
+    else:
+        structure = await structure_of_fields(fields.map("atoms"), limits, box=shape is not None)
+    return DensityWork(
+        structure, shape, points, model=fields.text("model"), raw=fields.truth("raw", False), stream=stream
+    )
+
+
+def _grid(fields: Fields) -> Shape | None:
+    given = fields.whole("grid_shape", (3,))
+    if given is None:
+        return None
+    nx, ny, nz = (int(size) for size in given)
+    if min(nx, ny, nz) < 1:
+        raise InputError(f"grid_shape is {nx} {ny} {nz}; it should be three positive whole numbers.")
+    return nx, ny, nz
+
+
+def _potential(fields: Fields, limits: Limits) -> PotentialWork:
+    coord = fields.floats("coord", (-1, -1, 3), (-1, 3))
+    if coord is None or coord.size == 0:
+        raise InputError("A potential needs coord, (nframes, natoms, 3), of one atom or more.")
+    coord = coord.reshape(-1, coord.shape[-2], 3)
+    nframes, natoms = coord.shape[:2]
+    check_count(nframes * natoms, limits)
+    cell = fields.floats("cell", (nframes, 3, 3), (3, 3))
+    if cell is not None:
+        cell = np.ascontiguousarray(np.broadcast_to(cell, (nframes, 3, 3)))
+    types, numbers = fields.whole("types", (natoms,), (nframes, natoms)), fields.whole("numbers", (natoms,))
+    if (types is None) == (numbers is None):
+        raise InputError("A potential needs either types, of the model's type map, or numbers, atomic ones.")
+    pbc = fields.truths("pbc", 3)
+    return PotentialWork(
+        coord,
+        cell,
+        types,
+        numbers,
+        (bool(pbc[0]), bool(pbc[1]), bool(pbc[2])),
+        fields.truth("atomic", False),
+        fields.floats("fparam", (nframes, -1), (-1,)),
+        fields.floats("aparam", (nframes, natoms, -1), (natoms, -1), (-1,)),
+        fields.text("model"),
+    )
