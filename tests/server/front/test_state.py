@@ -60,7 +60,7 @@ def test_requests_have_an_id_in_the_answer_and_in_the_log(caplog):
 
     with caplog.at_level(logging.INFO, logger="deepaw.server"):
         asked(steps)
-    assert [record.request for record in caplog.records][0] == "run-7.3"
+    assert next(record.request for record in caplog.records) == "run-7.3"
     assert [(record.status, record.endpoint) for record in caplog.records] == [(200, "/status"), (404, "other")]
 
 

@@ -16,6 +16,7 @@ from deepaw.errors import InputError
 from deepaw.server.messages.errors import MessageError
 from deepaw.server.messages.forms import ErrorForm
 from deepaw.server.scheduler.interface import (
+    EvaluationError,
     JobCancelledError,
     NotReadyError,
     OutOfMemoryError,
@@ -47,6 +48,7 @@ KNOWN: tuple[tuple[type[Exception], int, str, str | None], ...] = (
     (UnknownModelError, 404, "model", None),
     (JobCancelledError, 409, "cancelled", "The job was cancelled."),
     (OutOfMemoryError, 413, "memory", "The device has not enough memory for this request."),
+    (EvaluationError, 500, "evaluation", "The evaluation failed; the log of the server has more under this request."),
     (WorkerLostError, 503, "worker", "The worker ended while it worked on this; ask again."),
     (NotReadyError, 503, "not_ready", "The server is starting or stopping; try again soon."),
     (QueueFullError, 503, "queue_full", "Too many requests are waiting; try again soon."),

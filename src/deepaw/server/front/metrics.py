@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -69,7 +69,7 @@ class _SchedulerCollector(Collector):
             yield GaugeMetricFamily(f"deepaw_{name}", text, value)
         yield CounterMetricFamily("deepaw_memory_halvings", "Batches halved for lack of memory", state.halvings)
         yield CounterMetricFamily("deepaw_worker_restarts", "Workers replaced", state.restarts)
-        counters = {
+        counters: dict[str, tuple[str, str, Mapping[str, float]]] = {
             "jobs": ("Jobs by how they ended", "state", state.served),
             "batches": ("Evaluations", "kind", state.batches),
             "batched_requests": ("Requests in these evaluations", "kind", state.batched),

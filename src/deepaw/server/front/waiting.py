@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from starlette.requests import Request
 
@@ -17,7 +18,8 @@ async def answer_of(job: Job, request: Request, seconds: float) -> Answer:
     async with client_watched(request) as gone:
         result = asyncio.ensure_future(job.result())
         try:
-            await asyncio.wait({result, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {result, gone}
+            await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if result.done():
                 return result.result()
             if gone.done():

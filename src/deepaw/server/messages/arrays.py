@@ -33,7 +33,7 @@ def array_head(array: np.ndarray) -> dict[str, Any]:
 def array_bytes(array: np.ndarray) -> memoryview:
     """The numbers in C order, little-endian; not copied where they lie so in memory."""
     ordered = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    return memoryview(ordered.reshape(-1).view(np.uint8))
+    return ordered.reshape(-1).view(np.uint8).data
 
 
 def is_array(value: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
@@ -20,11 +21,11 @@ from deepaw.server.scheduler.interface import Answer, DensityAnswer, DensityWork
 
 router = APIRouter(tags=["predictions"])
 
-LATER = {202: {"model": JobForm, "description": "With wait: false"}}
+LATER: dict[int | str, dict[str, Any]] = {202: {"model": JobForm, "description": "With wait: false"}}
 
 
-@router.post("/predict", response_model=DensityForm, responses={**LATER})
-@router.post("/v1/predict", response_model=DensityForm, responses={**LATER})
+@router.post("/predict", response_model=DensityForm, responses=LATER)
+@router.post("/v1/predict", response_model=DensityForm, responses=LATER)
 async def predict(request: Request, form: PredictForm) -> Response:
     """The density of a row of a database, or of atoms, on a grid."""
     context = context_of(request)
