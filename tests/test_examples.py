@@ -1,17 +1,22 @@
 """The structures and inputs under examples/ are what they say."""
 
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import spglib
+from ase import Atoms
 
+from deepaw.potential.data.system import read_system
 from deepaw.potential.input import complete, read_potential_input
 from deepaw.structure.read import read_structure
+from potential.systems import water, write_system
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+POTENTIALS = sorted(path.name for path in EXAMPLES.glob("*_*.json"))
 
 
 def test_hafnia_is_baddeleyite():
@@ -23,14 +28,42 @@ def test_hafnia_is_baddeleyite():
     assert 2.0 < bonds[0] < bonds[6] < 2.3 < 3.5 < bonds[7]  # seven oxygen neighbours
 
 
-@pytest.mark.parametrize(("name", "types"), [("water_se_e2_a.json", ("O", "H")), ("water_se_atten.json", ("O", "H")), ("methane_se_e2_a.json", ("H", "C"))])
-def test_inputs_of_potentials_are_read_whole(name, types, recwarn):
+@pytest.mark.parametrize("name", POTENTIALS)
+def test_inputs_of_potentials_are_read_whole(name, recwarn):
     settings = read_potential_input(EXAMPLES / name)
-    assert settings.model.type_map == types
+    assert settings.model.type_map == (("H", "C") if name.startswith("methane") else ("O", "H"))
     assert settings.training.validation_data is not None
     assert [str(warning.message) for warning in recwarn] == []  # of keys without effect
     given = json.loads((EXAMPLES / name).read_text())
     assert_holds(complete(settings), {key: value for key, value in given.items() if key != "_comment"})
+
+
+def test_clusters_are_cut_around_molecules(tmp_path):
+    frames = water(3, molecules=8, seed=2)
+    source = write_system(tmp_path / "water", frames)
+    cut = runpy.run_path(str(EXAMPLES / "water_clusters.py"))["cut"]
+    assert cut(source, tmp_path / "clusters", 2, 3, 3.0, 5) == 6
+    system = read_system(tmp_path / "clusters", ("O", "H"))
+    assert (system.nframes, system.natoms, system.is_periodic) == (6, 15, False)
+    sizes = set()
+    for index, frame in enumerate(system.frames()):
+        whole, labels = read_system(source).frame([0, 2][index // 3]), frame.labels
+        there = labels["aparam"][:, 0] == 1
+        count = int(there.sum()) // 3
+        sizes.add(count)
+        assert there.tolist() == [place % 5 < count if place < 5 else place < 5 + 2 * count for place in range(15)]
+        middle = np.array([0, 5, 6])
+        assert labels["atom_pref"].nonzero()[0].tolist() == middle.tolist()
+        # the forces of one molecule, and its distances to others as in the box
+        (atom,) = np.flatnonzero((whole.labels["force"] == labels["force"][0]).all(axis=1))
+        atoms = Atoms(numbers=whole.types + 1, positions=whole.coord, cell=whole.cell, pbc=True)
+        expected = np.sort(atoms.get_distances(atom, range(8), mic=True))[:5]
+        distances = np.sort(np.linalg.norm(frame.coord[:count] - frame.coord[0], axis=1))
+        np.testing.assert_allclose(distances, expected[:count], atol=1e-12)
+        assert count == min(5, int((np.sort(atoms.get_distances(atom, range(8), mic=True)) < 3.0).sum()))
+        assert (np.linalg.norm(frame.coord[middle[1:]] - frame.coord[0], axis=1) < 1.3).all()
+        assert (labels["force"][labels["atom_pref"] == 0] == 0).all() and (frame.coord[~there] == 0).all()
+    assert len(sizes) > 1
 
 
 def assert_holds(complete: dict[str, Any], given: dict[str, Any]) -> None:
@@ -38,5 +71,8 @@ def assert_holds(complete: dict[str, Any], given: dict[str, Any]) -> None:
     for key, value in given.items():
         if isinstance(value, dict):
             assert_holds(complete[key], value)
+        elif isinstance(value, list) and isinstance(value[0], dict):
+            for found, part in zip(complete[key], value, strict=True):
+                assert_holds(found, part)
         else:
             assert complete[key] == value, key
