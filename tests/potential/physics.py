@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,11 +20,11 @@ from scipy.spatial.transform import Rotation
 from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.slotted import SlottedDescriptor
 from deepaw.potential.engine.engine import PotentialEngine
+from deepaw.potential.engine.frames import Frame
 from deepaw.potential.exact import Evaluation
 from deepaw.potential.model import ModelConfig, PotentialModel
 from deepaw.potential.native import load_model
 from deepaw.potential.neighbours.pairs import find_environment
-from deepaw.potential.shortrange.table import PairTable
 from deepaw.potential.training.batch import frame_geometry, make_batch
 from deepaw.potential.training.step import Prediction, predict
 
@@ -75,12 +76,10 @@ def crowd(ntypes: int, natoms: int = 7, seed: int = 0, periodic: bool = True) ->
     return Structure(types, np.array(coord), cell if periodic else None, random.normal(size=(natoms, 2)))
 
 
-def random_model(
-    config: ModelConfig, seed: int = 1, fixed_slots: bool = False, table: PairTable | None = None
-) -> PotentialModel:
-    """Random weights; statistics, biases and averages of parameters that each matter."""
+def random_model(config: ModelConfig, seed: int = 1, fixed_slots: bool = False, **parts: Any) -> PotentialModel:
+    """Random weights; statistics, biases and averages of parameters that each matter. parts: as of `PotentialModel`."""
     generator = torch.Generator().manual_seed(seed)
-    model = PotentialModel(config, fixed_slots=fixed_slots, generator=generator, table=table)
+    model = PotentialModel(config, fixed_slots=fixed_slots, generator=generator, **parts)
 
     def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
         return low + (high - low) * torch.rand(*shape, generator=generator, dtype=torch.float64)
@@ -347,6 +346,16 @@ class PotentialPhysics:
                 same(prediction.virial[number], alone.virial, 1e-8)
                 same(prediction.atom_energy[atoms], alone.atom_energy, 1e-9)
             first = atoms.stop
+
+    @pytest.mark.parametrize("precision", ["float64", "exact"])
+    def test_frames_together_are_frames_alone(self, model: PotentialModel, precision: str) -> None:
+        engine, structures = PotentialEngine(model, precision), self._frames(model)
+        frames = [Frame(each.coord, each.cell, each.types, **given(model, each)) for each in structures]
+        for structure, found in zip(structures, engine.evaluate_frames(frames, atomic_virial=True), strict=True):
+            alone = evaluate(engine, structure, atomic_virial=True)
+            assert found.atom_virial is not None and alone.atom_virial is not None
+            for name in ("energy", "force", "virial", "atom_energy", "atom_virial"):
+                same(getattr(found, name), getattr(alone, name), 1e-9)
 
     def test_gradient_of_the_loss_in_the_weights(self, model: PotentialModel) -> None:
         """Energies, forces and virials all in the loss, each parameter along a random direction."""

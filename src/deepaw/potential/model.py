@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -23,11 +23,15 @@ from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
 from deepaw.potential.fitting.base import FittingNets
 from deepaw.potential.fitting.energy import EnergyFitting, EnergyFittingConfig
 from deepaw.potential.fitting.registry import FittingConfig, make_fitting
+from deepaw.potential.longrange.config import DipoleChargeConfig
 from deepaw.potential.neighbours.environment import Environment, nearest
 from deepaw.potential.neighbours.pairs import find_environment, real_atoms
 from deepaw.potential.shortrange.interpolation import PairInterpolation
 from deepaw.potential.shortrange.mixture import Mixture
 from deepaw.potential.shortrange.table import PairTable
+
+if TYPE_CHECKING:
+    from deepaw.potential.longrange.dipole_charge import DipoleCharge
 
 KIND = "potential"
 """What native files call these models."""
@@ -56,6 +60,9 @@ class ModelConfig(Section):
     sw_rmin: float | None = Field(None, ge=0, description="A: with a soft minimum below, the table alone holds")
     sw_rmax: float | None = Field(None, gt=0, description="A: with a soft minimum above, the table does not matter")
     srtab_add_bias: bool = Field(True, description="whether energies of types are added to the table's, too")
+    modifier: DipoleChargeConfig | None = Field(
+        None, description="electrostatics that are added to what the networks say, and taken off the labels"
+    )
 
     @property
     def is_masked(self) -> bool:
@@ -68,7 +75,7 @@ class ModelConfig(Section):
             raise ValueError("fitting_net.use_aparam_as_mask is given; it belongs to the descriptor se_a_mask")
         if isinstance(self.descriptor, SeAMaskConfig) and not self.is_masked:
             raise ValueError("se_a_mask needs a fitting_net of energies with numb_aparam 1 and use_aparam_as_mask true")
-        for name in ("use_srtab", "type_embedding"):
+        for name in ("use_srtab", "type_embedding", "modifier"):
             if self.is_masked and getattr(self, name) is not None:
                 raise ValueError(f"{name} is given; it is not supported with se_a_mask")
         return self
@@ -80,7 +87,9 @@ class ModelConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _short_range_is_whole(self) -> Self:
+    def _what_is_added_is_whole(self) -> Self:
+        if self.modifier is not None and not isinstance(self.fitting_net, EnergyFittingConfig):
+            raise ValueError(f"modifier is given for a fitting net of type {self.fitting_net.type}; it adds energies")
         given = [name for name in ("sw_rmin", "sw_rmax") if getattr(self, name) is not None]
         if self.use_srtab is None:
             if given:
@@ -193,22 +202,26 @@ class AtomicModel(nn.Module, ABC):
         result: Tensor = self.descriptor(self.visible(env))
         return result
 
-    def save(self, path: str | Path) -> None:
-        """Write a native file (`deepaw.modelfile`); raises InputError where that cannot be written."""
-        metadata = {
+    def description(self) -> dict[str, Any]:
+        """All but the tensors, JSON-serialisable: the metadata of a native file."""
+        return {
             "model": self.config.model_dump(mode="json"),
             "fixed_slots": self.fixed_slots,
             "closest": self.closest,
             "units": self.units,
             "provenance": self.provenance,
         }
-        write_model(path, ModelFile(KIND, metadata, dict(self.state_dict())))
+
+    def save(self, path: str | Path) -> None:
+        """Write a native file (`deepaw.modelfile`); raises InputError where that cannot be written."""
+        write_model(path, ModelFile(KIND, self.description(), dict(self.state_dict())))
 
 
 class PotentialModel(AtomicModel):
     """E = sum_i (fitting(descriptor_i) + bias of i's type); with `use_srtab`, mixed with tabulated energies.
 
-    table: the pair potential, up to rcut, with `use_srtab`.
+    table: the pair potential, up to rcut, with `use_srtab`. modifier: with the section of that name. What it adds is
+    part of `deepaw.potential.engine`, not of the energies of atoms here.
 
     Buffer bias: (ntypes,), eV, float64.
     """
@@ -226,6 +239,7 @@ class PotentialModel(AtomicModel):
         provenance: dict[str, Any] | None = None,
         generator: torch.Generator | None = None,
         table: PairTable | None = None,
+        modifier: DipoleCharge | None = None,
     ) -> None:
         super().__init__(config, fixed_slots=fixed_slots, closest=closest, provenance=provenance, generator=generator)
         self.register_buffer("bias", torch.zeros(len(config.type_map), dtype=torch.float64))
@@ -233,6 +247,8 @@ class PotentialModel(AtomicModel):
         if config.use_srtab is not None:
             assert table is not None and config.sw_rmin is not None and config.sw_rmax is not None
             self.interpolation = PairInterpolation(table, config.sw_rmin, config.sw_rmax, config.smin_alpha)
+        assert (config.modifier is None) == (modifier is None)
+        self.modifier = modifier
 
     def _make_fitting(self, generator: torch.Generator | None) -> EnergyFitting:
         section = self.config.fitting_net
@@ -249,6 +265,11 @@ class PotentialModel(AtomicModel):
     def units(self) -> dict[str, str]:
         """Of lengths and energies."""
         return {"length": "A", "energy": "eV"}
+
+    def description(self) -> dict[str, Any]:
+        """As of every model; `modifier` is that of its model of dipoles."""
+        found = super().description()
+        return found if self.modifier is None else {**found, "modifier": self.modifier.dipole.description()}
 
     def with_bias(self, types: Tensor | int, energy: Tensor) -> Tensor:
         """Energies of atoms in float64, from what the fitting nets say of them; types: (natoms,), or that of all."""

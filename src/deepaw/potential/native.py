@@ -12,9 +12,13 @@ from torch import Tensor
 from deepaw.errors import InputError
 from deepaw.modelfile import ModelFile, read_model
 from deepaw.potential.fitting.tensor import TensorConfig
+from deepaw.potential.longrange.dipole_charge import DipoleCharge
 from deepaw.potential.model import KIND, AtomicModel, ModelConfig, PotentialModel
-from deepaw.potential.shortrange.table import PairTable
+from deepaw.potential.shortrange.table import PairTable, types_of_columns
 from deepaw.potential.tensor import TensorModel
+
+DIPOLE = "modifier.dipole."
+"""What the names of tensors of a modifier's model of dipoles begin with."""
 
 
 def make_model(config: ModelConfig, **given: Any) -> AtomicModel:
@@ -24,16 +28,30 @@ def make_model(config: ModelConfig, **given: Any) -> AtomicModel:
     return kind(config, **given)
 
 
-def model_for(config: ModelConfig, tensors: Mapping[str, Tensor], name: str, **given: Any) -> AtomicModel:
-    """The model that tensors belong to, without most of them; given: as of `make_model`.
+def described(description: Mapping[str, Any], tensors: Mapping[str, Tensor], name: str) -> AtomicModel:
+    """The model of `AtomicModel.description` and its tensors, most of which still have to be loaded.
 
-    Raises InputError, naming the file: it should have a table of pair energies, and has none for its types.
+    name: what messages call the file. Raises InputError: a description that is not that of a potential, a table of pair
+    energies that is missing, or a model of dipoles that does not fit.
     """
+    try:
+        config = ModelConfig.model_validate(description["model"])
+        given: dict[str, Any] = {"fixed_slots": bool(description["fixed_slots"]), "closest": description["closest"]}
+        of_dipoles = {} if config.modifier is None else description["modifier"]
+    except (KeyError, ValidationError):
+        raise InputError(f"{name} has a description that is not that of a potential this deepaw knows.") from None
+    given["provenance"] = description.get("provenance")
     if config.use_srtab is not None:
         rows = tensors.get("interpolation.table")
-        if rows is None or rows.ndim != 2 or len(rows) < 2 or PairTable(rows.numpy()).ntypes != len(config.type_map):
+        if rows is None or rows.ndim != 2 or len(rows) < 2 or types_of_columns(rows.shape[1]) != len(config.type_map):
             raise InputError(f"{name} has no table of pair energies for its types; it was written damaged.")
         given["table"] = PairTable(rows.cpu().numpy())
+    if config.modifier is not None:
+        inner = {key.removeprefix(DIPOLE): value for key, value in tensors.items() if key.startswith(DIPOLE)}
+        dipole = described(of_dipoles, inner, name)
+        if not isinstance(dipole, TensorModel):
+            raise InputError(f"{name} has no model of dipoles, which its modifier needs; it was written damaged.")
+        given["modifier"] = DipoleCharge(config.modifier, dipole, config.type_map)
     return make_model(config, **given)
 
 
@@ -48,13 +66,7 @@ def load_model(path: str | Path) -> AtomicModel:
 
 def from_file(file: ModelFile, name: str) -> AtomicModel:
     """The model in what `read_model` returned; `name` is what messages call the file."""
-    try:
-        config = ModelConfig.model_validate(file.metadata["model"])
-        fixed_slots, closest = bool(file.metadata["fixed_slots"]), file.metadata["closest"]
-    except (KeyError, ValidationError):
-        raise InputError(f"{name} has a description that is not that of a potential this deepaw knows.") from None
-    provenance = file.metadata.get("provenance")
-    model = model_for(config, file.tensors, name, fixed_slots=fixed_slots, closest=closest, provenance=provenance)
+    model = described(file.metadata, file.tensors, name)
     expected = model.state_dict()
     wrong = [
         key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +59,7 @@ class System:
     _box: Quantity | None = field(repr=False)
     _types: np.ndarray | Quantity = field(repr=False)
     _translation: np.ndarray = field(repr=False)
+    correction: Callable[[Frame], Frame] | None = field(default=None, repr=False)
 
     @property
     def nframes(self) -> int:
@@ -109,7 +110,8 @@ class System:
             name: rows[real] if name in PER_ATOM else rows
             for name, rows in ((name, quantity.frame(index)) for name, quantity in self.labels.quantities.items())
         }
-        return Frame(types[real], self._coord.frame(index)[real], cell, labels)
+        frame = Frame(types[real], self._coord.frame(index)[real], cell, labels)
+        return frame if self.correction is None else self.correction(frame)
 
     def frames(self) -> Iterator[Frame]:
         """All frames in order."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from deepaw import __version__
+from deepaw.errors import InputError
 from deepaw.potential.files.component import DescriptorPart, FittingPart
 from deepaw.potential.files.container import Tree, read_tree, write_tree
 from deepaw.potential.files.descriptors import read_descriptor, write_descriptor
@@ -129,6 +130,11 @@ def tree_of(model: AtomicModel) -> Tree:
             "out_std": np.ones((1, *out_bias.shape)),
         },
     }
+    if isinstance(model, PotentialModel) and model.modifier is not None:
+        raise InputError(
+            "Potentials with electrostatics (model.modifier) have no form in .dp and .yaml; keep this one in a "
+            ".safetensors file."
+        )
     if isinstance(model, PotentialModel) and model.interpolation is not None:
         content = write_short_range(model, content)
     return {

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
 from deepaw.errors import InputError
 from deepaw.outputfile import output_file
-from deepaw.potential.model import AtomicModel, ModelConfig
-from deepaw.potential.native import model_for
+from deepaw.potential.model import AtomicModel
+from deepaw.potential.native import described
 
 KIND = "training of a potential"
 """What checkpoints say that they are."""
@@ -25,8 +24,9 @@ KIND = "training of a potential"
 class Checkpoint:
     """The state after `step` steps. Nothing else is random: batches follow from what the samplers drew before.
 
-    model, fixed_slots, closest, provenance: as of `PotentialModel`, whose state is `weights`. averages: of the trained
-    weights, or empty. samplers: of training and validation. settings: the input as it was understood.
+    model, fixed_slots, closest, provenance, modifier: as of `AtomicModel.description`, modifier None where there is
+    none; weights: the model's state. averages: of the trained weights, or empty. samplers: of training and validation.
+    settings: the input as it was understood.
     """
 
     step: int
@@ -39,6 +39,7 @@ class Checkpoint:
     optimizer: dict[str, Any]
     samplers: dict[str, Any]
     settings: dict[str, Any]
+    modifier: dict[str, Any] | None = None
 
     def write(self, path: Path) -> None:
         """Write beside and rename: a process killed meanwhile leaves the previous checkpoint whole.
@@ -53,11 +54,9 @@ class Checkpoint:
     def potential(self, name: str) -> AtomicModel:
         """The model, with its weights. Raises InputError: one that this version does not know."""
         try:
-            config = ModelConfig.model_validate(self.model)
-            given = {"fixed_slots": self.fixed_slots, "closest": self.closest, "provenance": self.provenance}
-            model = model_for(config, self.weights, name, **given)
+            model = described(vars(self), self.weights, name)
             model.load_state_dict(self.weights)
-        except (ValidationError, RuntimeError):
+        except RuntimeError:
             raise InputError(f"{name} holds a potential that this deepaw does not know.") from None
         return model
 

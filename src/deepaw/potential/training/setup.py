@@ -18,7 +18,10 @@ from deepaw.errors import InputError
 from deepaw.potential.data.sampler import Sampler
 from deepaw.potential.data.system import Frame, System
 from deepaw.potential.descriptor.form import Form
+from deepaw.potential.files.formats import read_tensor
 from deepaw.potential.input import PotentialInput
+from deepaw.potential.longrange.dipole_charge import DipoleCharge
+from deepaw.potential.longrange.labels import without_long_range
 from deepaw.potential.model import AtomicModel, ModelConfig, PotentialModel
 from deepaw.potential.native import make_model
 from deepaw.potential.precision import dtype_of
@@ -84,8 +87,14 @@ def prepare_training(
     if start is not None:
         check_architecture(start, config)
         config = start.model.config
+    elif config.modifier is not None:
+        dipole = read_tensor(folder / config.modifier.model_name, "dipole")
+        given["modifier"] = DipoleCharge(config.modifier, dipole, config.type_map)
     systems = section.training_data.read(folder, config.type_map)
     held_back = [] if section.validation_data is None else section.validation_data.read(folder, config.type_map)
+    modifier = given.get("modifier") if start is None else getattr(start.model, "modifier", None)
+    if modifier is not None:
+        systems, held_back = without_long_range(modifier, systems), without_long_range(modifier, held_back)
     check_labels(settings.loss, config.fitting_net, systems)
     check_parameters(config.fitting_net, [*systems, *held_back])
     sampler = section.training_data.sampler(systems, seed)

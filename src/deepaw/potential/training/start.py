@@ -13,8 +13,8 @@ from deepaw.potential.files.formats import read_any
 from deepaw.potential.model import AtomicModel, ModelConfig
 from deepaw.potential.training.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
 
-INDIFFERENT = ("seed", "trainable", "use_srtab")
-"""Keys of sections of the model that say nothing about a model once it has weights; it has its table, too."""
+INDIFFERENT = ("seed", "trainable", "use_srtab", "model_name")
+"""Keys of sections of the model that say nothing about a model once it has weights; such files are part of it then."""
 
 BY_TYPE = ("type_map", "sel", "exclude_types", "atom_ener", "pair_exclude_types", "atom_exclude_types")
 """Keys that list types, which mean nothing with another type map."""

@@ -238,12 +238,10 @@ class Trainer:
             return
         setup, model = self._setup, self._setup.model
         validation = setup.validation
+        description = model.description()
         checkpoint = Checkpoint(
             self._step,
-            model.config.model_dump(mode="json"),
-            model.fixed_slots,
-            model.closest,
-            model.provenance,
+            *(description[name] for name in ("model", "fixed_slots", "closest", "provenance")),
             model.state_dict(),
             [] if self._averages is None else self._averages.averages,
             self._optimizer.state_dict(),
@@ -252,6 +250,7 @@ class Trainer:
                 "validation": None if validation is None else validation.sampler.state(),
             },
             complete(setup.settings),
+            description.get("modifier"),
         )
         self._files.write(checkpoint)
         if self._averages is not None:

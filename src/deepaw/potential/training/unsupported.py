@@ -15,7 +15,6 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "model.type_embedding.trainable": ((True,), "it is trained as the descriptor is"),
     "model.descriptor.attn_mask": ((False,), "a neighbour attends to itself, too"),
     "model.descriptor.lmax": ((1, None), "rows have their three angular components"),
-    "model.modifier": ((), "train on energies and forces with that part taken off"),
     "model.compress": ((), "models are as fast as compressed ones as they are"),
     "model.spin": ((), "atoms with spins are not"),
     "model.bridging_method": (("None", "none"), "short-range bridging is not"),

@@ -1,0 +1,1 @@
+"""Electrostatics between Gaussian charges on atoms and on Wannier centroids (DPLR)."""

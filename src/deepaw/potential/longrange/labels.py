@@ -1,0 +1,30 @@
+"""Labels of frames without the electrostatics that a potential adds to what it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from deepaw.errors import InputError
+from deepaw.potential.data.system import Frame, System
+from deepaw.potential.longrange.dipole_charge import DipoleCharge
+from deepaw.potential.longrange.evaluation import LongRange
+
+
+def without_long_range(charges: DipoleCharge, systems: Sequence[System]) -> list[System]:
+    """The systems, with energies, forces and virials of their frames less those of the charges.
+
+    Raises InputError: a system without cells.
+    """
+    long_range = LongRange(charges)
+
+    def correction(frame: Frame) -> Frame:
+        found = long_range.evaluate(frame.coord, frame.cell, frame.types)
+        parts = {name: getattr(found, name).numpy() for name in ("energy", "force", "virial")}
+        labels = {name: label - parts[name] if name in parts else label for name, label in frame.labels.items()}
+        return replace(frame, labels=labels)
+
+    for system in systems:
+        if not system.is_periodic:
+            raise InputError(f"{system.name} has no cells (nopbc), which the electrostatics of model.modifier need.")
+    return [replace(system, correction=correction) for system in systems]
