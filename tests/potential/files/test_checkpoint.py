@@ -182,7 +182,7 @@ def test_missing_tensors(name: str, match: str, tmp_path: Path) -> None:
     [
         (None, {"spin": {"use_spin": [True]}}, r"model\.spin"),
         (None, {"bridging_method": "zbl"}, r"model\.bridging_method"),
-        ("descriptor", {"type": "se_e3"}, "'se_e3', which is not supported"),
+        ("descriptor", {"type": "dpa2"}, "'dpa2', which is not supported"),
         ("fitting_net", {"type": "dos"}, "'dos', which is not supported"),
     ],
 )
