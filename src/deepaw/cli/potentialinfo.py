@@ -64,7 +64,8 @@ def _facts(path: Path, model: PotentialModel) -> Table:
     for name in ("pair_exclude_types", "atom_exclude_types"):
         if excluded := getattr(model.config, name):
             facts.add_row(name, _shown(excluded))
-    rule = "the farthest are dropped, as in DeePMD-kit" if model.fixed_slots else "all count"
+    dropped = model.fixed_slots or any(part.drops_farthest for part in model.descriptor.parts)
+    rule = "the farthest are dropped, as in DeePMD-kit" if dropped else "all count"
     facts.add_row("more than sel", rule)
     bias = "  ".join(f"{name} {value:.6g}" for name, value in zip(model.type_map, model.bias.tolist(), strict=True))
     facts.add_row("energy bias, eV", bias)

@@ -14,9 +14,12 @@ from deepaw.errors import InputError
 from deepaw.potential.data.neighbours import NeighbourStatistics
 from deepaw.potential.descriptor.loc_frame import LocFrame, LocFrameConfig
 from deepaw.potential.engine.engine import PotentialEngine
+from deepaw.potential.evaluation.deviation import measure_deviations
+from deepaw.potential.files.deepmd import read_deepmd
 from deepaw.potential.model import ModelConfig, PotentialModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
+from potential.files.peer_tensorflow_models import FRAMES, path_of
 from potential.physics import PotentialPhysics, Structure, evaluate, random_model, same
 
 NEAREST: dict[str, Any] = {
@@ -230,3 +233,9 @@ class TestPhysics(PotentialPhysics):
             same(after.energy, before.energy, 1e-12)
         else:
             assert float((after.atom_energy - before.atom_energy).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("case", FRAMES)
+def test_there_is_a_sample_structure_for_every_rule(case: str) -> None:
+    rows = [*measure_deviations(read_deepmd(path_of(case)))]
+    assert rows[0].precision == "float64" and rows[0].force == 0 and not rows[0].sizes

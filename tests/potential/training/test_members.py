@@ -88,9 +88,7 @@ def test_cells_of_clusters_are_passed_over_with_a_warning(tmp_path: Path) -> Non
     for place in ("train", "valid"):
         write_clusters(tmp_path / place, [1, 3], periodic=True)
     given = settings(tmp_path, model=CLUSTERS, training={"numb_steps": 1})
-    with pytest.warns(
-        UserWarning, match=r"the cells of .*train and 1 other systems are passed over"
-    ):
+    with pytest.warns(UserWarning, match=r"the cells of .*train and 1 other systems are passed over"):
         train(given, tmp_path, tmp_path / "out")
 
 
@@ -101,7 +99,5 @@ def test_masks_that_are_wrong(tmp_path: Path) -> None:
     mask[1, 4] = 2.0
     np.save(path / "set.000" / "aparam.npy", mask)
     given = settings(tmp_path, model=CLUSTERS, training={"numb_steps": 1})
-    with pytest.raises(
-        InputError, match=r"valid/set.000/aparam.npy, frame 2: aparam is 2 for atom 5; it should be"
-    ):
+    with pytest.raises(InputError, match=r"valid/set.000/aparam.npy, frame 2: aparam is 2 for atom 5; it should be"):
         train(given, tmp_path, tmp_path / "out")

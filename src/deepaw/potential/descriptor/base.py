@@ -69,6 +69,8 @@ class Descriptor(nn.Module, ABC):
     width: int
     sel: tuple[int, ...]
     channels: int = 0
+    drops_farthest: bool = False
+    """Whether what neighbours there are beyond `sel` does not count, whatever the rule of the model."""
 
     @property
     def parts(self) -> list[Descriptor]:

@@ -90,6 +90,7 @@ class LocFrame(Descriptor):
     Buffers davg, dstd: (ntypes, width), the mean and spread of each number by centre type.
     """
 
+    drops_farthest = True
     davg: Tensor
     dstd: Tensor
 

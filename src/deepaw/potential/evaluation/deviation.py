@@ -22,8 +22,9 @@ EDGE = 6
 NEAREST, FARTHEST = 1.4, 4.0
 """A, between which the sites of the sample structure lie from each other, whatever `sel` would ask for."""
 
-FILLED = 0.7
-"""Of all slots, about how many neighbours there are in the sample structure."""
+FILLED, OVERFULL = 0.7, 2.0
+"""Of all slots, about how many neighbours there are in the sample structure; where those beyond do not count, enough
+for every slot of every atom."""
 
 SECONDS = 0.5
 """Speed is measured for at least that long."""
@@ -71,7 +72,8 @@ def sample_frame(model: PotentialModel) -> Frame:
     sel = np.array(model.descriptor.sel, dtype=np.float64)
     if len(sel) != len(model.type_map):  # neighbours of any type
         sel = np.full(len(model.type_map), sel.sum() / len(model.type_map))
-    spacing = (4 / 3 * pi * model.rcut**3 / (FILLED * sel.sum())) ** (1 / 3)
+    filled = OVERFULL if any(part.drops_farthest for part in model.descriptor.parts) else FILLED
+    spacing = (4 / 3 * pi * model.rcut**3 / (filled * sel.sum())) ** (1 / 3)
     spacing = float(np.clip(spacing, max(NEAREST, 1.1 * (model.closest or 0.0)), FARTHEST))
     sites = spacing * np.array(list(np.ndindex(EDGE, EDGE, EDGE)))
     coord = sites + random.uniform(-0.05, 0.05, sites.shape) * spacing
