@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from starlette.responses import Response, StreamingResponse
 
+from deepaw.server.front.work import Asked
 from deepaw.server.messages.binary import MEDIA_TYPE, message_parts
-from deepaw.server.scheduler.interface import Answer, DensityAnswer, DensityWork, PotentialAnswer, Structure, Work
+from deepaw.server.scheduler.interface import Answer, DensityAnswer, DensityWork, PotentialAnswer, Structure
 
 
 def density_json(structure: Structure, answer: DensityAnswer) -> Response:
@@ -39,7 +40,7 @@ def density_json(structure: Structure, answer: DensityAnswer) -> Response:
     return Response(b"".join(parts), media_type="application/json", headers=of_model(answer))
 
 
-def message_of(work: Work, answer: Answer) -> dict[str, Any]:
+def message_of(asked: Asked, answer: Answer) -> dict[str, Any]:
     """The message that answers one to /infer; large arrays last."""
     head: dict[str, Any] = {"model": answer.model, "elapsed": answer.elapsed}
     if isinstance(answer, PotentialAnswer):
@@ -47,8 +48,11 @@ def message_of(work: Work, answer: Answer) -> dict[str, Any]:
         if answer.atom_energy is not None and answer.atom_virial is not None:
             arrays |= {"atom_energy": answer.atom_energy, "atom_virial": answer.atom_virial}
         return {"kind": "potential", **head, **arrays}
+    work = asked.work
     assert isinstance(work, DensityWork)
     message = {"kind": "density", **head, **summary_of(answer)}
+    if asked.of_row and isinstance(work.structure, Structure):
+        message["atoms"] = {name: getattr(work.structure, name) for name in ("numbers", "positions", "cell", "pbc")}
     if answer.values is not None:
         total, magnetisation = channels(answer.values, grid=work.grid_shape is not None)
         message["density"] = total
@@ -67,9 +71,9 @@ def summary_of(answer: DensityAnswer) -> dict[str, Any]:
     }
 
 
-def binary_response(work: Work, answer: Answer) -> Response:
+def binary_response(asked: Asked, answer: Answer) -> Response:
     """As MessagePack; large arrays go out from where they lie."""
-    parts = message_parts(message_of(work, answer))
+    parts = message_parts(message_of(asked, answer))
     headers = {**of_model(answer), "Content-Length": str(sum(len(part) for part in parts))}
 
     async def pieces() -> Any:
@@ -81,11 +85,11 @@ def binary_response(work: Work, answer: Answer) -> Response:
     return StreamingResponse(pieces(), media_type=MEDIA_TYPE, headers=headers)
 
 
-def listed_response(work: Work, answer: Answer) -> Response:
+def listed_response(asked: Asked, answer: Answer) -> Response:
     """As JSON with lists in place of arrays."""
     message = {
         key: value.tolist() if isinstance(value, np.ndarray) else value
-        for key, value in message_of(work, answer).items()
+        for key, value in message_of(asked, answer).items()
     }
     body = json.dumps(message, separators=(",", ":"))
     return Response(body, media_type="application/json", headers=of_model(answer))

@@ -48,6 +48,13 @@ class Desk:
         kept.result.add_done_callback(lambda done: _note_end(kept, done))
         self._kept[job.id] = kept
 
+    async def wait(self, id: str, client: str, seconds: float) -> None:
+        """Wait so long, or until a job that is kept has ended. Raises as `find`."""
+        self._job(id, client)
+        kept = self._kept.get(id)
+        if kept is not None and seconds > 0:
+            await asyncio.wait({kept.result}, timeout=seconds)
+
     def find(self, id: str, client: str) -> JobForm:
         """How far a job of this client is. Raises RequestError: no such job, or somebody else's."""
         job = self._job(id, client)

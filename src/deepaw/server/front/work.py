@@ -8,33 +8,40 @@ from typing import Any
 
 import numpy as np
 
+from deepaw.density.grid import check_shape
 from deepaw.errors import InputError
-from deepaw.server.front.config import Limits
+from deepaw.server.front.config import FrontConfig, Limits
 from deepaw.server.front.errors import RequestError
 from deepaw.server.front.fields import Fields
-from deepaw.server.front.structures import check_count, check_grid, structure_of_fields
+from deepaw.server.front.paths import resolve_file
+from deepaw.server.front.structures import check_count, check_grid, row_of, structure_of_atoms, structure_of_fields
 from deepaw.server.scheduler.interface import DensityWork, PotentialWork, Shape, Structure, Work
+from deepaw.structure.read import DatabaseRow
 
 
 @dataclass(frozen=True)
 class Asked:
-    """work: what is to be done. wait: whether the answer is waited for, or the id of a job given."""
+    """work: what is to be done. wait: whether the answer is waited for, or the id of a job given. of_row: whether the
+    structure is a row of a database, which whoever asks has yet to see.
+    """
 
     work: Work
     wait: bool
+    of_row: bool = False
 
 
-async def read_work(message: Mapping[str, Any], limits: Limits, stream: bool) -> Asked:
-    """The work of a message to /infer; stream: whether the answer is to come in pieces.
+async def read_work(message: Mapping[str, Any], config: FrontConfig, stream: bool, anywhere: bool) -> Asked:
+    """The work of a message to /infer; stream: whether the answer is to come in pieces; anywhere: as `resolve_file`.
 
     Raises InputError: a key that is missing, unknown or has a value of another type or shape; a structure that is not
     sound. RequestError: more atoms or points than the limits allow.
     """
     fields = Fields(message)
+    limits = config.limits
     kind = fields.text("kind")
     wait = fields.truth("wait", True)
     if kind == "density":
-        work: Work = await _density(fields, limits, stream)
+        work: Work = await _density(fields, config, stream, anywhere)
     elif kind == "potential":
         if stream:
             raise InputError("Only densities on grids are streamed; ask for application/msgpack.")
@@ -44,12 +51,25 @@ async def read_work(message: Mapping[str, Any], limits: Limits, stream: bool) ->
     fields.finish(f"a message of kind {kind}")
     if stream and not wait:
         raise InputError("A stream is waited for; leave wait out.")
-    return Asked(work, wait)
+    return Asked(work, wait, "db_path" in message)
 
 
-async def _density(fields: Fields, limits: Limits, stream: bool) -> DensityWork:
+async def _density(fields: Fields, config: FrontConfig, stream: bool, anywhere: bool) -> DensityWork:
+    limits = config.limits
     shape = _grid(fields)
     points = fields.floats("points", (-1, 3))
+    if sum(fields.has(key) for key in ("atoms", "structure", "db_path")) != 1:
+        raise InputError("A density needs one of atoms, the handle of a structure, or db_path with db_id.")
+    structure: Structure | str
+    if fields.has("structure"):
+        structure = fields.text("structure") or ""
+    elif fields.has("db_path"):
+        row = await _row(fields, config, anywhere)
+        structure = structure_of_atoms(row.atoms)
+        if shape is None and points is None and row.grid_shape is not None:
+            shape = check_shape(row.grid_shape, "the grid of the row")
+    else:
+        structure = await structure_of_fields(fields.map("atoms"), limits, box=shape is not None)
     if (shape is None) == (points is None):
         raise InputError("A density is asked for either on a grid_shape or at points.")
     if shape is not None:
@@ -58,16 +78,17 @@ async def _density(fields: Fields, limits: Limits, stream: bool) -> DensityWork:
         raise InputError("Only densities on grids are streamed; ask for application/msgpack.")
     if points is not None and len(points) > limits.answer_points:
         raise RequestError(413, "points", f"There are {len(points):,} points; at most {limits.answer_points:,} go.")
-    if fields.has("structure") == fields.has("atoms"):
-        raise InputError("A density needs either atoms or the handle of a structure.")
-    structure: Structure | str
-    if fields.has("structure"):
-        structure = fields.text("structure") or ""
-    else:
-        structure = await structure_of_fields(fields.map("atoms"), limits, box=shape is not None)
     return DensityWork(
         structure, shape, points, model=fields.text("model"), raw=fields.truth("raw", False), stream=stream
     )
+
+
+async def _row(fields: Fields, config: FrontConfig, anywhere: bool) -> DatabaseRow:
+    row_id = fields.whole("db_id", ())
+    if row_id is None:
+        raise InputError("db_id is needed with db_path: the row of the database.")
+    path = resolve_file(fields.text("db_path") or "", "db_path", config.data_dirs, anywhere)
+    return await row_of(path, int(row_id), "db_path", config.limits)
 
 
 def _grid(fields: Fields) -> Shape | None:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from deepaw.server.front.access import over_socket
 from deepaw.server.front.answers import binary_response, listed_response
 from deepaw.server.front.context import client_of, context_of
 from deepaw.server.front.reading import BINARY, JSON, media_type, read_message
@@ -52,7 +53,7 @@ async def infer(request: Request) -> Response:
     message, is_json = await read_message(request, limits.message)
     wanted = [media_type(part) for part in request.headers.get("accept", "").split(",")]
     stream = STREAM_TYPE in wanted
-    asked = await read_work(message, limits, stream)
+    asked = await read_work(message, context.config, stream, over_socket(request.scope))
     if not asked.wait:
         context.desk.check_room()
     job = context.scheduler.submit(asked.work, client_of(request))
@@ -60,7 +61,7 @@ async def infer(request: Request) -> Response:
         assert isinstance(asked.work, DensityWork)
         return streamed(job, asked.work, request, limits.seconds)
     listed = JSON in wanted or (is_json and not BINARY & set(wanted))
-    render = partial(listed_response if listed else binary_response, asked.work)
+    render = partial(listed_response if listed else binary_response, asked)
     if not asked.wait:
         context.desk.keep(job, render)
         return JSONResponse(context.desk.find(job.id, client_of(request)).model_dump(), 202)

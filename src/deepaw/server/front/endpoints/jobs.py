@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from deepaw.server.front.context import client_of, context_of
@@ -15,6 +15,8 @@ router = APIRouter(tags=["jobs"])
 
 JobId = Annotated[str, Path(alias="id", max_length=100, description="As the answer with wait: false gives it")]
 
+Wait = Annotated[float, Query(ge=0, le=30, description="Seconds to wait for its end before answering")]
+
 ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {MEDIA_TYPE: openapi_message("As of /infer"), "application/json": {"schema": {"type": "object"}}},
@@ -24,8 +26,9 @@ ANSWER: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/jobs/{id}", response_model=JobForm)
-async def job(request: Request, job_id: JobId) -> JobForm:
+async def job(request: Request, job_id: JobId, wait: Wait = 0.0) -> JobForm:
     """How far a job is."""
+    await context_of(request).desk.wait(job_id, client_of(request), wait)
     return context_of(request).desk.find(job_id, client_of(request))
 
 

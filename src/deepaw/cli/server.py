@@ -1,0 +1,164 @@
+"""`deepaw-server`: start, stop and ask after the server."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepaw.cli.run import run
+
+MODELS, ADDRESS, SAFETY = "Models", "Where it listens", "Safety and limits"
+
+app = typer.Typer(
+    help="Models that are loaded once and answer many.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    add_completion=False,
+)
+
+
+class RequireKey(StrEnum):
+    """Who needs a key."""
+
+    REMOTE = "remote"
+    ALWAYS = "always"
+
+
+@app.command()
+def start(
+    port: Annotated[int, typer.Option(help="Of HTTP; 0 for any free one.", rich_help_panel=ADDRESS)] = 8265,
+    host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=ADDRESS)] = "0.0.0.0",
+    no_http: Annotated[bool, typer.Option("--no-http", help="The Unix socket alone.", rich_help_panel=ADDRESS)] = False,
+    socket: Annotated[
+        Path | None, typer.Option(help="Unix socket; default: server.sock in ~/.deepaw.", rich_help_panel=ADDRESS)
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A bundled model or a model file; may be repeated.", rich_help_panel=MODELS),
+    ] = None,
+    checkpoint_dir: Annotated[
+        Path | None, typer.Option(help="Where models are looked for.", rich_help_panel=MODELS)
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda or cuda:N, or several with commas.", rich_help_panel=MODELS)
+    ] = "cpu",
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="tight, default or fast of densities; float64, float32 or exact of potentials.",
+            rich_help_panel=MODELS,
+        ),
+    ] = "default",
+    daemon: Annotated[
+        bool, typer.Option("--daemon", help="Go to the background once it is ready.", rich_help_panel=ADDRESS)
+    ] = False,
+    data_dir: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of databases and models for HTTP; may be repeated.", rich_help_panel=SAFETY),
+    ] = None,
+    require_key: Annotated[
+        RequireKey, typer.Option(help="Keys from other machines, or always.", rich_help_panel=SAFETY)
+    ] = RequireKey.REMOTE,
+    max_atoms: Annotated[int | None, typer.Option(help="Of a request.", rich_help_panel=SAFETY)] = None,
+    max_points: Annotated[
+        int | None, typer.Option(help="Of an answer that is not streamed.", rich_help_panel=SAFETY)
+    ] = None,
+    max_body: Annotated[int | None, typer.Option(help="Bytes of a request.", rich_help_panel=SAFETY)] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Until an answer.", rich_help_panel=SAFETY)] = None,
+) -> None:
+    """Start a server; says when it is ready."""
+    from deepaw.errors import InputError
+    from deepaw.server.process.config import ServerConfig, find_models, find_precisions
+    from deepaw.server.process.home import find_home
+
+    for folder in data_dir or []:
+        if not folder.is_dir():
+            raise InputError(f"--data-dir {folder} is not a folder.")
+    of_densities, of_potentials = find_precisions(precision)
+    folders = [*(data_dir or []), *([checkpoint_dir] if checkpoint_dir is not None else [])]
+    config = ServerConfig(
+        home=str(find_home().path),
+        models=find_models(model or [], checkpoint_dir),
+        socket=None if socket is None else str(socket.absolute()),
+        host=host,
+        port=None if no_http else port,
+        device=device,
+        density_precision=of_densities,
+        potential_precision=of_potentials,
+        data_dirs=tuple(str(folder.resolve()) for folder in folders),
+        require_key=require_key.value,
+        max_atoms=max_atoms,
+        max_points=max_points,
+        max_body=max_body,
+        max_seconds=max_seconds,
+    )
+    try:
+        from deepaw.server.process.daemon import start_daemon
+        from deepaw.server.process.serve import serve
+
+        if daemon:
+            print(start_daemon(config))
+        else:
+            serve(config, lambda text: print(text, flush=True))
+    except ModuleNotFoundError as error:
+        raise InputError(f"The server needs {error.name}; install it with: pip install 'deepaw[server]'") from None
+
+
+@app.command()
+def stop(
+    grace: Annotated[float, typer.Option(help="Seconds for what is running.")] = 30.0,
+) -> None:
+    """Stop the server once it has finished what is running."""
+    from deepaw.server.process.home import find_home
+    from deepaw.server.process.stop import stop_server
+
+    print(stop_server(find_home(), grace))
+
+
+@app.command()
+def status() -> None:
+    """How the server is; exits with 1 where there is none."""
+    from deepaw.server.client import DeePAWClient, ServerError
+    from deepaw.server.process.home import find_home
+    from deepaw.server.process.instance import find_instance
+
+    home = find_home()
+    live = find_instance(home)
+    if live is None:
+        print(f"state      not running in {home.path}")
+        raise typer.Exit(1)
+    try:
+        found = DeePAWClient(socket_path=live.socket, timeout=10.0).status()
+    except ServerError as error:
+        print(f"state      PID {live.pid} does not answer: {error}")
+        raise typer.Exit(1) from None
+    for key, text in _rows(found, str(live.socket), live.url):
+        print(f"{key:<10} {text}")
+
+
+def _rows(found: dict, socket: str, url: str) -> list[tuple[str, str]]:
+    queue, memory = found["queue"], found["memory"]
+    served = ", ".join(f"{count} {state}" for state, count in found["served"].items())
+    return [
+        ("state", found["status"]),
+        ("pid", str(found["pid"])),
+        ("device", f"{found['device']}, {found['precision']}"),
+        *[("model", f"{model['name']}, {model['kind']}, {model['hash']}") for model in found["models"]],
+        ("uptime", f"{found['uptime']:.0f} s"),
+        (
+            "queue",
+            f"{queue['queued']} waiting, {queue['running']} running, {queue['points']} points, {queue['atoms']} atoms",
+        ),
+        ("served", served or "nothing yet"),
+        ("memory", ", ".join(f"{count / 2**20:.0f} MB {what}" for what, count in memory.items())),
+        ("socket", socket),
+        *([("address", url)] if url else []),
+    ]
+
+
+def main() -> None:
+    """The console script `deepaw-server`."""
+    run(app)

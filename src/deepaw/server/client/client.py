@@ -1,0 +1,302 @@
+"""Densities and potentials from a server, in Python."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import ArrayLike
+
+from deepaw.errors import InputError
+from deepaw.server.client.connection import Connection
+from deepaw.server.client.errors import FailedError, ServerError, refusal
+from deepaw.server.messages.binary import MEDIA_TYPE, binary_to_dict, message_parts
+from deepaw.server.messages.stream import STREAM_TYPE, read_stream
+from deepaw.server.process.home import find_home
+from deepaw.server.process.instance import find_instance
+
+TIMEOUT = 3600.0
+"""Seconds without an answer."""
+
+PULSE = 0.5
+"""Seconds between two reports of progress."""
+
+Progress = Callable[[int, int], None]
+
+
+class DeePAWClient:
+    """Asks a server.
+
+    socket_path: its Unix socket; without it and `url`, that of the server in ~/.deepaw or DEEPAW_HOME. url: like
+    http://host:8265. api_key: for another machine; without one, DEEPAW_API_KEY. timeout: seconds without an answer.
+
+    Every method raises ServerError (`deepaw.server.client`): NotRunningError, AccessError, RefusedError, BusyError,
+    FailedError or TookTooLongError.
+    """
+
+    def __init__(
+        self,
+        socket_path: str | Path | None = None,
+        url: str | None = None,
+        api_key: str | None = None,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        if socket_path is not None and url is not None:
+            raise InputError("Give either socket_path or url.")
+        path = None if url is not None else Path(socket_path) if socket_path is not None else default_socket()
+        self._over_socket = path is not None
+        self._connection = Connection(path, url, api_key or os.environ.get("DEEPAW_API_KEY"), timeout)
+
+    @property
+    def where(self) -> str:
+        """The socket or the address."""
+        return self._connection.where
+
+    def is_running(self) -> bool:
+        """Whether a server takes requests there."""
+        try:
+            return self._json("GET", "/health")["status"] in ("running", "recovering")
+        except ServerError:
+            return False
+
+    def status(self) -> dict[str, Any]:
+        """State, device, models, queue and memory, as of GET /status."""
+        return self._json("GET", "/status")
+
+    def model_info(self) -> list[dict[str, Any]]:
+        """The models that are loaded."""
+        return self._json("GET", "/model_info")["models"]
+
+    def update_model(self, path: str | Path, name: str | None = None) -> dict[str, Any]:
+        """Load another file for a model, or one model more; the old one stays if that fails."""
+        place = str(Path(path).absolute()) if self._over_socket and Path(path).exists() else str(path)
+        return self._json("POST", "/update_model", {"path": place, **({"name": name} if name else {})}, repeat=False)
+
+    def predict(
+        self,
+        atoms: Atoms | None = None,
+        grid_shape: Sequence[int] | None = None,
+        *,
+        db_path: str | Path | None = None,
+        db_id: int | None = None,
+        structure: str | None = None,
+        model: str | None = None,
+        raw: bool = False,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """The density on a grid.
+
+        Args:
+            atoms, grid_shape: a structure, or the handle `structure` of one, and (nx, ny, nz); or
+            db_path, db_id: a row of an ASE database that the server can read.
+            model: the name of one of several.
+            raw: keep the number of electrons as predicted.
+            progress: called with (points done, points to do); Ctrl-C cancels the job on the server.
+
+        Returns:
+            density_3d (nx, ny, nz), float32, e/A^3; density_flat, the same (nx ny nz,); atoms; grid_shape; elapsed,
+            seconds in the engine; model, the hash of the one that gave it; electrons_predicted, electrons_exact, scale
+            and points_evaluated as of `deepaw.density.engine.PredictionSummary`; magnetisation_3d or None.
+        """
+        message = self._asked(atoms, structure, db_path, db_id, {"model": model, "raw": raw, "grid_shape": grid_shape})
+        found = self._infer(message) if progress is None else self._followed(message, progress)
+        density = found.pop("density")
+        row = found.pop("atoms", None)
+        return {
+            **found,
+            "density_3d": density,
+            "density_flat": density.reshape(-1),
+            "magnetisation_3d": found.pop("magnetisation", None),
+            "atoms": atoms if row is None else _atoms(row),
+            "grid_shape": density.shape,
+        }
+
+    def predict_at(
+        self,
+        atoms: Atoms | None,
+        points: ArrayLike,
+        *,
+        structure: str | None = None,
+        model: str | None = None,
+    ) -> np.ndarray:
+        """The density, not scaled, at points (n, 3) in A: (n,) float32, e/A^3; (n, 2) with spin."""
+        places = np.asarray(points, dtype=np.float64)
+        found = self._infer(self._asked(atoms, structure, None, None, {"model": model, "points": places}))
+        spin = found.get("magnetisation")
+        return found["density"] if spin is None else np.stack([found["density"], spin], axis=-1)
+
+    def predict_chgcar(self, path: str | Path, atoms: Atoms | None = None, **asked: Any) -> dict[str, Any]:
+        """As `predict`, and written as a CHGCAR."""
+        from deepaw.density.files.chgcar import write_chgcar
+
+        found = self.predict(atoms, **asked)
+        spin = found["magnetisation_3d"]
+        write_chgcar(path, found["atoms"], found["grid_shape"], [found["density_3d"]], None if spin is None else [spin])
+        return found
+
+    def stream(
+        self,
+        atoms: Atoms,
+        grid_shape: Sequence[int],
+        *,
+        model: str | None = None,
+        raw: bool = False,
+        progress: Progress | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """The density on a grid that need not fit into memory, in pieces.
+
+        Yields maps with `offset` and `values`, (n,) or (n, 2) with spin, of the points in C order, not scaled; the
+        last has `end`, what `predict` returns besides the density, with `scale`. Closing the iterator cancels.
+        """
+        message = self._asked(atoms, None, None, None, {"model": model, "raw": raw, "grid_shape": grid_shape})
+        headers = {"Content-Type": MEDIA_TYPE, "Accept": STREAM_TYPE}
+        ended = False
+        try:
+            with self._connection.open("POST", "/infer", message_parts(message), headers) as response:
+                for piece in read_stream(response.read):
+                    if progress is not None and "progress" in piece:
+                        progress(*piece["progress"])
+                    if "error" in piece:
+                        raise refusal(piece.get("status", 500), piece["error"])
+                    if "values" in piece or "end" in piece:
+                        yield piece
+                response.read()
+                ended = True
+        except OSError as error:
+            raise FailedError(f"The server on {self.where} broke the stream off: {error}.") from None
+        finally:
+            if not ended:
+                self._connection.close()
+
+    def eval(
+        self,
+        coord: ArrayLike,
+        cell: ArrayLike | None = None,
+        atype: ArrayLike | None = None,
+        *,
+        numbers: ArrayLike | None = None,
+        pbc: Sequence[bool] | bool = True,
+        atomic: bool = False,
+        fparam: ArrayLike | None = None,
+        aparam: ArrayLike | None = None,
+        model: str | None = None,
+    ) -> tuple[np.ndarray, ...]:
+        """Energy (nframes, 1), eV, force (nframes, natoms, 3), eV/A, and virial (nframes, 9), eV, of a potential.
+
+        With `atomic` also energies (nframes, natoms, 1) and virials (nframes, natoms, 9) of atoms. Arrays and shapes
+        are those of `deepaw.infer.DeepPot.eval`; in place of types, atomic `numbers` (natoms,) may be given.
+        """
+        natoms = np.asarray(atype if atype is not None else numbers).shape[-1:]
+        if natoms in ((), (0,)):
+            raise InputError("eval needs atype or numbers, one for each atom.")
+        coords = np.asarray(coord, dtype=np.float64).reshape(-1, natoms[0], 3)
+        message = {
+            "kind": "potential",
+            "coord": coords,
+            "cell": None if cell is None else np.asarray(cell, dtype=np.float64).reshape(-1, 3, 3),
+            "types": None if atype is None else np.asarray(atype),
+            "numbers": None if numbers is None else np.asarray(numbers),
+            "pbc": pbc if isinstance(pbc, bool) else [bool(one) for one in pbc],
+            "atomic": atomic,
+            "fparam": None if fparam is None else np.asarray(fparam, dtype=np.float64),
+            "aparam": None if aparam is None else np.asarray(aparam, dtype=np.float64),
+            "model": model,
+        }
+        found = self._infer(message)
+        nframes = len(coords)
+        result = (found["energy"].reshape(nframes, 1), found["force"], found["virial"].reshape(nframes, 9))
+        if not atomic:
+            return result
+        return (*result, found["atom_energy"][:, :, None], found["atom_virial"].reshape(nframes, -1, 9))
+
+    def keep(self, atoms: Atoms) -> str:
+        """A handle that stands for a structure until the server gives it up for others."""
+        body = message_parts({"atoms": _structure(atoms)})
+        _, found = self._connection.ask("POST", "/structures", body, {"Content-Type": MEDIA_TYPE})
+        return str(json.loads(found)["handle"])
+
+    def close(self) -> None:
+        """Close the connection of this thread."""
+        self._connection.close()
+
+    def __enter__(self) -> DeePAWClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _asked(
+        self,
+        atoms: Atoms | None,
+        handle: str | None,
+        db_path: str | Path | None,
+        db_id: int | None,
+        rest: dict[str, Any],
+    ) -> dict[str, Any]:
+        message = {"kind": "density", **{key: value for key, value in rest.items() if value is not None}}
+        if "grid_shape" in message:
+            message["grid_shape"] = [int(size) for size in message["grid_shape"]]
+        if atoms is not None:
+            message["atoms"] = _structure(atoms)
+        if handle is not None:
+            message["structure"] = handle
+        if db_path is not None:
+            message["db_path"] = str(Path(db_path).absolute()) if self._over_socket else str(db_path)
+        if db_id is not None:
+            message["db_id"] = db_id
+        return message
+
+    def _infer(self, message: dict[str, Any]) -> dict[str, Any]:
+        _, body = self._connection.ask("POST", "/infer", message_parts(message), {"Content-Type": MEDIA_TYPE})
+        return binary_to_dict(body)
+
+    def _followed(self, message: dict[str, Any], progress: Progress) -> dict[str, Any]:
+        """The answer to a message, with reports until it is there; the job is cancelled if this is left before."""
+        body = message_parts({**message, "wait": False})
+        _, answer = self._connection.ask("POST", "/infer", body, {"Content-Type": MEDIA_TYPE})
+        job = f"/jobs/{json.loads(answer)['id']}"
+        try:
+            while True:
+                found = self._json("GET", f"{job}?wait={PULSE}")
+                progress(found["done"], found["total"])
+                if found["state"] not in ("queued", "running"):
+                    return binary_to_dict(self._connection.ask("GET", f"{job}/answer", repeat=False)[1])
+        except BaseException:
+            self._connection.close()
+            with suppress(ServerError):  # it has ended, or the server has
+                self._json("DELETE", job)
+            raise
+
+    def _json(self, method: str, path: str, body: Any = None, *, repeat: bool = True) -> Any:
+        sent = [] if body is None else [json.dumps(body).encode()]
+        _, found = self._connection.ask(method, path, sent, {"Content-Type": "application/json"}, repeat=repeat)
+        try:
+            return json.loads(found)
+        except ValueError:
+            raise FailedError(f"What answers on {self.where} is no server of this kind.") from None
+
+
+def default_socket() -> Path:
+    """Of the server in ~/.deepaw, or DEEPAW_HOME, wherever it listens."""
+    home = find_home()
+    live = find_instance(home)
+    return home.socket if live is None else live.socket
+
+
+def _structure(atoms: Atoms) -> dict[str, np.ndarray]:
+    return {
+        "numbers": np.asarray(atoms.numbers, dtype=np.int64),
+        "positions": np.asarray(atoms.positions, dtype=np.float64),
+        "cell": np.asarray(atoms.cell.array, dtype=np.float64),
+        "pbc": np.asarray(atoms.pbc, dtype=np.bool_),
+    }
+
+
+def _atoms(row: dict[str, np.ndarray]) -> Atoms:
+    return Atoms(row["numbers"], row["positions"], cell=row["cell"], pbc=row["pbc"])

@@ -1,0 +1,1 @@
+"""The server as a process: its files, its sockets, how it starts and ends."""
