@@ -65,13 +65,14 @@ def model_of(tree: Tree, name: str) -> AtomicModel:
     fitting = read_fitting(network.inner("fitting"), type_map, descriptor, section)
     out_bias = fields.array("out_bias", (ntypes, fitting.outputs))
     if short:
-        check_short_range(fields, part, descriptor.config.rcut, out_bias)
         network.end()
     fields.optional_array("out_std")
     fields.ignore("rcond", "preset_out_bias")
     fields.end()
     section |= {"descriptor": descriptor.config, "type_embedding": descriptor.types, "fitting_net": fitting.config}
     config = fields.section(ModelConfig, section)
+    if short:
+        check_short_range(fields, part, config.descriptor.rcut, out_bias)
     return _assembled(fields, config, descriptor, fitting, out_bias, tree, given)
 
 

@@ -69,17 +69,17 @@ class PairInterpolation(nn.Module):
             return None
         affected = torch.zeros(env.natoms, dtype=torch.bool, device=r.device)
         affected[env.centre[close]] = True
-        env, r = _selected(env, affected[env.centre], r)
+        env, (r,) = _selected(env, affected[env.centre], r)
         r = r.double()
         behind = (r - _nearest(env, r)[env.centre]) / self.alpha
-        env, r, behind = _selected(env, (behind < NEGLIGIBLE) | (r < self._end), r, behind)
+        env, (r, behind) = _selected(env, (behind < NEGLIGIBLE) | (r < self._end), r, behind)
         zero, scaled = r.new_zeros(env.natoms), torch.exp(-behind)
         total = zero.index_add(0, env.centre, scaled)
         sigma = zero.index_add(0, env.centre, scaled * r) / total.clamp(min=1e-300)
         weight = switch(sigma, self.rmin, self.rmax) * (total > 0)
         if not bool(weight.any()):
             return None
-        env, r, scaled = _selected(env, weight[env.centre] > 0, r, scaled)
+        env, (r, scaled) = _selected(env, weight[env.centre] > 0, r, scaled)
         centre = env.centre
         energy, slope = self._look_up(env, r)
         along = env.vector.double() / r.unsqueeze(1)
@@ -110,7 +110,7 @@ def _nearest(env: Environment, r: Tensor) -> Tensor:
     return r.new_full((env.natoms,), torch.inf).scatter_reduce(0, env.centre, r, "amin")
 
 
-def _selected(env: Environment, mask: Tensor, *of_pairs: Tensor) -> tuple[Environment, *tuple[Tensor, ...]]:
+def _selected(env: Environment, mask: Tensor, *of_pairs: Tensor) -> tuple[Environment, list[Tensor]]:
     """Some of the pairs, with what belongs to them."""
     pairs = torch.nonzero(mask).squeeze(1)
-    return env.select(pairs), *(values[pairs] for values in of_pairs)
+    return env.select(pairs), [values[pairs] for values in of_pairs]

@@ -241,7 +241,10 @@ class Trainer:
         description = model.description()
         checkpoint = Checkpoint(
             self._step,
-            *(description[name] for name in ("model", "fixed_slots", "closest", "provenance")),
+            description["model"],
+            description["fixed_slots"],
+            description["closest"],
+            description["provenance"],
             model.state_dict(),
             [] if self._averages is None else self._averages.averages,
             self._optimizer.state_dict(),
