@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from deepaw.potential.fitting.base import FittingNets, NetsConfig
+from deepaw.potential.network.gradient import has_derivatives, with_gradient
 
 
 class EnergyFittingConfig(NetsConfig):
@@ -64,6 +65,20 @@ class EnergyFitting(FittingNets):
     def of_type(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
         """Energies (n,) of atoms of one type, from descriptors (n, width) and what `parameters_of` gave for them."""
         return self.outputs_of(kind, D, beside).squeeze(1) - self.alone(kind, beside)
+
+    def with_gradient(self, kind: int, D: Tensor, beside: Tensor | None, factor: Tensor) -> tuple[Tensor, Tensor]:
+        """The energies E of `of_type`, and the gradients of factor * E in D, (n, width), for factors (n,).
+
+        Both are differentiable once, in D and in the weights.
+        """
+        x = D.to(self.dtype)
+        net = self.net(kind)
+        if has_derivatives(net):
+            E, gradient = with_gradient(net, x if beside is None else torch.cat([x, beside], dim=1), factor)
+            return E - self.alone(kind, beside), gradient[:, : self.width].to(D.dtype)
+        E = self.of_type(kind, D, beside)
+        (gradient,) = torch.autograd.grad(E, D, factor.to(E.dtype), create_graph=True)
+        return E, gradient
 
     def alone(self, kind: int, beside: Tensor | None) -> Tensor | float:
         """What is subtracted where an atom's own energy is given: net(0, parameters), (n,) or (1,), and 0 elsewhere."""

@@ -96,16 +96,22 @@ def _share(
             for part, form, geometry, values in zip(model.descriptor.parts, forms, geometries, variables, strict=True)
         ]
         of_atoms = [None] * len(counts) if beside is None else beside[first:last].split(counts)
-        energies = []
+        energies, columns, cotangents, start = [], [], [], first
         for kind, count in enumerate(counts):
             if count == 0:
                 continue
             D = rows[0][kind] if len(rows) == 1 else torch.cat([part[kind] for part in rows], dim=1)
-            energies.append(model.with_bias(kind, model.fitting.of_type(kind, D, of_atoms[kind])))
+            matters = model.contributes[kind].expand(count)
+            if batch.mixture is not None:
+                matters = matters * (1 - batch.mixture.weight[start : start + count])
+            energy, gradient = model.fitting.with_gradient(kind, D, of_atoms[kind], matters)
+            energies.append(model.with_bias(kind, energy))
+            columns.append(D)
+            cotangents.append(gradient)
+            start += count
         atom_energy = torch.cat(energies)
-        total = atom_energy if batch.mixture is None else atom_energy * (1 - batch.mixture.weight[first:last])
         gradients = torch.autograd.grad(
-            total.sum(), variables, create_graph=training, allow_unused=True, materialize_grads=True
+            columns, variables, cotangents, create_graph=training, allow_unused=True, materialize_grads=True
         )
         frame = batch.frame[first:last] if virial else None
         found = [
