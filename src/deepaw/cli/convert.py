@@ -46,10 +46,10 @@ def _density(directory: Path, output: Path) -> None:
 
 
 def _potential(source: Path, output: Path) -> None:
-    from deepaw.potential.files.formats import check_writable, read_potential, write_potential
+    from deepaw.potential.files.formats import check_writable, read_any, write_potential
 
     check_writable(output)
-    model = read_potential(source)
+    model = read_any(source)
     write_potential(output, model)
     weights = sum(parameter.numel() for parameter in model.parameters())
     descriptor, fitting = model.config.descriptor.type, model.config.fitting_net.type

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from deepaw.potential.evaluation.deviation import Deviation, measure_deviations, sample_frame
-from deepaw.potential.files.formats import read_potential
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.evaluation.tensor_deviation import TensorDeviation, measure_tensor_deviations
+from deepaw.potential.files.formats import read_any
+from deepaw.potential.fitting.polar import PolarFitting
+from deepaw.potential.model import AtomicModel, PotentialModel
+from deepaw.potential.tensor import TensorModel
+
+ENERGIES = ("energy, eV/atom", "force, relative")
+"""What deviates, of a model of energies."""
 
 LONGEST = 120
 """Characters; longer entries of the provenance, such as whole input files, are left out."""
@@ -20,7 +27,7 @@ LONGEST = 120
 
 def print_potential(path: Path) -> None:
     """Facts of the model, then a table of what each precision deviates by and how fast it is here."""
-    model = read_potential(path)
+    model = read_any(path)
     console = Console(highlight=False, markup=False)
     console.print(_facts(path, model))
     frame = sample_frame(model)
@@ -30,14 +37,14 @@ def print_potential(path: Path) -> None:
         title_justify="left",
         box=box.SIMPLE,
     )
-    headings = ("precision", "polynomials", "functions", "features", "energy, eV/atom", "force, relative", "atoms/s")
-    for heading in headings:
+    deviations = ("tensor, relative", "derivative") if isinstance(model, TensorModel) else ENERGIES
+    for heading in ("precision", "polynomials", "functions", "features", *deviations, "atoms/s"):
         table.add_column(heading, justify="left" if heading == "precision" else "right")
     with console.status("measuring"):
-        for row in measure_deviations(model):
+        for row in _measured(model):
             sizes = [_sizes(row, name) for name in ("polynomials", "functions", "features")]
-            figures = [f"{row.energy:.1e}", f"{row.force:.1e}", f"{row.atoms_per_second:,.0f}"]
-            table.add_row(row.precision, *sizes, *figures)
+            first = row.tensor if isinstance(row, TensorDeviation) else row.energy
+            table.add_row(row.precision, *sizes, f"{first:.1e}", f"{row.force:.1e}", f"{row.atoms_per_second:,.0f}")
     console.print(table)
     console.print(
         "Polynomials hold the embedding nets, functions are what is left of their columns, and features what the "
@@ -45,12 +52,19 @@ def print_potential(path: Path) -> None:
     )
 
 
-def _facts(path: Path, model: PotentialModel) -> Table:
+def _measured(model: AtomicModel) -> Iterator[Deviation] | Iterator[TensorDeviation]:
+    if isinstance(model, TensorModel):
+        return measure_tensor_deviations(model)
+    assert isinstance(model, PotentialModel)
+    return measure_deviations(model)
+
+
+def _facts(path: Path, model: AtomicModel) -> Table:
     facts = Table(box=None, show_header=False, padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column()
     weights = sum(parameter.numel() for parameter in model.parameters())
-    facts.add_row("model", f"{path}: potential, energies in eV, {weights:,} weights")
+    facts.add_row("model", f"{path}: {_what(model)}, {weights:,} weights")
     facts.add_row("types", " ".join(model.type_map))
     facts.add_row("cutoff", f"{model.rcut:g} A")
     for part in model.descriptor.parts:
@@ -67,8 +81,10 @@ def _facts(path: Path, model: PotentialModel) -> Table:
     dropped = model.fixed_slots or any(part.drops_farthest for part in model.descriptor.parts)
     rule = "the farthest are dropped, as in DeePMD-kit" if dropped else "all count"
     facts.add_row("more than sel", rule)
-    bias = "  ".join(f"{name} {value:.6g}" for name, value in zip(model.type_map, model.bias.tolist(), strict=True))
-    facts.add_row("energy bias, eV", bias)
+    if isinstance(model, PotentialModel):
+        facts.add_row("energy bias, eV", _by_type(model, model.bias.tolist()))
+    elif isinstance(model.fitting, PolarFitting):
+        facts.add_row("shift", _by_type(model, model.fitting.shift.tolist()))
     closest = "not known" if model.closest is None else f"{model.closest:.3g} A"
     facts.add_row("closest in data", closest)
     for name, value in model.provenance.items():
@@ -77,7 +93,18 @@ def _facts(path: Path, model: PotentialModel) -> Table:
     return facts
 
 
-def _sizes(row: Deviation, name: str) -> str:
+def _what(model: AtomicModel) -> str:
+    if isinstance(model, TensorModel):
+        atoms = " and ".join(model.type_map[kind] for kind in model.selected)
+        return f"{model.fitting.config.label} of {atoms}, in the unit of the labels"
+    return "potential, energies in eV"
+
+
+def _by_type(model: AtomicModel, values: list[float]) -> str:
+    return "  ".join(f"{name} {value:.6g}" for name, value in zip(model.type_map, values, strict=True))
+
+
+def _sizes(row: Deviation | TensorDeviation, name: str) -> str:
     """The range over types of centres, part by part."""
     texts = []
     for part in zip(*row.sizes, strict=True):

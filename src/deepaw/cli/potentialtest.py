@@ -25,9 +25,15 @@ COLUMNS: dict[str, Quantity] = {
     "force, eV/A": "force",
     "virial, eV": "virial",
     "eV/atom ": "virial_per_atom",
+    "dipole": "dipole",
+    "atomic dipole": "atomic_dipole",
+    "polarizability": "polarizability",
+    "atomic polarizability": "atomic_polarizability",
 }
 
-NOTE = "RMSE, then MAE. In the last line every frame, and every component of it, counts once."
+NOTE = "RMSE, then MAE. In the line of all of them every frame, and every component of it, counts once."
+
+SPREAD = "The last line is the root mean square deviation of the labels from their mean; units are those of the labels."
 
 
 def test_potential(
@@ -41,21 +47,30 @@ def test_potential(
     from deepaw.outputfile import check_output
     from deepaw.potential.data.system import read_system
     from deepaw.potential.engine.engine import PotentialEngine
-    from deepaw.potential.evaluation.compare import Errors, compare
+    from deepaw.potential.engine.tensors import TensorEngine
+    from deepaw.potential.evaluation.compare import Errors, compare, labelled, predicted
     from deepaw.potential.evaluation.details import DetailFiles, detail_files
     from deepaw.potential.evaluation.picture import ParitySample, write_picture
-    from deepaw.potential.files.formats import read_potential
+    from deepaw.potential.files.formats import read_any
+    from deepaw.potential.model import PotentialModel
+    from deepaw.potential.tensor import TensorModel
 
+    loaded = read_any(model)
     picture = None if prefix is None else prefix.with_name(prefix.name + ".png")
     if prefix is not None and picture is not None:
-        for file in (*detail_files(prefix).values(), picture):
+        for file in (*detail_files(prefix, predicted(loaded)).values(), picture):
             check_output(file)
-    engine = PotentialEngine(read_potential(model), precision)
-    opened = [read_system(path, engine.model.type_map) for path in _folders(systems, listing)]
-    labelled = _labelled(opened)
+    engine: PotentialEngine | TensorEngine
+    if isinstance(loaded, TensorModel):
+        engine = TensorEngine(loaded, precision)
+    else:
+        assert isinstance(loaded, PotentialModel)
+        engine = PotentialEngine(loaded, precision)
+    opened = [read_system(path, loaded.type_map) for path in _folders(systems, listing)]
+    quantities = labelled(loaded, opened)
     errors = [Errors() for _ in opened]
     sample = ParitySample()
-    details = None if prefix is None else DetailFiles(prefix, labelled)
+    details = None if prefix is None else DetailFiles(prefix, quantities)
     with LateProgress("atoms") as progress, details or nullcontext():
         started = -1
         for number, comparison in compare(engine, opened, most, progress):
@@ -67,10 +82,10 @@ def test_potential(
                 details.add(comparison)
                 sample.add(comparison)
     overall = sum(errors, Errors())
-    _print(opened, errors, overall)
+    _print(opened, errors, overall, predicted(loaded))
     if prefix is not None and picture is not None:
         write_picture(picture, sample, overall)
-        written = [file.name for name, file in detail_files(prefix).items() if name in labelled]
+        written = [file.name for file in detail_files(prefix, quantities).values()]
         print(f"Written in {prefix.parent}: {', '.join([*written, picture.name])}")
 
 
@@ -89,41 +104,34 @@ def _folders(systems: Sequence[str], listing: Path | None) -> list[Path]:
     return find_systems(names)
 
 
-def _labelled(systems: Sequence[System]) -> list[Quantity]:
-    """What any of the systems has labels for. Raises InputError: nothing."""
-    found: list[Quantity] = []
-    if any("energy" in system.labels for system in systems):
-        found += ["energy", "energy_per_atom"]
-    if any("force" in system.labels for system in systems):
-        found += ["force"]
-    if any("virial" in system.labels and system.is_periodic for system in systems):
-        found += ["virial", "virial_per_atom"]
-    if not found:
-        raise InputError(f"{systems[0].name} has no energy.npy, force.npy or virial.npy to compare with.")
-    return found
-
-
-def _print(systems: Sequence[System], errors: Sequence[Errors], overall: Errors) -> None:
+def _print(
+    systems: Sequence[System], errors: Sequence[Errors], overall: Errors, quantities: Sequence[Quantity]
+) -> None:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console = Console(highlight=False, markup=False, width=WIDTH)
     table = Table(box=None, pad_edge=False, show_edge=False)
     for heading in ("system", "frames", "atoms"):
         table.add_column(heading, justify="left" if heading == "system" else "right")
-    for heading in COLUMNS:
-        table.add_column(heading, justify="right", no_wrap=True)
+    for heading, name in COLUMNS.items():
+        if name in quantities:
+            table.add_column(heading, justify="right", no_wrap=True)
     for system, each in zip(systems, errors, strict=True):
-        table.add_row(system.name, f"{each.frames:,}", f"{system.natoms:,}", *_figures(each))
+        table.add_row(system.name, f"{each.frames:,}", f"{system.natoms:,}", *_figures(each, quantities))
     table.add_section()
-    table.add_row("all", f"{overall.frames:,}", "", *_figures(overall))
+    table.add_row("all", f"{overall.frames:,}", "", *_figures(overall, quantities))
+    has_units = "energy" in quantities
+    if not has_units:
+        spreads = [overall.spread(name) for name in quantities]
+        table.add_row("labels", "", "", *("-" if spread is None else f"{spread:.4e}" for spread in spreads))
     console.print(table)
     console.print()
-    console.print(NOTE)
+    console.print(NOTE if has_units else f"{NOTE} {SPREAD}")
 
 
-def _figures(errors: Errors) -> list[str]:
+def _figures(errors: Errors, quantities: Sequence[Quantity]) -> list[str]:
     cells = []
-    for name in COLUMNS.values():
+    for name in quantities:
         rmse, mae = errors.rmse(name), errors.mae(name)
         cells.append("-" if rmse is None or mae is None else f"{rmse:.4e} {mae:.4e}")
     return cells

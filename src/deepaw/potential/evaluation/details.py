@@ -19,21 +19,30 @@ SUFFIXES: dict[Quantity, str] = {
     "force": ".f.out",
     "virial": ".v.out",
     "virial_per_atom": ".v_peratom.out",
+    "dipole": ".dipole.out",
+    "atomic_dipole": ".atomic_dipole.out",
+    "polarizability": ".polarizability.out",
+    "atomic_polarizability": ".atomic_polarizability.out",
 }
 
 _VIRIAL = [f"v{row}{column}" for row in "xyz" for column in "xyz"]
+_POLARIZABILITY = [f"p{row}{column}" for row in "xyz" for column in "xyz"]
 _COLUMNS: dict[Quantity, list[str]] = {
     "energy": ["e"],
     "energy_per_atom": ["e"],
     "force": ["fx", "fy", "fz"],
     "virial": _VIRIAL,
     "virial_per_atom": _VIRIAL,
+    "dipole": list("xyz"),
+    "atomic_dipole": list("xyz"),
+    "polarizability": _POLARIZABILITY,
+    "atomic_polarizability": _POLARIZABILITY,
 }
 
 
-def detail_files(prefix: Path) -> dict[Quantity, Path]:
+def detail_files(prefix: Path, quantities: Sequence[Quantity]) -> dict[Quantity, Path]:
     """PREFIX.e.out and so on."""
-    return {name: prefix.with_name(prefix.name + suffix) for name, suffix in SUFFIXES.items()}
+    return {name: prefix.with_name(prefix.name + SUFFIXES[name]) for name in quantities}
 
 
 class DetailFiles:
@@ -44,7 +53,7 @@ class DetailFiles:
     """
 
     def __init__(self, prefix: Path, quantities: Sequence[Quantity]) -> None:
-        self._paths = {name: path for name, path in detail_files(prefix).items() if name in quantities}
+        self._paths = detail_files(prefix, quantities)
         self._stack = ExitStack()
         self._files: dict[Quantity, TextIO] = {}
 

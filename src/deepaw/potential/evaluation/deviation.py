@@ -14,7 +14,7 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.kernel import FoldSize
 from deepaw.potential.engine.precision import BUDGETS, EXACT
 from deepaw.potential.exact import Evaluation
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model import AtomicModel, PotentialModel
 
 EDGE = 6
 """Atoms along each edge of the sample structure."""
@@ -66,7 +66,7 @@ def measure_deviations(model: PotentialModel) -> Iterator[Deviation]:
         )
 
 
-def sample_frame(model: PotentialModel) -> Frame:
+def sample_frame(model: AtomicModel) -> Frame:
     """A rattled simple cubic crystal of atoms of all types, in the proportions of `sel` and about as dense."""
     random = np.random.default_rng(0)
     sel = np.array(model.descriptor.sel, dtype=np.float64)

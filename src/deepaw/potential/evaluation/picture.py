@@ -1,4 +1,4 @@
-"""Predicted against reference: energies, forces and virials."""
+"""Predicted against reference: energies, forces and virials, or tensors."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ SHOWN: dict[Quantity, tuple[str, str]] = {
     "energy_per_atom": ("energy", "eV/atom"),
     "force": ("force", "eV/Å"),
     "virial_per_atom": ("virial", "eV/atom"),
+    "dipole": ("dipole", "unit of the data"),
+    "atomic_dipole": ("atomic dipole", "unit of the data"),
+    "polarizability": ("polarizability", "unit of the data"),
+    "atomic_polarizability": ("atomic polarizability", "unit of the data"),
 }
 
 

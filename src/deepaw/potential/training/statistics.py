@@ -85,7 +85,9 @@ def set_output_statistics(model: AtomicModel, frames: Iterable[Frame]) -> None:
     if isinstance(model, PotentialModel):
         set_energies(model, frames)
     elif isinstance(model.fitting, PolarFitting) and model.fitting.config.shift_diag:
-        model.fitting.shift.copy_(torch.from_numpy(fit_shifts(model.contributes.cpu().numpy(), frames)))
+        # the shift is scaled with all the rest, and is to be the mean in the data then
+        shifts = torch.from_numpy(fit_shifts(model.contributes.cpu().numpy(), frames)).to(model.fitting.shift)
+        model.fitting.shift.copy_(torch.where(model.fitting.scale == 0, 0.0, shifts / model.fitting.scale))
 
 
 def fit_shifts(contributes: np.ndarray, frames: Iterable[Frame]) -> np.ndarray:

@@ -1,0 +1,66 @@
+"""How far each precision of the engine of tensors is from the equations, measured, and how fast it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepaw.potential.data.system import Frame
+from deepaw.potential.engine.kernel import FoldSize
+from deepaw.potential.engine.precision import BUDGETS, EXACT
+from deepaw.potential.engine.tensors import TensorEngine
+from deepaw.potential.evaluation.deviation import SECONDS, sample_frame
+from deepaw.potential.exact_tensors import TensorEvaluation
+from deepaw.potential.tensor import TensorModel
+
+
+@dataclass(frozen=True)
+class TensorDeviation:
+    """One precision beside the equations.
+
+    sizes: as `TensorEngine.sizes`. tensor: the largest deviation of any component of an atom's, force: of the
+    derivatives of their sum's first component; relative to the largest component. atoms_per_second: tensors alone,
+    neighbour list included.
+    """
+
+    precision: str
+    sizes: list[list[FoldSize]]
+    tensor: float
+    force: float
+    atoms_per_second: float
+
+
+def measure_tensor_deviations(model: TensorModel) -> Iterator[TensorDeviation]:
+    """Every precision in turn, the equations last."""
+    frame = sample_frame(model)
+    weights = np.zeros((1, len(frame.types), *model.shape))
+    weights.reshape(len(frame.types), -1)[:, 0] = 1
+    expected = _evaluate(TensorEngine(model, EXACT), frame, weights)
+    for precision in (*BUDGETS, EXACT):
+        engine = TensorEngine(model, precision)
+        found = _evaluate(engine, frame, weights)
+        rounds, start = 0, time.perf_counter()
+        while rounds == 0 or time.perf_counter() - start < SECONDS:
+            _evaluate(engine, frame)
+            rounds += 1
+        off = [
+            float((ours - theirs).abs().max()) / (float(theirs.abs().max()) or 1.0)
+            for ours, theirs in ((found.atom_tensor, expected.atom_tensor), (found.force, expected.force))
+        ]
+        speed = rounds * len(frame.types) / (time.perf_counter() - start)
+        yield TensorDeviation(precision, engine.sizes(), *off, speed)
+
+
+def _evaluate(engine: TensorEngine, frame: Frame, weights: np.ndarray | None = None) -> TensorEvaluation:
+    labels = frame.labels
+    return engine.evaluate(
+        frame.coord,
+        frame.cell,
+        frame.types,
+        fparam=labels.get("fparam"),
+        aparam=labels.get("aparam"),
+        weights=weights,
+    )
