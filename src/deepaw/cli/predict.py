@@ -11,6 +11,7 @@ from deepaw.cli.run import run
 from deepaw.density.files.formats import Format
 
 STRUCTURE, GRID, OUTPUT, MODEL = "Structure", "Grid (default: the row's own, else --encut 500)", "Output", "Model"
+SERVER = "Server (default: one that runs here, unless an option chooses a model)"
 
 
 def predict(
@@ -42,11 +43,21 @@ def predict(
     raw: Annotated[
         bool, typer.Option("--raw", help="Do not scale to the exact number of electrons.", rich_help_panel=OUTPUT)
     ] = False,
-    model: Annotated[str, typer.Option(help="A bundled model or a model file.", rich_help_panel=MODEL)] = "fast",
-    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.", rich_help_panel=MODEL)] = "cpu",
+    model: Annotated[
+        str | None, typer.Option(help="A bundled model or a model file; default: fast.", rich_help_panel=MODEL)
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu (default), cuda or cuda:N.", rich_help_panel=MODEL)] = None,
     precision: Annotated[
-        str, typer.Option(help="Error budget: tight, default or fast.", rich_help_panel=MODEL)
-    ] = "default",
+        str | None, typer.Option(help="Error budget: tight, default or fast.", rich_help_panel=MODEL)
+    ] = None,
+    local: Annotated[bool, typer.Option("--local", help="Predict in this process.", rich_help_panel=SERVER)] = False,
+    socket: Annotated[
+        Path | None, typer.Option(help="Unix socket of the server to ask.", rich_help_panel=SERVER)
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="Its address, as http://host:8265.", rich_help_panel=SERVER)] = None,
+    api_key: Annotated[
+        str | None, typer.Option(help="Its key; default: DEEPAW_API_KEY.", rich_help_panel=SERVER)
+    ] = None,
 ) -> None:
     """Predict the electron density of a structure on a grid."""
     from deepaw.cli.progress import LateProgress
@@ -58,13 +69,14 @@ def predict(
     request = read_request(poscar=poscar, db=db, row_id=row_id, grid=grid, like=like, encut=encut, raw=raw)
     target = choose_output(output, format, augmentation_from, request.atoms)
 
-    from deepaw.density.engine import InferenceEngine
-    from deepaw.density.predict import answer
+    from deepaw.cli.predictor import choose_predictor
 
-    engine = InferenceEngine(model=model, device=device, precision=precision)
+    predictor = choose_predictor(
+        local=local, socket=socket, url=url, api_key=api_key, model=model, device=device, precision=precision
+    )
     with LateProgress("density") as progress:
-        summary = answer(engine, request, target, progress)
-    print_summary(request, summary, target)
+        summary = predictor.answer(request, target, progress)
+    print_summary(request, summary, target, predictor.said)
 
 
 app = typer.Typer(pretty_exceptions_show_locals=False, add_completion=False)

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from deepaw.density.request import PredictRequest
 
 
-def print_summary(request: PredictRequest, prediction: PredictionSummary, output: Output | None) -> None:
-    """Print grid, range, electrons, time and symmetry, and what a restart in VASP will and will not use."""
+def print_summary(request: PredictRequest, prediction: PredictionSummary, output: Output | None, by: str) -> None:
+    """Print grid, range, electrons, time, symmetry and by whom, and what a restart in VASP will and will not use."""
     console = Console(soft_wrap=True)
-    for key, text in summary(request, prediction, output):
+    for key, text in summary(request, prediction, output, by):
         console.print(Text.assemble((f"{key:<11}", "bold"), text))
 
 
-def summary(request: PredictRequest, prediction: PredictionSummary, output: Output | None) -> list[tuple[str, str]]:
+def summary(
+    request: PredictRequest, prediction: PredictionSummary, output: Output | None, by: str
+) -> list[tuple[str, str]]:
     """The same as (what, text) pairs."""
     nx, ny, nz = request.grid.shape
     points, evaluated = prediction.points_total, prediction.points_evaluated
@@ -33,6 +35,7 @@ def summary(request: PredictRequest, prediction: PredictionSummary, output: Outp
         ("electrons", _electrons(prediction, request.raw)),
         ("time", f"{prediction.elapsed:.2f} s, {points / max(prediction.elapsed, 1e-9):,.0f} points/s"),
         ("symmetry", _symmetry(points, evaluated)),
+        ("predicted", by),
     ]
     if output is not None:
         rows.append(("written", f"{output.path} ({output.format})"))

@@ -147,7 +147,7 @@ WRONG = {
     "kind": ({"kind": "phonon"}, "kind"),
     "no kind": ({}, "kind"),
     "neither": ({"kind": "density", "atoms": ATOMS}, "grid_shape or at points"),
-    "no atoms": ({"kind": "density", "grid_shape": [2, 2, 2]}, "either atoms or the handle"),
+    "no atoms": ({"kind": "density", "grid_shape": [2, 2, 2]}, "one of atoms, the handle"),
     "atoms": ({**GRID, "atoms": 3}, "atoms should be a map"),
     "numbers": ({**GRID, "atoms": {**ATOMS, "numbers": np.ones(2)}}, "whole numbers"),
     "element": ({**GRID, "atoms": {**ATOMS, "numbers": np.array([12, 0])}}, "atom 2 has the atomic number 0"),

@@ -25,6 +25,9 @@ from deepaw.server.client.errors import (
 ATTEMPTS = 4
 """How often the same is asked, where asking again is safe and the server was busy or gone."""
 
+LONGEST_PAUSE = 5.0
+"""Seconds before asking a busy server again, whatever it says."""
+
 Body = Sequence[bytes | memoryview]
 
 
@@ -70,7 +73,7 @@ class Connection:
             except BusyError as error:
                 if not repeat or attempt == ATTEMPTS:
                     raise
-                time.sleep(min(5.0, getattr(error, "retry_after", 1.0)))
+                time.sleep(min(LONGEST_PAUSE, error.retry_after))
             except _BrokenError as error:
                 if not repeat or attempt == ATTEMPTS:
                     raise FailedError(str(error)) from None
@@ -86,12 +89,8 @@ class Connection:
         connection = self._connection()
         length = str(sum(len(part) for part in body))
         try:
-            connection.request(
-                method,
-                path,
-                iter(body) if body else None,
-                {**self._headers, **(headers or {}), "Content-Length": length},
-            )
+            every = {**self._headers, **(headers or {}), "Content-Length": length}
+            connection.request(method, path, iter(body) if body else None, every)
             response = connection.getresponse()
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
             self.close()
@@ -100,10 +99,7 @@ class Connection:
             self.close()
             raise self._failure(error) from None
         if response.status >= 300:
-            error = refusal(response.status, _said(response))
-            if isinstance(error, BusyError):
-                error.retry_after = float(response.headers.get("Retry-After", "1"))  # type: ignore[attr-defined]
-            raise error
+            raise refusal(response.status, _said(response), response.headers.get("Retry-After"))
         return response
 
     def close(self) -> None:

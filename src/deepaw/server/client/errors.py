@@ -26,7 +26,12 @@ class RefusedError(ServerError):
 
 
 class BusyError(ServerError):
-    """The server is full, starting or stopping, or its worker ended (503); the same may be asked again."""
+    """The server is full, starting or stopping, or its worker ended (503); the same may be asked again.
+
+    retry_after: seconds, as the server says.
+    """
+
+    retry_after = 1.0
 
 
 class FailedError(ServerError):
@@ -37,12 +42,15 @@ class TookTooLongError(ServerError):
     """No answer within the time given."""
 
 
-def refusal(status: int, text: str) -> ServerError:
+def refusal(status: int, text: str, retry_after: str | None = None) -> ServerError:
     """The exception for an answer that is not 2xx."""
     if status in (401, 403):
         return AccessError(text, status)
     if status == 503:
-        return BusyError(text, status)
+        busy = BusyError(text, status)
+        if retry_after is not None and retry_after.isdigit():
+            busy.retry_after = float(retry_after)
+        return busy
     if status == 504:
         return TookTooLongError(text, status)
     return RefusedError(text, status) if 400 <= status < 500 else FailedError(text, status)

@@ -1,7 +1,7 @@
 """One server for a home: whether one lives there, and which.
 
-The file `server.pid` is locked as long as its server lives, and by nothing longer; so a file left behind by one that was
-killed is told from a live one's without asking whose process number that is now.
+The file `server.pid` is locked as long as its server lives, and no longer; so a file left behind by one that was killed
+is told from a live one's without asking whose process number that is now.
 """
 
 from __future__ import annotations

@@ -145,14 +145,14 @@ def front_config(config: ServerConfig, keys: tuple[str, ...]) -> Any:
 
     from deepaw.server.front.config import FrontConfig, Limits
 
-    limits = Limits()
-    given = {
-        "atoms": config.max_atoms,
-        "answer_points": config.max_points,
-        "body": config.max_body,
-        "seconds": config.max_seconds,
-    }
-    limits = replace(limits, **{name: value for name, value in given.items() if value is not None})
+    usual = Limits()
+    limits = replace(
+        usual,
+        atoms=config.max_atoms or usual.atoms,
+        answer_points=config.max_points or usual.answer_points,
+        body=config.max_body or usual.body,
+        seconds=config.max_seconds or usual.seconds,
+    )
     return FrontConfig(
         keys=keys,
         require_key=config.require_key,

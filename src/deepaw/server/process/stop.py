@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 
 from deepaw.errors import InputError
 from deepaw.server.process.home import Home
@@ -28,10 +29,8 @@ def stop_server(home: Home, grace: float) -> str:
         (signal.SIGTERM, CANCEL_SECONDS, "what was running was cancelled"),
         (signal.SIGKILL, CANCEL_SECONDS, "it was killed"),
     ):
-        try:
+        with suppress(ProcessLookupError):
             os.kill(live.pid, number)
-        except ProcessLookupError:
-            pass
         if _ended(home, live.pid, seconds):
             return f"stopped the server with PID {live.pid} in {time.monotonic() - start:.1f} s; {how}"
     raise InputError(f"The server with PID {live.pid} does not end.")
