@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from deepaw.server.scheduler.tasks import Kind
 
@@ -26,7 +26,7 @@ class Pace:
         self._each: dict[tuple[str, str], float] = {}
         self.batches: Counter[str] = Counter()
         self.batched: Counter[str] = Counter()
-        self.engine_seconds: Counter[str] = Counter()
+        self.engine_seconds: defaultdict[str, float] = defaultdict(float)
 
     def seconds(self, kind: Kind, model: str, size: int) -> float:
         """Of so many points or atoms, about."""

@@ -10,6 +10,9 @@ from typing import Literal
 from deepaw.server.scheduler.interface import QueueFullError
 from deepaw.server.scheduler.tasks import Task
 
+MOST_CLIENTS = 1024
+"""That are remembered after they have been served."""
+
 
 @dataclass(frozen=True)
 class QueueLimits:
@@ -93,11 +96,9 @@ class FairQueue:
         return removed
 
     def _forget_idle(self) -> None:
-        if len(self._accounts) < 256:
-            return
-        for client, account in list(self._accounts.items()):
-            if not account.tasks and account.spent <= self._clock:
-                del self._accounts[client]
+        """Clients who have nothing waiting, when there are many: what they have spent is soon caught up with."""
+        if len(self._accounts) >= MOST_CLIENTS:
+            self._accounts = {client: account for client, account in self._accounts.items() if account.tasks}
 
 
 def check_room(

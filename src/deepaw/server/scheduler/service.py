@@ -131,8 +131,8 @@ class Service:
         self._pace.note(kind, model, sum(sizes), len(tasks), elapsed)
         for task, size, answer in zip(tasks, sizes, reply["answers"], strict=True):
             self._queue.charge(task.job.client, elapsed * size / max(1, sum(sizes)))
-            if (error := failure(answer)) is not None:
-                task.job.fail(error)
+            if (wrong := failure(answer)) is not None:
+                task.job.fail(wrong)
             elif not task.job.ended:
                 task.take(answer)
                 if not task.job.ended:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -202,7 +203,10 @@ def size_of(work: Work) -> int:
     """Points or atoms."""
     if isinstance(work, PotentialWork):
         return work.coord.shape[0] * work.coord.shape[1]
-    return int(np.prod(work.grid_shape)) if work.points is None else len(work.points)
+    if work.points is not None:
+        return len(work.points)
+    assert work.grid_shape is not None
+    return math.prod(work.grid_shape)
 
 
 def task_of(job: ScheduledJob, structure: Structure | None) -> GridTask | PointsTask | FramesTask:

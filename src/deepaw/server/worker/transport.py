@@ -118,7 +118,7 @@ def _unpacked(content: bytes, block: bytes | mmap.mmap) -> dict[str, Any]:
         count = int(np.prod(shape, dtype=np.int64))
         return np.frombuffer(block, dtype=kind, count=count, offset=start).reshape(shape)
 
-    return msgpack.unpackb(content, ext_hook=found)  # type: ignore[no-any-return]
+    return msgpack.unpackb(content, ext_hook=found)
 
 
 def _new_memory(size: int) -> int:
