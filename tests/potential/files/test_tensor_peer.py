@@ -30,6 +30,16 @@ def test_only_selected_atoms_have_a_tensor() -> None:
     assert (tensors[types == 1] == 0).all() and (tensors[types == 0] != 0).all()
 
 
+@pytest.mark.parametrize("emptied", ["atom_exclude_types", "exclude_types"])
+def test_either_place_says_which_types_have_none(emptied: str) -> None:
+    tree = read_tree(path_of("dipole_selected"))
+    expected = model_of(tree, "a file")
+    (tree["model"]["fitting"] if emptied == "exclude_types" else tree["model"])[emptied] = []
+    found = model_of(tree, "a file")
+    assert found.selected == expected.selected == [0]
+    assert found.config.fitting_net == expected.config.fitting_net
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("suffix", [".dp", ".yaml"])
 def test_there_and_back_nothing_changes(case: str, suffix: str, tmp_path: Path) -> None:

@@ -86,9 +86,9 @@ def _read(
     fields.expect("embedding_width", descriptor.channels)
     if descriptor.channels == 0:
         raise fields.error("needs a descriptor with vectors, such as se_e2_a")
-    # which atoms have a tensor is a matter of atom_exclude_types; exclude_types repeats it
+    # DeePMD-kit's PyTorch backend writes the types without a tensor in both places, its TensorFlow backend in one
     fields.ignore("sel_type")
-    excluded = model.get("atom_exclude_types") or []
+    excluded = {*(model.get("atom_exclude_types") or ()), *fields.types("exclude_types", ntypes)}
     section["sel_type"] = tuple(kind for kind in range(ntypes) if kind not in excluded) if excluded else None
     nets = read_nets(fields, type_map, descriptor.width, outputs, kind, section)
     bias = fields.optional_array("bias_atom_e")
