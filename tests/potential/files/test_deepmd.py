@@ -80,7 +80,7 @@ def _not_a_number(values: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (_set("model.type", "zbl"), r"model\.type is 'zbl'"),
+        (_set("model.type", "linear"), r"model\.type is 'linear'"),
         (_set("model.@version", 3), r"model has version 3; this deepaw reads up to 2; update"),
         (_set("model.news", 1), r"model\.news is a field that this deepaw does not know"),
         (_set("model.atom_exclude_types", "O"), r"model\.atom_exclude_types is not supported"),

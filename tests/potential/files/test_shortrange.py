@@ -128,6 +128,14 @@ def test_what_is_not_supported_is_refused_by_name(change: object, message: str) 
         model_of(_with(change), "zbl.dp")
 
 
+@pytest.mark.parametrize(("key", "what"), [("use_srtab", "table of pair energies"), ("modifier", "electrostatics")])
+def test_what_conversion_has_lost_is_said(key: str, what: str) -> None:
+    tree = read_tree(path_of("one_side"))
+    tree["model_def_script"] = {**tree["model_def_script"], key: "something"}
+    with pytest.raises(InputError, match=rf"g\.dp: model\.type was made with {key} and holds no {what}"):
+        model_of(tree, "g.dp")
+
+
 def test_a_native_file_without_its_table_is_refused(tmp_path: Path) -> None:
     from deepaw.modelfile import ModelFile, read_model, write_model
 

@@ -52,13 +52,14 @@ def model_of(tree: Tree, name: str) -> AtomicModel:
     """The model a tree describes; `name` is what messages call its file. Raises InputError as `read_deepmd`."""
     fields = network = Fields(tree["model"], name, "model")
     short = fields.choose("type", {"standard": False, "zbl": True})
+    _check_complete(fields, tree, short)
     fields.version(VERSION)
     type_map = [str(symbol) for symbol in fields.each("type_map")]
     ntypes = len(type_map)
     section = {"type_map": type_map, **fields.known(("atom_exclude_types", "pair_exclude_types"))}
     given: dict[str, Any] = {}
     if short:
-        part = read_short_range(fields, type_map, _table_name(tree))
+        part = read_short_range(fields, type_map, str(_script(tree).get("use_srtab", "table")))
         network, given["table"] = part.network, part.table
         section |= part.section
     descriptor = read_descriptor(network.inner("descriptor"), type_map)
@@ -76,10 +77,17 @@ def model_of(tree: Tree, name: str) -> AtomicModel:
     return _assembled(fields, config, descriptor, fitting, out_bias, tree, given)
 
 
-def _table_name(tree: Tree) -> str:
-    """What the file says of the one that its table came from."""
+def _script(tree: Tree) -> dict[str, Any]:
+    """The section `model` of the input that the file was made from, as far as it says."""
     script = tree.get("model_def_script")
-    return str(script.get("use_srtab", "table")) if isinstance(script, dict) else "table"
+    return script if isinstance(script, dict) else {}
+
+
+def _check_complete(fields: Fields, tree: Tree, short: bool) -> None:
+    """Refuse a model of DeePMD-kit's TensorFlow backend that conversion has left only the networks of."""
+    for key, what in (("use_srtab", "table of pair energies"), ("modifier", "electrostatics")):
+        if _script(tree).get(key) and not (short and key == "use_srtab"):
+            raise fields.error(f"was made with {key} and holds no {what}, which DeePMD-kit loses in conversion", "type")
 
 
 def _assembled(
