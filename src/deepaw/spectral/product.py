@@ -86,9 +86,9 @@ class ProductBasis:
         parts = [torch.bmm(g[:, number], each.permute(1, 0, 2)) for number, each in enumerate(columns)]
         Y = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
         rows = self._chain(torch.ones_like(v), self._step(v), self.rows)
-        result = Y[:, 0]
-        for a in range(1, self.rows):
-            result = torch.addcmul(result, rows[a], Y[:, a])
+        result, *others = Y.unbind(1)
+        for row, of_row in zip(rows.unbind()[1:], others, strict=True):
+            result = result.addcmul_(row, of_row)
         return result
 
     def _step(self, v: Tensor) -> Tensor:
@@ -101,11 +101,12 @@ class ProductBasis:
     def _chain(self, first: Tensor, y: Tensor, count: int) -> Tensor:
         """first * T_k(y) for k < count, (count, *first.shape), each times its sign (`ChebyshevBasis.row_signs`)."""
         chain = first.new_empty(count, *first.shape)
-        chain[0] = first
+        each = chain.unbind()
+        each[0].copy_(first)
         if count > 1:
-            torch.mul(first, y, out=chain[1])
+            torch.mul(first, y, out=each[1])
         for k in range(2, count):
-            torch.addcmul(chain[k - 2], y, chain[k - 1], value=-2 * _sign(k - 2) * _sign(k - 1), out=chain[k])
+            torch.addcmul(each[k - 2], y, each[k - 1], value=-2 * _sign(k - 2) * _sign(k - 1), out=each[k])
         return chain
 
     def _signs(self, like: Tensor) -> Tensor:

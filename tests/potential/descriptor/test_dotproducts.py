@@ -16,7 +16,7 @@ BASIS = DotBasis(90.0, ProductBasis(14, 16))
 @pytest.fixture(params=[10**6, 40, 7, 1])
 def rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
     """Of neighbours of three types, one of which does not occur, worked on in pieces of different sizes."""
-    monkeypatch.setattr(dotproducts, "POINTS", request.param)
+    monkeypatch.setattr(dotproducts, "BYTES", 8 * request.param)
     generator = torch.Generator().manual_seed(2)
     made = [3 * torch.randn(4, 3, width, generator=generator, dtype=torch.float64) for width in (5, 0, 3)]
     made[0][1, :, 3:] = 0

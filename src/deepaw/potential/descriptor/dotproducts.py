@@ -23,8 +23,9 @@ from torch import Tensor
 
 from deepaw.spectral.product import ProductBasis
 
-POINTS = 16_384
-"""Pairs of neighbours that are worked on together: their polynomials stay in a processor's cache."""
+BYTES = 65_536
+"""Of one number for each of the pairs of neighbours that are worked on together: polynomials stay in a processor's
+cache."""
 
 Rows = Sequence[Tensor]
 """Rows R of the neighbours of each type, (n, 3, slots of that type); those of slots left over are 0."""
@@ -163,22 +164,24 @@ class _Piece:
 
 def _pieces(rows: Rows) -> Iterator[_Piece]:
     """All pairs of neighbours: together where they are few, or else block by block for as many atoms as fit."""
-    natoms, blocks = len(rows[0]), list(_blocks(rows))
-    if blocks and natoms * sum(block.points for block in blocks) <= POINTS:
+    most = BYTES // rows[0].element_size()
+    natoms, blocks = len(rows[0]), list(_blocks(rows, most))
+    if blocks and natoms * sum(block.points for block in blocks) <= most:
         yield _Piece(slice(0, natoms), blocks)
         return
     for block in blocks:
-        together = max(1, POINTS // block.points)
+        together = max(1, most // block.points)
         for atom in range(0, natoms, together):
             yield _Piece(slice(atom, min(atom + together, natoms)), [block])
 
 
-def _blocks(rows: Rows) -> Iterator[_Block]:
+def _blocks(rows: Rows, most: int) -> Iterator[_Block]:
+    """most: pairs of neighbours of an atom in one of them."""
     for number, (t, u) in enumerate(combinations_with_replacement(range(len(rows)), 2)):
         width, other = rows[t].shape[2], rows[u].shape[2]
         if width == 0 or other == 0:
             continue
-        height = min(width, max(1, POINTS // other))
+        height = min(width, max(1, most // other))
         for start in range(0, width, height):
             first = slice(start, min(start + height, width))
             points = (first.stop - first.start) * other
