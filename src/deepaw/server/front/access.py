@@ -12,8 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from deepaw.server.front.config import FrontConfig
 from deepaw.server.front.errors import RequestError
 
-OPEN = {"/health", "/v1/health"}
-"""For load balancers, which have no key; those without one are told nothing but the status."""
+OPEN = {"/", "/health", "/v1/health"}
+"""For browsers, which cannot send a key before there is a page, and for load balancers: without a key they are told
+nothing but the status.
+"""
 
 FORWARDED = (b"x-forwarded-for", b"forwarded", b"x-real-ip")
 

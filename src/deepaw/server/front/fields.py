@@ -27,6 +27,13 @@ class Fields:
             raise InputError(f"{key} should be a text.")
         return value
 
+    def count(self, key: str) -> int | None:
+        """A whole number, 1 or more."""
+        value = self._left.pop(key, None)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise InputError(f"{key} should be a whole number, 1 or more.")
+        return value
+
     def truth(self, key: str, default: bool) -> bool:
         """True or false."""
         value = self._left.pop(key, default)

@@ -84,11 +84,11 @@ async def _density(fields: Fields, config: FrontConfig, stream: bool, anywhere: 
 
 
 async def _row(fields: Fields, config: FrontConfig, anywhere: bool) -> DatabaseRow:
-    row_id = fields.whole("db_id", ())
+    row_id = fields.count("db_id")
     if row_id is None:
         raise InputError("db_id is needed with db_path: the row of the database.")
     path = resolve_file(fields.text("db_path") or "", "db_path", config.data_dirs, anywhere)
-    return await row_of(path, int(row_id), "db_path", config.limits)
+    return await row_of(path, row_id, "db_path", config.limits)
 
 
 def _grid(fields: Fields) -> Shape | None:
