@@ -164,6 +164,7 @@ WRONG = {
     "no coord": ({"kind": "potential", "types": [0]}, "coord"),
     "no atoms at all": ({**FRAMES, "coord": np.zeros((0, 0, 3))}, "one atom or more"),
     "types": ({**FRAMES, "types": np.array([0])}, "types has the shape (1,)"),
+    "no element": ({"kind": "potential", "coord": np.zeros((1, 2, 3)), "numbers": [1, -1]}, "number -1"),
     "types and numbers": ({**FRAMES, "numbers": np.array([1, 1])}, "either types"),
     "cell": ({**FRAMES, "cell": np.zeros((3, 3, 3))}, "cell has the shape"),
     "infinite": ({**FRAMES, "coord": np.full((2, 2, 3), np.inf)}, "not finite"),

@@ -46,9 +46,7 @@ async def structure_of_fields(fields: Fields, limits: Limits, box: bool) -> Stru
         raise InputError("atoms needs numbers and positions.")
     if len(numbers) != len(positions):
         raise InputError(f"atoms has {len(numbers)} numbers and {len(positions)} positions; one each.")
-    wrong = np.flatnonzero((numbers < 1) | (numbers > 118))
-    if len(wrong):
-        raise InputError(f"atom {wrong[0] + 1} has the atomic number {numbers[wrong[0]]}; elements run from 1 to 118.")
+    check_elements(numbers)
     return await _checked(Structure(numbers, positions, _cell(cell), pbc), limits, box)
 
 
@@ -71,6 +69,13 @@ def structure_of_atoms(atoms: Atoms) -> Structure:
         np.asarray(atoms.cell.array, dtype=np.float64),
         np.asarray(atoms.pbc, dtype=np.bool_),
     )
+
+
+def check_elements(numbers: np.ndarray) -> None:
+    """Raises InputError for a number that is no chemical element's."""
+    wrong = np.flatnonzero((numbers < 1) | (numbers > 118))
+    if len(wrong):
+        raise InputError(f"atom {wrong[0] + 1} has the atomic number {numbers[wrong[0]]}; elements run from 1 to 118.")
 
 
 def check_count(natoms: int, limits: Limits) -> None:

@@ -14,7 +14,14 @@ from deepaw.server.front.config import FrontConfig, Limits
 from deepaw.server.front.errors import RequestError
 from deepaw.server.front.fields import Fields
 from deepaw.server.front.paths import resolve_file
-from deepaw.server.front.structures import check_count, check_grid, row_of, structure_of_atoms, structure_of_fields
+from deepaw.server.front.structures import (
+    check_count,
+    check_elements,
+    check_grid,
+    row_of,
+    structure_of_atoms,
+    structure_of_fields,
+)
 from deepaw.server.scheduler.interface import DensityWork, PotentialWork, Shape, Structure, Work
 from deepaw.structure.read import DatabaseRow
 
@@ -114,6 +121,8 @@ def _potential(fields: Fields, limits: Limits) -> PotentialWork:
     types, numbers = fields.whole("types", (natoms,), (nframes, natoms)), fields.whole("numbers", (natoms,))
     if (types is None) == (numbers is None):
         raise InputError("A potential needs either types, of the model's type map, or numbers, atomic ones.")
+    if numbers is not None:
+        check_elements(numbers)
     pbc = fields.truths("pbc", 3)
     return PotentialWork(
         coord,

@@ -61,6 +61,8 @@ def evaluate_requests(
             read.append(None)
             answers.append(error)
     sound = [index for index, request in enumerate(read) if request is not None]
+    if not sound:
+        return answers
     try:
         for index, answer in zip(sound, _evaluate(engine, [r for r in read if r is not None], halving), strict=True):
             answers[index] = answer
