@@ -54,4 +54,6 @@ def test_pieces_of_a_symmetric_grid(engine: InferenceEngine) -> None:
     assert evaluation.total < 16**3 / 40
     while evaluation.done < evaluation.total:
         evaluation.run(lambda: False)
-    np.testing.assert_allclose(evaluation.values().reshape(16, 16, 16), prepared.grid((16, 16, 16)), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        evaluation.values().reshape(16, 16, 16), prepared.grid((16, 16, 16)), rtol=1e-5, atol=1e-5
+    )

@@ -5,8 +5,6 @@ from ase.build import bulk
 
 from deepaw.density.engine.tiles import (
     CPU_TILES,
-    ENOUGH,
-    WIDEST,
     Surroundings,
     TileSize,
     grid_blocks,
@@ -77,10 +75,11 @@ def test_blocks_cover_a_grid_once(shape: tuple[int, int, int]) -> None:
     assert np.array_equal(np.sort(np.concatenate(blocks)), np.arange(np.prod(shape)))
     for block in blocks:
         assert (
-            len(block) <= 2 * ENOUGH or np.ptp(grid_points(cell, shape, block), axis=0).max() <= CPU_TILES.extent * 1.5
+            len(block) <= 2 * CPU_TILES.enough
+            or np.ptp(grid_points(cell, shape, block), axis=0).max() <= CPU_TILES.extent * 1.5
         )
     if np.prod(shape) > 1:
-        assert np.mean([len(block) for block in blocks]) > ENOUGH / 2
+        assert np.mean([len(block) for block in blocks]) > CPU_TILES.enough / 2
 
 
 def test_blocks_of_some_planes() -> None:
@@ -102,7 +101,7 @@ def test_groups_of_points_are_small_and_complete() -> None:
     assert all(np.ptp(points[group], axis=0).max() <= 1.0 and len(group) <= 512 for group in groups)
     sparse = list(point_blocks(points * 5, TileSize(1.0, 512)))
     assert np.array_equal(np.sort(np.concatenate(sparse)), np.arange(5000))
-    assert 1.0 < max(np.ptp(5 * points[group], axis=0).max() for group in sparse) <= WIDEST
+    assert 1.0 < max(np.ptp(5 * points[group], axis=0).max() for group in sparse) <= CPU_TILES.widest
     assert list(point_blocks(np.zeros((0, 3)))) == []
     dense = list(point_blocks(np.zeros((1500, 3))))
     assert [len(group) for group in dense] == [512, 512, 476]

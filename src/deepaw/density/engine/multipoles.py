@@ -42,8 +42,9 @@ class MultipoleEvaluator:
 
     invariant = True
     outputs = 1
-    # large enough that threads spend their time in torch and not in taking turns to call it
-    tile_size = TileSize(1.5, 2048)
+    # large enough that threads spend their time in torch and not in taking turns to call it; pairs out of reach cost
+    # no more than their distance, so that few points may lie far apart
+    tile_size = TileSize(1.5, 2048, enough=1024, widest=8.0)
 
     def __init__(
         self, network: ExpansionNetwork | None, fitted: FittedAtoms | None, precision: Precision, device: torch.device

@@ -16,12 +16,6 @@ from torch import Tensor
 
 from deepaw.structure.neighbours import images_within
 
-ENOUGH = 64
-"""Points that make a tile worth the while: with fewer, its edge may grow."""
-
-WIDEST = 2.0
-"""A: as far as it may grow for scattered points."""
-
 LAYOUT_STEP = 0.7
 """A: images of atoms are laid out for tiles that reach 1, 2, 3... times as far."""
 
@@ -31,11 +25,14 @@ class TileSize:
     """How tiles are cut: edge in A, and the most points.
 
     The smaller the edge, the fewer pairs of point and atom lie beyond the cutoff; the more points, the less time goes
-    into starting work.
+    into starting work. enough: points that make a tile worth the while: with fewer, its edge may grow, for scattered
+    points as far as `widest`, A.
     """
 
     extent: float
     points: int
+    enough: int = 64
+    widest: float = 2.0
 
 
 CPU_TILES = TileSize(0.7, 512)
@@ -140,7 +137,7 @@ def grid_blocks(
 ) -> Iterator[NDArray[np.int64]]:
     """Cut a grid into blocks of a size; flat indices of each, z fastest.
 
-    Blocks of a coarse grid are wider, so that they hold `ENOUGH` points. `planes` restricts it to a range of the third
+    Blocks of a coarse grid are wider, so that they hold enough points. `planes` restricts it to a range of the third
     index, `rows` to one of the first.
     """
     first, last, _ = (rows or slice(None)).indices(shape[0])
@@ -162,7 +159,7 @@ def _sides(spacing: NDArray[np.float64], size: TileSize) -> list[int]:
         axis = int(np.argmin(lengths))
         grown = [*sides]
         grown[axis] += 1
-        if np.prod(grown) > size.points or (lengths[axis] > size.extent and np.prod(sides) >= ENOUGH):
+        if np.prod(grown) > size.points or (lengths[axis] > size.extent and np.prod(sides) >= size.enough):
             return sides
         sides = grown
 
@@ -170,12 +167,12 @@ def _sides(spacing: NDArray[np.float64], size: TileSize) -> list[int]:
 def point_blocks(points: NDArray[np.float64], size: TileSize = CPU_TILES) -> Iterator[NDArray[np.int64]]:
     """Group points (n, 3) into cubes of a size; indices of each group.
 
-    Where points are sparse the cubes are larger, up to `WIDEST`, so that they hold about `ENOUGH`.
+    Where points are sparse the cubes are larger, up to the widest, so that they hold about enough.
     """
     if not len(points):
         return
     volume = float(np.prod(np.ptp(points, axis=0).clip(min=size.extent)))
-    extent = max(size.extent, min(WIDEST, (ENOUGH * volume / len(points)) ** (1 / 3)))
+    extent = max(size.extent, min(size.widest, (size.enough * volume / len(points)) ** (1 / 3)))
     cube = np.floor((points - points.min(axis=0, initial=0.0)) / extent).astype(np.int64)
     order = np.lexsort(cube.T)
     ends = np.flatnonzero((np.diff(cube[order], axis=0) != 0).any(axis=1)) + 1

@@ -212,7 +212,7 @@ class ModelInfo:
     kind: Literal["density", "potential"]
     elements: tuple[str, ...]
     cutoff: float
-    loaded_in: float
+    loaded_in: float = 0.0
     spin: bool = False
     numb_fparam: int = 0
     numb_aparam: int = 0

@@ -44,8 +44,3 @@ class Pace:
         if size > 0:
             before = self._each.get((kind, model), seconds / size)
             self._each[kind, model] = (1 - WEIGHT) * before + WEIGHT * seconds / size
-
-    def forget(self, model: str) -> None:
-        """A model that is gone."""
-        for key in [key for key in self._each if key[1] == model]:
-            del self._each[key]

@@ -13,10 +13,8 @@ import torch
 from deepaw.density.engine import InferenceEngine
 from deepaw.density.engine.engine import find_device
 from deepaw.errors import InputError
-from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.server.scheduler.interface import OutOfMemoryError, Structure
 from deepaw.server.worker.failures import described
-from deepaw.server.worker.frames import evaluate_requests
 from deepaw.server.worker.grids import OpenGrid
 from deepaw.server.worker.interface import WorkerConfig
 from deepaw.server.worker.memory import Halving, device_bytes, is_out_of_memory, process_bytes
@@ -117,10 +115,12 @@ class Evaluator:
 
     def frames(self, model: str, requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """`answers`: of each what `evaluate_requests` says, or `described`."""
-        engine = self._models[model].engine
-        if not isinstance(engine, PotentialEngine):
-            raise InputError(f"The model {self._models[model].info.name} is one of densities; it has no energies.")
-        return _answers(evaluate_requests(engine, requests, self._halving))
+        loaded = self._models[model]
+        if isinstance(loaded.engine, InferenceEngine):
+            raise InputError(f"The model {loaded.info.name} is one of densities; it has no energies.")
+        from deepaw.server.worker.frames import evaluate_requests  # comes with the engine of potentials
+
+        return _answers(evaluate_requests(loaded.engine, requests, self._halving))
 
     def usage(self) -> dict[str, int]:
         """Bytes of the process and on the device, bytes of atom parts, and how often something did not fit."""

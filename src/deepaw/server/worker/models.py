@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from ase import Atoms
 from ase.data import chemical_symbols
 
 from deepaw.density.engine import InferenceEngine
+from deepaw.density.model.model import KIND as DENSITY
 from deepaw.density.model.model import find_density_model, load_density_model
 from deepaw.errors import InputError
-from deepaw.potential.engine.engine import PotentialEngine
-from deepaw.potential.files.formats import holds_potential, read_potential
+from deepaw.modelfile import read_metadata
 from deepaw.server.scheduler.interface import ModelInfo
 from deepaw.server.worker.interface import WorkerConfig
+
+if TYPE_CHECKING:
+    from deepaw.potential.engine.engine import PotentialEngine
 
 
 @dataclass(frozen=True)
@@ -37,31 +40,55 @@ def load_model(name: str, source: str, config: WorkerConfig) -> LoadedModel:
     start = time.perf_counter()
     path = _find(source)
     before = file_hash(path)
-    engine: InferenceEngine | PotentialEngine
-    if holds_potential(path):
-        engine = PotentialEngine(read_potential(path), config.potential_precision)
-        elements, cutoff, spin = tuple(engine.model.type_map), engine.model.rcut, False
-        fitting = engine.model.config.fitting_net
-        parameters = fitting.numb_fparam, fitting.numb_aparam
-        _try_potential(engine, *parameters, path)
-    else:
-        engine = InferenceEngine(load_density_model(path), config.device, config.density_precision)
-        elements = tuple(chemical_symbols[number] for number in engine.model.elements)
-        cutoff, spin, parameters = engine.cutoff, engine.outputs == 2, (0, 0)
-        _try_density(engine, path)
+    is_density = path.suffix == ".safetensors" and read_metadata(path)["kind"] == DENSITY
+    loaded = (_load_density if is_density else _load_potential)(name, path, before, config)
     if file_hash(path) != before:
         raise InputError(f"{path} changed while it was read; wait until it is written, and load it again.")
+    return replace(loaded, info=replace(loaded.info, loaded_in=time.perf_counter() - start))
+
+
+def _load_density(name: str, path: Path, hash: str, config: WorkerConfig) -> LoadedModel:
+    engine = InferenceEngine(load_density_model(path), config.device, config.density_precision)
+    known = engine.model.elements
+    atoms = Atoms([(known or (1,))[0]], cell=[4.0, 4.0, 4.0], pbc=True)
+    _check_finite(engine.predict_at(atoms, np.linspace(0.3, 3.7, 96).reshape(32, 3)), path)
     info = ModelInfo(
         name=name,
         path=str(path),
-        hash=before,
-        kind="density" if isinstance(engine, InferenceEngine) else "potential",
-        elements=elements,
-        cutoff=cutoff,
-        loaded_in=time.perf_counter() - start,
-        spin=spin,
-        numb_fparam=parameters[0],
-        numb_aparam=parameters[1],
+        hash=hash,
+        kind="density",
+        elements=tuple(chemical_symbols[number] for number in known),
+        cutoff=engine.cutoff,
+        spin=engine.outputs == 2,
+    )
+    return LoadedModel(info, engine)
+
+
+def _load_potential(name: str, path: Path, hash: str, config: WorkerConfig) -> LoadedModel:
+    # not at the top: a server of densities does without, and is ready the sooner
+    from deepaw.potential.engine.engine import PotentialEngine
+    from deepaw.potential.files.formats import read_potential
+
+    engine = PotentialEngine(read_potential(path), config.potential_precision)
+    model = engine.model
+    fparams, aparams = model.config.fitting_net.numb_fparam, model.config.fitting_net.numb_aparam
+    found = engine.evaluate(
+        np.array([[0.0, 0, 0], [0, 0, 1.5]]),
+        None,
+        np.array([0, len(model.type_map) - 1]),
+        fparam=np.zeros(fparams) if fparams else None,
+        aparam=np.ones((2, aparams)) if aparams else None,
+    )
+    _check_finite(found.force.numpy(), path)
+    info = ModelInfo(
+        name=name,
+        path=str(path),
+        hash=hash,
+        kind="potential",
+        elements=tuple(model.type_map),
+        cutoff=model.rcut,
+        numb_fparam=fparams,
+        numb_aparam=aparams,
     )
     return LoadedModel(info, engine)
 
@@ -79,25 +106,6 @@ def _find(source: str) -> Path:
     if not path.is_file():
         raise InputError(f"{path} is a directory; convert it with 'deepaw convert' first.")
     return path
-
-
-def _try_density(engine: InferenceEngine, path: Path) -> None:
-    number = (engine.model.elements or (1,))[0]
-    atoms = Atoms([number], cell=[4.0, 4.0, 4.0], pbc=True)
-    _check_finite(engine.predict_at(atoms, np.linspace(0.3, 3.7, 96).reshape(32, 3)), path)
-
-
-@torch.no_grad()
-def _try_potential(engine: PotentialEngine, numb_fparam: int, numb_aparam: int, path: Path) -> None:
-    ntypes = len(engine.model.type_map)
-    found = engine.evaluate(
-        np.array([[0.0, 0, 0], [0, 0, 1.5]]),
-        None,
-        np.array([0, ntypes - 1]),
-        fparam=np.zeros(numb_fparam) if numb_fparam else None,
-        aparam=np.zeros((2, numb_aparam)) if numb_aparam else None,
-    )
-    _check_finite(found.force.numpy(), path)
 
 
 def _check_finite(values: np.ndarray, path: Path) -> None:
