@@ -18,6 +18,9 @@ SMALLEST, LARGEST = 256, 100_000
 WEIGHT = 0.2
 """Of the latest."""
 
+MOST_KNOWN = 256
+"""Kinds and models of which the pace is remembered."""
+
 
 class Pace:
     """Seconds for a point or an atom, by kind of work and model; and counts for metrics."""
@@ -42,5 +45,7 @@ class Pace:
         self.batched[kind] += requests
         self.engine_seconds[kind] += seconds
         if size > 0:
+            if len(self._each) > MOST_KNOWN:
+                self._each.clear()
             before = self._each.get((kind, model), seconds / size)
             self._each[kind, model] = (1 - WEIGHT) * before + WEIGHT * seconds / size

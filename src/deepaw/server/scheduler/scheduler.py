@@ -169,6 +169,9 @@ class TileScheduler:
             dropping = asyncio.get_running_loop().create_task(self._models.drop(self._workers, job.model))
             self._background.add(dropping)
             dropping.add_done_callback(self._background.discard)
+        if job.state == "cancelled":
+            for service in self._services:
+                service.interrupt()
         self._wake()
 
     def _wake(self) -> None:

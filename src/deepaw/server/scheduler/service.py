@@ -17,7 +17,7 @@ from deepaw.server.scheduler.tasks import GridTask, JoinedTask, Task
 from deepaw.server.worker.failures import failure
 from deepaw.server.worker.interface import Worker
 
-ALONE, IN_TURN = 0.25, 0.02
+ALONE, IN_TURN = 1.0, 0.02
 """Seconds that a grid goes on for when nothing waits, and when something does."""
 
 LONGEST_PAUSE = 10.0
