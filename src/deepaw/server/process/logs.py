@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,11 @@ class PatientFileHandler(RotatingFileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Nothing: there is nowhere to say so."""
+
+    def close(self) -> None:
+        """What is left cannot be written either."""
+        with suppress(OSError):
+            super().close()
 
 
 def log_to(path: Path) -> None:
