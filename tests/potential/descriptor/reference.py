@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+from deepaw.potential.descriptor.se_e3 import SeE3
 from deepaw.potential.neighbours.environment import Environment
 
 
@@ -18,7 +19,11 @@ def smooth(r: float, low: float, high: float) -> float:
 
 def embed(part: PairwiseDescriptor, centre: int, other: int, x: float) -> np.ndarray:
     """One embedding net at one number."""
-    index = centre + part.ntypes * other if part.networks_by_pair else other
+    return apply(part, centre + part.ntypes * other if part.networks_by_pair else other, x)
+
+
+def apply(part: PairwiseDescriptor | SeE3, index: int, x: float) -> np.ndarray:
+    """Net `index` at one number."""
     y = np.array([x])
     for layer in part.nets.layers:
         w, b = layer.w[index].detach().numpy(), layer.b[index, 0].detach().numpy()
@@ -29,7 +34,9 @@ def embed(part: PairwiseDescriptor, centre: int, other: int, x: float) -> np.nda
     return y
 
 
-def slots_of(part: PairwiseDescriptor, env: Environment, atom: int) -> list[tuple[int, np.ndarray | None, float]]:
+def slots_of(
+    part: PairwiseDescriptor | SeE3, env: Environment, atom: int
+) -> list[tuple[int, np.ndarray | None, float]]:
     """Every slot of an atom: type, vector or None where it is empty, and how often it counts.
 
     With open slots, those beyond `sel` are undone by empty ones that count -1 times.
@@ -89,4 +96,27 @@ def se_e2_r(part: PairwiseDescriptor, env: Environment) -> torch.Tensor:
                 x, count = 0.0, 1.0
             D += count * embed(part, centre, other, x)
         rows.append(0.2 * D / part.nnei)
+    return torch.from_numpy(np.array(rows))
+
+
+def se_e3(part: SeE3, env: Environment) -> torch.Tensor:
+    """(natoms, M); every pair of slots, of which those that are empty or hidden have rows of 0."""
+    rows = []
+    for atom in range(env.natoms):
+        centre = int(env.types[atom])
+        slots = []
+        for other, vector, _ in slots_of(part, env, atom):
+            R = np.zeros(3)
+            if vector is not None and not bool(part.excluded[centre, other]):
+                r = float(np.linalg.norm(vector))
+                p = part.config.env_protection
+                R = vector * smooth(r, part.config.rcut_smth, part.rcut) / (r + p) ** 2
+            slots.append((other, R / part.dstd[centre, 1:].numpy()))
+        D = np.zeros(part.config.neuron[-1])
+        for t, first in slots:
+            for u, second in slots:
+                if t <= u:
+                    theta = float(first @ second)
+                    D += theta * apply(part, part.pairs.index((t, u)), theta) / part.sel[t] / part.sel[u]
+        rows.append(D)
     return torch.from_numpy(np.array(rows))

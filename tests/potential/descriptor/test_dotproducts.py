@@ -74,6 +74,23 @@ def test_slots_that_are_left_over_add_nothing() -> None:
     torch.testing.assert_close(BASIS.moments(more), BASIS.moments(rows))
 
 
+@pytest.mark.parametrize("natoms", [1, 40])
+def test_few_pairs_are_worked_on_at_once(natoms: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever their number: one atom with 600 neighbours has 180,300."""
+    most, chain = 0, ProductBasis._chain
+
+    def watched(self: ProductBasis, first: torch.Tensor, y: torch.Tensor, count: int) -> torch.Tensor:
+        nonlocal most
+        most = max(most, y.numel() * y.element_size())
+        return chain(self, first, y, count)
+
+    monkeypatch.setattr(ProductBasis, "_chain", watched)
+    rows = [0.2 * torch.randn(natoms, 3, width) for width in ((400, 200) if natoms == 1 else (40, 20))]
+    basis = DotBasis(90.0, ProductBasis(2, 4))
+    basis.gradient(rows, basis.moments(rows))
+    assert 0.5 * dotproducts.BYTES < most <= dotproducts.BYTES
+
+
 def test_single_precision() -> None:
     rows = [torch.randn(2, 3, 9, dtype=torch.float64), torch.randn(2, 3, 4, dtype=torch.float64)]
     single, double = BASIS.moments([row.float() for row in rows]), BASIS.moments(rows)

@@ -18,6 +18,7 @@ from deepaw.potential.model import ModelConfig, PotentialModel
 from potential.physics import Structure, crowd, evaluate, random_model, same
 
 SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [9, 10], "neuron": [4, 8], "axis_neuron": 3}
+SE_T = {"type": "se_e3", "rcut": 3.2, "rcut_smth": 0.8, "sel": [9, 10], "neuron": [4, 8]}
 SE_R = {"type": "se_e2_r", "rcut": 3.0, "rcut_smth": 0.8, "sel": [8, 8], "neuron": [4, 8]}
 
 
@@ -61,6 +62,26 @@ def test_below_the_shortest_it_goes_on_smoothly(descriptor: dict, precision: str
     assert float((inside.force - outside.force).abs().max()) < 1e-4 * largest
     up, down = (float(evaluate(engine, pair(0.2 + change)).energy) for change in (1e-6, -1e-6))
     assert abs(float(evaluate(engine, pair(0.2)).force[1, 2]) + (up - down) / 2e-6) < 1e-5 * largest
+
+
+@pytest.mark.parametrize("distance", [0.7, 0.3, SHORTEST - 0.05])
+@pytest.mark.filterwarnings("ignore:atoms")
+def test_dot_products_are_covered_as_they_come_and_exact_below_the_shortest(distance: float) -> None:
+    potential = model({"type": "hybrid", "list": [SE_T, SE_A]} if distance > SHORTEST else SE_T)
+    against_exact(potential, pair(distance), 1e-7)
+    engine = PotentialEngine(potential)
+    evaluate(engine, pair(distance))
+    same(evaluate(engine, crowd(2)).force, evaluate(PotentialEngine(potential), crowd(2)).force, 1e-7)
+
+
+def test_where_no_basis_reaches_the_equations_take_over() -> None:
+    potential = model(SE_T)
+    with torch.no_grad():
+        potential.descriptor.nets.layers[0].w *= 300
+    engine = PotentialEngine(potential)
+    assert engine.sizes() == []
+    found, exact = evaluate(engine, crowd(2)), evaluate(PotentialEngine(potential, "exact"), crowd(2))
+    assert torch.equal(found.force, exact.force)
 
 
 def test_what_was_computed_before_does_not_matter() -> None:

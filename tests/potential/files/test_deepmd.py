@@ -87,7 +87,7 @@ def _not_a_number(values: np.ndarray) -> np.ndarray:
         (_set("model.@variables.out_bias", np.zeros((1, 3, 1))), r"out_bias has the shape \(1, 3, 1\)"),
         (_drop("model.descriptor"), r"model\.descriptor is missing"),
         (_set("model.descriptor", 3), r"model\.descriptor is 3, where an object belongs"),
-        (_set(D + "type", "se_e3"), r"descriptor\.type is 'se_e3', which is not supported"),
+        (_set(D + "type", "dpa2"), r"descriptor\.type is 'dpa2', which is not supported"),
         (_set(D + "@version", 4), r"descriptor has version 4"),
         (_set(D + "spin", {"use_spin": [True]}), r"descriptor\.spin is"),
         (_set(D + "type_map", ["H", "O"]), r"descriptor\.type_map is \['H', 'O'\]"),

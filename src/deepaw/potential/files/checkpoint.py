@@ -38,6 +38,9 @@ LEFT_OUT = (
 """Parameters that matter to training alone, or only to potentials that `bridging_method` would add."""
 
 
+THREE_BODY = ("se_e3", "se_at", "se_a_3be")
+
+
 def read_checkpoint(path: str | Path) -> AtomicModel:
     """The model in a `.pt` checkpoint. It keeps DeePMD-kit's rule for more neighbours than `sel`.
 
@@ -109,13 +112,14 @@ def _descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix:
         }
     if section.get("type") in ATTENTION:
         return attention_descriptor(_kept(section), tensors, prefix)
-    block = f"{prefix}sea." if any(name.startswith(f"{prefix}sea.") for name in tensors) else prefix
+    blocks = (f"{prefix}{name}." for name in ("sea", "seat"))
+    block = next((block for block in blocks if any(name.startswith(block) for name in tensors)), prefix)
     networks = read_networks(tensors, f"{block}filter_layers.networks.", section.get("activation_function", "tanh"))
-    # DeePMD-kit passes over type_one_side for this descriptor, which has one network for each type
+    # DeePMD-kit passes over type_one_side for se_e2_r, which has one network for each type; se_e3 has no such key
     one_side = section.get("type") in ("se_e2_r", "se_r") or bool(section.get("type_one_side"))
     return {
         **_kept(section),
-        "type_one_side": one_side,
+        **({} if section.get("type") in THREE_BODY else {"type_one_side": one_side}),
         "embeddings": {"ndim": 1 if one_side else 2, "networks": networks},
         "@variables": {"davg": tensors.get(f"{block}mean"), "dstd": tensors.get(f"{block}stddev")},
     }

@@ -1,0 +1,115 @@
+"""se_e3 against loops over pairs of slots, and in the spectral form."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from deepaw.errors import InputError
+from deepaw.potential.descriptor.differentiated import DifferentiatedForm
+from deepaw.potential.descriptor.registry import make_descriptor
+from deepaw.potential.descriptor.se_e3 import SeE3, SeE3Config
+from deepaw.potential.model import ModelConfig
+from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.pairs import find_environment
+from potential.descriptor.reference import se_e3
+from potential.physics import crowd, random_model
+
+SE_T = {"type": "se_e3", "rcut": 3.0, "rcut_smth": 1.2, "sel": [20, 18], "neuron": [3, 6]}
+CASES = {
+    "plain": SE_T,
+    "resnet_dt": SE_T | {"resnet_dt": True, "neuron": [1, 2, 2], "type": "se_at"},
+    "excluded": SE_T | {"exclude_types": [[0, 1]], "type": "se_a_3be"},
+    "protection": SE_T | {"env_protection": 0.2},
+    "few": SE_T | {"sel": [3, 4]},
+}
+
+
+def descriptor(name: str, fixed_slots: bool = False) -> SeE3:
+    config = ModelConfig.model_validate({"type_map": ["O", "H"], "descriptor": CASES[name]})
+    (part,) = random_model(config, fixed_slots=fixed_slots).descriptor.parts
+    assert isinstance(part, SeE3)
+    return part
+
+
+def environment(rcut: float = 3.0) -> Environment:
+    """Atoms sorted by type."""
+    structure = crowd(2)
+    structure = structure[structure.types.argsort(kind="stable")]
+    return find_environment(structure.coord, structure.cell, structure.types, rcut)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("fixed_slots", [False, True])
+def test_the_equations_as_loops(case: str, fixed_slots: bool) -> None:
+    part, env = descriptor(case, fixed_slots), environment()
+    expected, found = se_e3(part, env), part(env).detach()
+    assert found.shape == (env.natoms, part.width) == tuple(expected.shape)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("fixed_slots", [False, True])
+def test_the_spectral_form(case: str, fixed_slots: bool) -> None:
+    part, env = descriptor(case, fixed_slots), environment()
+    form = part.form(0.9, 64)
+    geometry = form.prepare(part, env)
+    rows = torch.cat(form.rows(part, geometry, geometry.variables, torch.bincount(env.types).tolist()))
+    expected = part(env)
+    torch.testing.assert_close(rows, expected, rtol=0, atol=1e-10 * float(expected.detach().abs().max()))
+
+
+def test_pairs_beyond_the_cutoff_are_passed_over() -> None:
+    part = descriptor("plain")
+    near, far = environment(3.0), environment(4.5)
+    assert len(far.centre) > 2 * len(near.centre)
+    torch.testing.assert_close(part(far), part(near))
+    form = part.form(0.9, 64)
+    torch.testing.assert_close(form.prepare(part, far).variables, form.prepare(part, near).variables)
+
+
+def test_sel_sets_the_scale_unless_neighbours_are_dropped() -> None:
+    """And a type without slots counts as one with one."""
+    env = environment()
+
+    def made(*sel: int, fixed_slots: bool = False) -> torch.Tensor:
+        rows: torch.Tensor = make_descriptor(
+            SeE3Config(rcut=3.0, neuron=(4,), sel=sel, seed=1), 2, fixed_slots=fixed_slots
+        )(env)
+        return rows.detach()
+
+    torch.testing.assert_close(made(4, 6), made(2, 3) / 4)
+    torch.testing.assert_close(made(0, 5), made(1, 5))
+    assert not torch.allclose(made(2, 3, fixed_slots=True), made(2, 3), rtol=1e-3)
+
+
+def test_an_atom_alone_and_one_with_a_single_neighbour() -> None:
+    none = torch.empty(0, dtype=torch.int64)
+    alone = Environment(torch.tensor([1]), none, none, torch.empty(0, 3, dtype=torch.float64))
+    part = descriptor("plain")
+    assert not part(alone).any()
+    form = part.form(0.9, 64)
+    assert not form.prepare(part, alone).variables.any()
+    vector = torch.tensor([[0.0, 1.0, 0.5], [0.0, -1.0, -0.5]], dtype=torch.float64)
+    two = Environment(torch.tensor([0, 1]), torch.tensor([0, 1]), torch.tensor([1, 0]), vector)
+    torch.testing.assert_close(part(two).detach(), se_e3(part, two))
+    geometry = form.prepare(part, two)
+    torch.testing.assert_close(torch.cat(form.rows(part, geometry, geometry.variables, [1, 1])), part(two))
+
+
+def test_nets_with_kinks_train_by_the_equations() -> None:
+    part = make_descriptor(SeE3Config(sel=(4,), activation_function="relu"), 1)
+    assert isinstance(part.form(0.9, 32), DifferentiatedForm)
+
+
+def test_evaluations_are_pairs_of_neighbours() -> None:
+    part, env = descriptor("plain"), environment()
+    counts = torch.bincount(env.centre, minlength=env.natoms)
+    assert torch.equal(part.evaluations(env), counts**2)
+
+
+def test_keys_that_are_not_its_own() -> None:
+    with pytest.raises(ValueError, match="type_one_side"):
+        SeE3Config.model_validate({"type_one_side": True})
+    with pytest.raises(InputError, match="sel"):
+        make_descriptor(SeE3Config(sel="auto"), 1)
