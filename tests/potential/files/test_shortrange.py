@@ -16,6 +16,7 @@ from deepaw.potential.files.formats import read_potential, write_potential
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.shortrange.table import read_table
 from potential.files.peer_models import deviations, path_of, places
+from potential.files.test_checkpoint import PREFIX, checkpoint_of
 from potential.shortrange.test_physics import short_range_model
 
 CASES = ["atten", "atten_dropped", "atten_excluded", "extended"]
@@ -88,6 +89,30 @@ def test_what_is_written_has_all_that_the_original_has() -> None:
         assert tab[key] == pytest.approx(same[key], rel=1e-14), key
     for key, value in tab["@variables"].items():
         np.testing.assert_allclose(same["@variables"][key], value, rtol=1e-12, atol=1e-12, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["atten", "atten_excluded"])
+def test_a_checkpoint_is_the_model_that_a_dp_file_is(name: str, tmp_path: Path) -> None:
+    tree = read_tree(path_of(case_of(name)))
+    whole, (network, pairs) = tree["model"], tree["model"]["models"]
+    content = checkpoint_of({**tree, "model": network})
+    state = {key.replace(PREFIX, f"{PREFIX}models.0."): value for key, value in content["model"].items()}
+    state |= {f"{PREFIX}out_bias": torch.from_numpy(whole["@variables"]["out_bias"])}
+    splines = pairs["tab"]["@variables"]
+    state |= {
+        f"{PREFIX}models.1.tab_info": torch.from_numpy(splines["tab_info"]),
+        f"{PREFIX}models.1.tab_data": torch.from_numpy(splines["tab_data"]).view(2, 2, -1, 4),
+    }
+    torch.save({"model": state}, tmp_path / "model.pt")
+    found, right = read_potential(tmp_path / "model.pt"), read(name)
+    for key in ("use_srtab", "sw_rmin", "sw_rmax", "smin_alpha", "srtab_add_bias", "pair_exclude_types"):
+        assert getattr(found.config, key) == getattr(right.config, key), key
+    for key, value in right.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[key], value, rtol=1e-13, atol=1e-13)
+    del state[f"{PREFIX}models.1.tab_data"]
+    torch.save({"model": state}, tmp_path / "model.pt")
+    with pytest.raises(InputError, match="holds no table of pair energies"):
+        read_potential(tmp_path / "model.pt")
 
 
 def _with(change: object) -> dict:

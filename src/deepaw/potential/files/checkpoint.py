@@ -19,6 +19,7 @@ from deepaw.potential.files.checkpoint_attention import attention_descriptor
 from deepaw.potential.files.checkpoint_networks import read_networks
 from deepaw.potential.files.container import Tree
 from deepaw.potential.files.deepmd import CLOSEST, model_of
+from deepaw.potential.files.shortrange import SECTION, beside_table, table_of_splines
 from deepaw.potential.model import AtomicModel
 
 BRANCH = "model.Default."
@@ -88,19 +89,37 @@ def _tree(parameters: dict[str, Any], tensors: dict[str, np.ndarray]) -> Tree:
         model.pop("bridging_method", None)
     descriptor, fitting = model.pop("descriptor", {}), model.pop("fitting_net", {})
     closest = tensors.get("min_nbor_dist")
+    short = {key: model.pop(key) for key in ("use_srtab", *SECTION) if key in model}
+    network = "atomic_model.models.0." if short else "atomic_model."
+    content = {
+        "type": "standard",
+        **model,
+        "descriptor": _descriptor(descriptor, tensors, f"{network}descriptor."),
+        "fitting": _fitting(fitting, tensors, f"{network}fitting_net.", descriptor.get("type") in ATTENTION),
+        "@variables": _variables(tensors, "atomic_model.", ("out_bias", "out_std")),
+    }
+    if short:
+        content = _with_table(content, short, tensors)
     return {
         "software": "deepmd-kit",
         "backend": "PyTorch",
-        "model": {
-            "type": "standard",
-            **model,
-            "descriptor": _descriptor(descriptor, tensors, "atomic_model.descriptor."),
-            "fitting": _fitting(fitting, tensors, "atomic_model.fitting_net.", descriptor.get("type") in ATTENTION),
-            "@variables": _variables(tensors, "atomic_model.", ("out_bias", "out_std")),
-        },
+        "model": content,
         "model_def_script": parameters,
         "@variables": {} if closest is None else {CLOSEST: closest},
     }
+
+
+def _with_table(network: dict[str, Any], section: dict[str, Any], tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+    tab_info, tab_data = (tensors.get(f"atomic_model.models.1.{name}") for name in ("tab_info", "tab_data"))
+    if tab_info is None or tab_data is None:
+        return network  # which says that its table is lost
+    descriptor = network["descriptor"]
+    rcut = max(part.get("rcut", 0.0) for part in [descriptor, *descriptor.get("list", [])])
+    # DeePMD-kit passes over smin_alpha here
+    whole = beside_table(network, table_of_splines(tab_info, tab_data), section | {"smin_alpha": 0.1}, rcut)
+    for number, part in enumerate(whole["models"]):
+        part["@variables"] = _variables(tensors, f"atomic_model.models.{number}.", ("out_bias", "out_std"))
+    return whole
 
 
 def _descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:

@@ -96,31 +96,29 @@ def _read_table(pairs: Fields, ntypes: int) -> PairTable:
     return table
 
 
-def write_short_range(model: PotentialModel, network: dict[str, Any]) -> dict[str, Any]:
-    """The object of a `zbl` model, from that of its network as a model of its own."""
-    assert model.interpolation is not None
-    table = PairTable(model.interpolation.table.cpu().numpy())
-    config = model.config
-    whole = {
-        **network,
-        "type": "zbl",
-        **{key: getattr(config, key) for key in SECTION},
-        "weights": "mean",
-    }
-    inside = {
-        **network,
-        "atom_exclude_types": [],
-        "pair_exclude_types": [],
-        "@variables": {name: np.zeros_like(value) for name, value in network["@variables"].items()},
-    }
-    inside["@variables"]["out_std"] = network["@variables"]["out_std"]
-    if not config.srtab_add_bias:
-        own = {**network["fitting"]["@variables"], "bias_atom_e": network["@variables"]["out_bias"][0]}
-        inside["fitting"] = {**network["fitting"], "@variables": own}
-        whole["@variables"] = inside["@variables"]
-    common = {key: value for key, value in inside.items() if key not in ("descriptor", "fitting")}
+def table_of_splines(tab_info: np.ndarray, tab_data: np.ndarray) -> PairTable:
+    """The table that a checkpoint of DeePMD-kit has only the splines of.
+
+    tab_info: first distance, spacing, pieces, types. tab_data: (ntypes, ntypes, pieces, 4).
+    """
+    first, spacing = tab_info[:2]
+    upper = np.triu_indices(tab_data.shape[0])
+    splines = tab_data[upper]
+    energies = np.concatenate([splines[:, :, 3], splines[:, -1:].sum(axis=2)], axis=1)
+    r = first + spacing * np.arange(energies.shape[1])
+    return PairTable(np.concatenate([r[:, None], energies.T], axis=1))
+
+
+def beside_table(network: dict[str, Any], table: PairTable, section: dict[str, Any], rcut: float) -> dict[str, Any]:
+    """The object of a `zbl` model, from that of its network as a model of its own.
+
+    section: with the keys of `SECTION`. rcut: A, of the network.
+    """
+    zero = {name: np.zeros_like(value) for name, value in network["@variables"].items() if value is not None}
+    zero |= {name: value for name, value in network["@variables"].items() if name == "out_std"}
+    inside = {**network, "atom_exclude_types": [], "pair_exclude_types": [], "@variables": zero}
     pairs = {
-        **common,
+        **{key: value for key, value in inside.items() if key not in ("descriptor", "fitting")},
         "type": "pairtab",
         "tab": {
             "@class": "PairTab",
@@ -129,7 +127,7 @@ def write_short_range(model: PotentialModel, network: dict[str, Any]) -> dict[st
             "rmax": float(table.rows[-1, 0]),
             "hh": table.spacing,
             "ntypes": table.ntypes,
-            "rcut": model.rcut,
+            "rcut": rcut,
             "nspline": len(table.rows) - 1,
             "@variables": {
                 "vdata": table.rows,
@@ -137,9 +135,21 @@ def write_short_range(model: PotentialModel, network: dict[str, Any]) -> dict[st
                 "tab_data": table.coefficients.reshape(-1),
             },
         },
-        "rcut": model.rcut,
-        "sel": sum(model.descriptor.sel),
+        "rcut": rcut,
     }
-    return {key: value for key, value in whole.items() if key not in ("descriptor", "fitting")} | {
-        "models": [inside, pairs]
-    }
+    whole = {key: value for key, value in network.items() if key not in ("descriptor", "fitting")}
+    return {**whole, "type": "zbl", "models": [inside, pairs], **{key: section[key] for key in SECTION}}
+
+
+def write_short_range(model: PotentialModel, network: dict[str, Any]) -> dict[str, Any]:
+    """The object of a `zbl` model, from that of its network as a model of its own."""
+    assert model.interpolation is not None
+    table, config = PairTable(model.interpolation.table.cpu().numpy()), model.config
+    result = beside_table(network, table, dict(config), model.rcut) | {"weights": "mean"}
+    inside, pairs = result["models"]
+    pairs["sel"] = sum(model.descriptor.sel)
+    if not config.srtab_add_bias:
+        own = {**network["fitting"]["@variables"], "bias_atom_e": network["@variables"]["out_bias"][0]}
+        inside["fitting"] = {**network["fitting"], "@variables": own}
+        result["@variables"] = inside["@variables"]
+    return result
