@@ -52,6 +52,14 @@ def start(
             rich_help_panel=MODELS,
         ),
     ] = "default",
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Most points or atoms of small requests that are worked on together; 0: as many as suit.",
+            rich_help_panel=MODELS,
+        ),
+    ] = 0,
     daemon: Annotated[
         bool, typer.Option("--daemon", help="Go to the background once it is ready.", rich_help_panel=ADDRESS)
     ] = False,
@@ -88,6 +96,7 @@ def start(
         device=device,
         density_precision=of_densities,
         potential_precision=of_potentials,
+        batch_size=batch_size,
         data_dirs=tuple(str(folder.resolve()) for folder in folders),
         require_key=require_key.value,
         max_atoms=max_atoms,

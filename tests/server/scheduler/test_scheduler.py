@@ -65,6 +65,17 @@ def run(potential: Path) -> Callable[..., None]:
     return run
 
 
+def test_a_batch_size_of_one_joins_nothing(run: Callable[..., None]) -> None:
+    async def test(scheduler: TileScheduler) -> None:
+        jobs = [scheduler.submit(cluster(seed=seed), f"client {seed}") for seed in range(5)]
+        for job in jobs:
+            await job.result()
+        state = scheduler.state()
+        assert state.batches["frames"] == state.batched["frames"] == 5
+
+    run(test, batch_size=1)
+
+
 def test_a_grid_is_that_of_the_engine(run: Callable[..., None]) -> None:
     atoms = magnesia()
     expected = InferenceEngine("fast").predict(atoms, SHAPE)

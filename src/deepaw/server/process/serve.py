@@ -172,7 +172,7 @@ def _scheduler(config: ServerConfig) -> Scheduler:
         WorkerConfig(device, config.density_precision, config.potential_precision)
         for device in config.device.split(",")
     ]
-    return TileScheduler([ProcessWorker(one) for one in of_workers], config.models)
+    return TileScheduler([ProcessWorker(one) for one in of_workers], config.models, batch_size=config.batch_size)
 
 
 @contextmanager

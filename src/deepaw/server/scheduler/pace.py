@@ -23,9 +23,13 @@ MOST_KNOWN = 256
 
 
 class Pace:
-    """Seconds for a point or an atom, by kind of work and model; and counts for metrics."""
+    """Seconds for a point or an atom, by kind of work and model; and counts for metrics.
 
-    def __init__(self) -> None:
+    batch_size: points or atoms of a batch, in place of as many as take about `BATCH_SECONDS`; 0 for those.
+    """
+
+    def __init__(self, batch_size: int = 0) -> None:
+        self._batch_size = batch_size
         self._each: dict[tuple[str, str], float] = {}
         self.batches: Counter[str] = Counter()
         self.batched: Counter[str] = Counter()
@@ -36,7 +40,9 @@ class Pace:
         return size * self._each.get((kind, model), FIRST_GUESS[kind])
 
     def batch_size(self, kind: Kind, model: str) -> int:
-        """Points or atoms that take about `BATCH_SECONDS`."""
+        """Points or atoms, at most, of requests that are joined; one request alone may have more."""
+        if self._batch_size:
+            return self._batch_size
         return int(min(max(BATCH_SECONDS / self.seconds(kind, model, 1), SMALLEST), LARGEST))
 
     def note(self, kind: Kind, model: str, size: int, requests: int, seconds: float) -> None:
