@@ -12,6 +12,8 @@ from deepaw.errors import InputError
 from deepaw.potential.evaluation import deviation
 from deepaw.potential.files.formats import read_potential
 from potential.files.peer_models import path_of
+from potential.longrange.models import long_range_model
+from potential.shortrange.tables import smooth_table
 
 
 def info(path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
@@ -45,6 +47,14 @@ def test_a_converted_hybrid(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said["closest"] == "in data not known"
     assert said["deepmd"].count("version 3.2.0") == 1 and "model_def_script" not in said["deepmd"]
     assert said["float64"].count("+") == 6  # three parts in each of three columns
+
+
+def test_what_is_added_to_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = smooth_table(2, 3.4)
+    long_range_model(table, use_srtab="zbl.txt", sw_rmin=0.8, sw_rmax=1.8).save(tmp_path / "both.safetensors")
+    said = info(tmp_path / "both.safetensors", monkeypatch)
+    assert said["short"] == "range table zbl.txt, 0.05 to 3.4 A" and said["long"] == "range dipole_charge"
+    assert (said["sw_rmax"], said["smin_alpha"], said["ewald_beta"]) == ("1.8", "0.1", "0.6")
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

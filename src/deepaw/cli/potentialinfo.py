@@ -16,6 +16,7 @@ from deepaw.potential.evaluation.tensor_deviation import TensorDeviation, measur
 from deepaw.potential.files.formats import read_any
 from deepaw.potential.fitting.polar import PolarFitting
 from deepaw.potential.model import AtomicModel, PotentialModel
+from deepaw.potential.shortrange.table import PairTable
 from deepaw.potential.tensor import TensorModel
 
 ENERGIES = ("energy, eV/atom", "force, relative")
@@ -83,6 +84,8 @@ def _facts(path: Path, model: AtomicModel) -> Table:
     facts.add_row("more than sel", rule)
     if isinstance(model, PotentialModel):
         facts.add_row("energy bias, eV", _by_type(model, model.bias.tolist()))
+        for name, value in _added(model):
+            facts.add_row(name, value)
     elif isinstance(model.fitting, PolarFitting):
         facts.add_row("shift", _by_type(model, model.fitting.shift.tolist()))
     closest = "not known" if model.closest is None else f"{model.closest:.3g} A"
@@ -91,6 +94,20 @@ def _facts(path: Path, model: AtomicModel) -> Table:
         if isinstance(value, dict) or len(_shown(value)) <= LONGEST:
             facts.add_row(name.replace("_", " "), _shown(value))
     return facts
+
+
+def _added(model: PotentialModel) -> Iterator[tuple[str, str]]:
+    """What is added to what networks say."""
+    config = model.config
+    if model.interpolation is not None:
+        table = PairTable(model.interpolation.table.numpy())
+        yield "short range", f"table {config.use_srtab}, {table.first:g} to {table.end:g} A"
+        for name in ("sw_rmin", "sw_rmax", "smin_alpha", "srtab_add_bias"):
+            yield f"  {name}", _shown(getattr(config, name))
+    if config.modifier is not None:
+        yield "long range", config.modifier.type
+        for name, value in config.modifier.model_dump(mode="json", exclude={"type"}).items():
+            yield f"  {name}", _shown(value)
 
 
 def _what(model: AtomicModel) -> str:
