@@ -51,6 +51,13 @@ class TestShortRange(PotentialPhysics):
         weights = _weights(model, crowd(2))
         assert ((weights > 0.05) & (weights < 0.95)).sum() >= 3
 
+    def test_a_batch_in_shares(self, model: PotentialModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        """On several threads, each with some of the atoms."""
+        monkeypatch.setattr("deepaw.potential.training.step.SMALLEST_SHARE", 2)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+        self.test_a_batch_is_its_frames(model)
+        self.test_gradient_of_the_loss_in_the_weights(model)
+
 
 def _weights(model: PotentialModel, structure: Structure) -> torch.Tensor:
     env = find_environment(structure.coord, structure.cell, structure.types, model.rcut)
