@@ -43,6 +43,8 @@ def test_installation_comes_first():
 def test_commands_and_snippets_run_in_order(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))  # the files of the server are there
+    monkeypatch.delenv("DEEPAW_HOME", raising=False)
     inputs = re.findall(r"[Ii]nput file, `(\w+\.json)`", (ROOT / "README.md").read_text())
     session: dict[str, object] = {}  # a snippet may go on from those before it
     for language, text in blocks("README.md"):

@@ -80,16 +80,18 @@ def test_a_stream_tells_how_far_it_is_and_what_went_wrong():
     async def steps(asking: Asking) -> None:
         asking.scheduler.hold.clear()
         stream = asyncio.ensure_future(asking.infer(GRID, **STREAM))
-        await asyncio.sleep(0.6)
+        while not asking.scheduler.jobs:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.8)
         asking.scheduler.jobs[0].cancel()
         _, *reports, end = read_stream(io.BytesIO((await stream).content).read)
         assert {"progress": [0, 10]} in reports
         assert end == {"error": "The job was cancelled.", "status": 409}
         slow = read_stream(io.BytesIO((await asking.infer(GRID, **STREAM)).content).read)
-        assert "longer than 1 s" in list(slow)[-1]["error"]
+        assert "longer than 2 s" in list(slow)[-1]["error"]
         assert asking.scheduler.jobs[1].state == "cancelled"
 
-    asked(steps, FrontConfig(limits=Limits(seconds=1)))
+    asked(steps, FrontConfig(limits=Limits(seconds=2)))
 
 
 def test_handles():
