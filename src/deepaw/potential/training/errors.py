@@ -11,8 +11,8 @@ from torch import Tensor
 class Shown(Protocol):
     """How errors are called in the learning curve."""
 
-    def named(self, means: Tensor) -> dict[str, float]:
-        """The errors of which there are means of squares, or of absolute values, one for each term of the loss."""
+    def named(self, loss: Tensor, means: Tensor) -> dict[str, float]:
+        """Errors by name, of a loss and of means of squares, or of absolute values, of each of its terms."""
 
 
 @dataclass(frozen=True)
@@ -32,5 +32,5 @@ class Errors:
         return Errors(self.loss + other.loss, self.sums + other.sums, self.counts + other.counts, self.section)
 
     def means(self) -> dict[str, float]:
-        """`rmse`, the square root of the loss, then those of the loss's terms; a term without labels is nan."""
-        return {"rmse": float(self.loss.sqrt()), **self.section.named(self.sums / self.counts)}
+        """Those that are shown, by name; a term without labels is nan."""
+        return self.section.named(self.loss, self.sums / self.counts)

@@ -95,12 +95,13 @@ class EnergyLossInput(Section):
         """Those with a prefactor that is not 0 all along."""
         return tuple(t for t in TERMS if getattr(self, f"start_pref_{t}") or getattr(self, f"limit_pref_{t}"))
 
-    def named(self, means: Tensor) -> dict[str, float]:
-        """`rmse_e`, `rmse_f`, ... (`mae_e`, ...) of the terms, from means in the order of TERMS: eV an atom, eV/A,
-        eV an atom, eV, eV/A."""
+    def named(self, loss: Tensor, means: Tensor) -> dict[str, float]:
+        """`rmse`, the square root of the loss, and `rmse_e`, `rmse_f`, ... (`mae_e`, ...) of the terms, from means in
+        the order of TERMS: eV an atom, eV/A, eV an atom, eV, eV/A."""
         mae = self.loss_func == "mae"
         named = dict(zip(TERMS, (means if mae else means.sqrt()).tolist(), strict=True))
-        return {f"{'mae' if mae else 'rmse'}_{term}": named[term] for term in self.terms}
+        shown = {f"{'mae' if mae else 'rmse'}_{term}": named[term] for term in self.terms}
+        return {"rmse": float(loss.sqrt())} | shown
 
 
 class EnergyLoss:

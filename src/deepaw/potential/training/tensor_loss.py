@@ -52,7 +52,7 @@ class TensorErrors:
     section: TensorLossInput
     name: str
 
-    def named(self, means: Tensor) -> dict[str, float]:
+    def named(self, loss: Tensor, means: Tensor) -> dict[str, float]:
         """Those of the loss's terms."""
         values = means.sqrt().tolist()
         terms = (("global", self.section.pref), ("local", self.section.pref_atomic))

@@ -27,6 +27,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "loss.limit_pref_h": ((0,), "hessians are not"),
     "loss.start_pref_gf": ((0,), "generalised forces are not"),
     "loss.limit_pref_gf": ((0,), "generalised forces are not"),
+    "loss.enable_atomic_weight": ((False,), "every selected atom counts alike"),
     "loss.enable_atom_ener_coeff": ((False,), "energies are plain sums over atoms"),
     "training.training_data.min_pair_dist": ((0, None), "take frames with atoms that close out of the data"),
     "loss_dict": ((), "train one model at a time, with loss"),
