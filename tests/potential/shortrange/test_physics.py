@@ -53,7 +53,7 @@ class TestShortRange(PotentialPhysics):
 
     def test_a_batch_in_shares(self, model: PotentialModel, monkeypatch: pytest.MonkeyPatch) -> None:
         """On several threads, each with some of the atoms."""
-        monkeypatch.setattr("deepaw.potential.training.step.SMALLEST_SHARE", 2)
+        monkeypatch.setattr("deepaw.potential.training.shares.SMALLEST_SHARE", 2)
         monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
         self.test_a_batch_is_its_frames(model)
         self.test_gradient_of_the_loss_in_the_weights(model)
