@@ -4,7 +4,8 @@ How to add a member:
 1. One file here with its section (a `DescriptorSection`: its keys in an input file) and its `Descriptor`: `forward`,
    the equations; `statistics` where its rows are normalised by the data. That trains, evaluates and freezes.
 2. A line in each table of `registry.py`, and in those of `deepaw.potential.files.descriptors` for DeePMD-kit's files.
-3. Where its network has one variable, its spectral twin: `form` for training, tested against `forward`.
+3. Where its network has one variable, its spectral twin, tested against `forward`: `form` for training, and kernels for
+   the engine, with a line in `deepaw.potential.engine.registry`.
 4. `PotentialPhysics` of the tests inherited, reference models of DeePMD-kit, an example input.
 """
 
