@@ -171,6 +171,7 @@ WRONG = {
     "cell": ({**FRAMES, "cell": np.zeros((3, 3, 3))}, "cell has the shape"),
     "infinite": ({**FRAMES, "coord": np.full((2, 2, 3), np.inf)}, "not finite"),
     "pbc": ({**FRAMES, "pbc": [True, False]}, "pbc"),
+    "ragged pbc": ({**FRAMES, "pbc": [[True, False], True, True]}, "pbc should be true or false"),
 }
 
 

@@ -43,9 +43,13 @@ class Fields:
 
     def truths(self, key: str, count: int) -> np.ndarray:
         """(count,) bool, from one for all or as many; True without any."""
-        given = np.asarray(self._taken(key, True))
+        refusal = InputError(f"{key} should be true or false, or {count} of them.")
+        try:
+            given = np.asarray(self._taken(key, True))
+        except ValueError:  # rows of several lengths
+            raise refusal from None
         if given.dtype != np.bool_ or given.shape not in ((), (count,)):
-            raise InputError(f"{key} should be true or false, or {count} of them.")
+            raise refusal
         return np.broadcast_to(given, (count,)).copy()
 
     def floats(self, key: str, *shapes: tuple[int, ...]) -> np.ndarray | None:
