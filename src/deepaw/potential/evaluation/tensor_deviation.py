@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from deepaw.potential.data.system import Frame
 from deepaw.potential.engine.kernel import FoldSize
@@ -46,12 +47,14 @@ def measure_tensor_deviations(model: TensorModel) -> Iterator[TensorDeviation]:
         while rounds == 0 or time.perf_counter() - start < SECONDS:
             _evaluate(engine, frame)
             rounds += 1
-        off = [
-            float((ours - theirs).abs().max()) / (float(theirs.abs().max()) or 1.0)
-            for ours, theirs in ((found.atom_tensor, expected.atom_tensor), (found.force, expected.force))
-        ]
         speed = rounds * len(frame.types) / (time.perf_counter() - start)
-        yield TensorDeviation(precision, engine.sizes(), *off, speed)
+        yield TensorDeviation(
+            precision,
+            engine.sizes(),
+            _relative(found.atom_tensor, expected.atom_tensor),
+            _relative(found.force, expected.force),
+            speed,
+        )
 
 
 def _evaluate(engine: TensorEngine, frame: Frame, weights: np.ndarray | None = None) -> TensorEvaluation:
@@ -64,3 +67,7 @@ def _evaluate(engine: TensorEngine, frame: Frame, weights: np.ndarray | None = N
         aparam=labels.get("aparam"),
         weights=weights,
     )
+
+
+def _relative(found: Tensor, expected: Tensor) -> float:
+    return float((found - expected).abs().max()) / (float(expected.abs().max()) or 1.0)

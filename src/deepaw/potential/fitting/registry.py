@@ -51,7 +51,7 @@ def make_tensor_fitting(
     """
     if descriptor.channels == 0:
         raise InputError(
-            f"a descriptor of distances alone has no vectors, which a fitting net of {config.type} needs; use se_e2_a"
+            f"a descriptor of distances alone has no vectors, which a fitting net of {config.label} needs; use se_e2_a"
         )
     kind = _TENSORS[type(config)]
     return kind(
