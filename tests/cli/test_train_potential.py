@@ -81,7 +81,7 @@ def test_refused(folder, monkeypatch, capsys):
 
     assert "input.json: training.numb_stps is not a key; did you mean" in refuse(training={"numb_stps": 3})
     assert "There is no folder ../inputs/nowhere" in refuse(training={"training_data": {"systems": ["nowhere"]}})
-    assert "mixed_precision asks for bfloat16" in refuse(training={"mixed_precision": {"compute_prec": "bfloat16"}})
+    assert 'descriptor.precision is "default"; it should' in refuse(training={"mixed_precision": {}})
     assert "is H, which is not" in refuse(model={"type_map": ["O"], "descriptor": {**DESCRIPTOR, "sel": [4]}}).replace(
         "of type", "is"
     )

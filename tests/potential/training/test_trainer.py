@@ -392,7 +392,6 @@ def test_no_forces_at_all(folder):
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"training": {"mixed_precision": {}}}, "training.mixed_precision asks for float16, which potentials are not"),
         (
             {"model": {"descriptor": {**DESCRIPTOR, "precision": "bfloat16"}}},
             'model.descriptor.precision is "bfloat16"; potentials are trained in float32 or float64.',

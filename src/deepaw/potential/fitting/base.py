@@ -140,8 +140,11 @@ class FittingNets(nn.Module):
             columns.append((given.to(mean) - mean) * scale)
         return torch.cat(columns, dim=1).to(self.dtype) if columns else None
 
-    def outputs_of(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
-        """(n, outputs) of the net of one type, from descriptors (n, width) and what `parameters_of` gave for them."""
+    def outputs_of(self, kind: int, D: Tensor, beside: Tensor | None, compute: torch.dtype | None = None) -> Tensor:
+        """(n, outputs) of the net of one type, from descriptors (n, width) and what `parameters_of` gave for them.
+
+        compute: as of `FittingNet`.
+        """
         D = D.to(self.dtype)
-        result: Tensor = self.net(kind)(D if beside is None else torch.cat([D, beside], dim=1))
+        result: Tensor = self.net(kind)(D if beside is None else torch.cat([D, beside], dim=1), compute)
         return result

@@ -62,11 +62,16 @@ class EnergyFitting(FittingNets):
     ) -> None:
         super().__init__(config, ntypes, width, 1, shared=shared, generator=generator)
 
-    def of_type(self, kind: int, D: Tensor, beside: Tensor | None) -> Tensor:
-        """Energies (n,) of atoms of one type, from descriptors (n, width) and what `parameters_of` gave for them."""
-        return self.outputs_of(kind, D, beside).squeeze(1) - self.alone(kind, beside)
+    def of_type(self, kind: int, D: Tensor, beside: Tensor | None, compute: torch.dtype | None = None) -> Tensor:
+        """Energies (n,) of atoms of one type, from descriptors (n, width) and what `parameters_of` gave for them.
 
-    def with_gradient(self, kind: int, D: Tensor, beside: Tensor | None, factor: Tensor) -> tuple[Tensor, Tensor]:
+        compute: as of `FittingNet`.
+        """
+        return self.outputs_of(kind, D, beside, compute).squeeze(1) - self.alone(kind, beside)
+
+    def with_gradient(
+        self, kind: int, D: Tensor, beside: Tensor | None, factor: Tensor, compute: torch.dtype | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The energies E of `of_type`, and the gradients of factor * E in D, (n, width), for factors (n,).
 
         Both are differentiable once, in D and in the weights.
@@ -74,9 +79,9 @@ class EnergyFitting(FittingNets):
         x = D.to(self.dtype)
         net = self.net(kind)
         if has_derivatives(net):
-            E, gradient = with_gradient(net, x if beside is None else torch.cat([x, beside], dim=1), factor)
+            E, gradient = with_gradient(net, x if beside is None else torch.cat([x, beside], dim=1), factor, compute)
             return E - self.alone(kind, beside), gradient[:, : self.width].to(D.dtype)
-        E = self.of_type(kind, D, beside)
+        E = self.of_type(kind, D, beside, compute)
         (gradient,) = torch.autograd.grad(E, D, factor.to(E.dtype), create_graph=True)
         return E, gradient
 

@@ -68,10 +68,12 @@ class TensorFitting(FittingNets, ABC):
         directions: (functions, channels). None where there is nothing shorter than the outputs and T.
         """
 
-    def of_type(self, kind: int, D: Tensor, T: Tensor, beside: Tensor | None) -> Tensor:
+    def of_type(
+        self, kind: int, D: Tensor, T: Tensor, beside: Tensor | None, compute: torch.dtype | None = None
+    ) -> Tensor:
         """Tensors (n, *shape), float64, of atoms of one type: descriptors (n, width), vectors (n, channels, 3), and
-        what `parameters_of` gave for them."""
-        return self.assembled(kind, self.outputs_of(kind, D, beside), T.to(self.dtype))
+        what `parameters_of` gave for them; compute: as of `FittingNet`."""
+        return self.assembled(kind, self.outputs_of(kind, D, beside, compute), T.to(self.dtype))
 
     def forward(
         self, D: Tensor, T: Tensor, types: Tensor, fparam: Tensor | None = None, aparam: Tensor | None = None

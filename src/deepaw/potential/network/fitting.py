@@ -42,8 +42,10 @@ class FittingNet(nn.Module):
         )
         self.layers.append(Layer(widths[-1], outputs, activation="none", dtype=dtype, generator=generator))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, width) -> (n, outputs)."""
-        for layer in self.layers:
-            x = layer(x)
-        return x
+    def forward(self, x: Tensor, compute: torch.dtype | None = None) -> Tensor:
+        """(n, width) -> (n, outputs); compute: of the products of all layers but the last (`network.products`)."""
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = layer(x, compute=compute)
+        result: Tensor = last(x)
+        return result

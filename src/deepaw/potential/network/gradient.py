@@ -29,20 +29,26 @@ def has_derivatives(net: FittingNet) -> bool:
     return all(layer.activation.lower() in DERIVATIVES for layer in net.layers)
 
 
-def with_gradient(net: FittingNet, x: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+def with_gradient(
+    net: FittingNet, x: Tensor, factor: Tensor, compute: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
     """net(x) (n,) of rows x (n, width), and the gradients (n, width) of factor * net(x), for factors (n,).
 
-    Both are differentiable once, in x and in the weights.
+    Both are differentiable once, in x and in the weights. compute: of the products of all layers but the last
+    (`network.products`).
     """
     weights = [weight for layer in net.layers for weight in layer.parameters()]
-    value, gradient = _WithGradient.apply(net, x, factor, *weights)
+    value, gradient = _WithGradient.apply(net, x, factor, compute, *weights)
     return value, gradient
 
 
 class _WithGradient(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, net: FittingNet, x: Tensor, factor: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.passes = passes = [_LayerPasses(layer) for layer in net.layers]
+    def forward(
+        ctx: Any, net: FittingNet, x: Tensor, factor: Tensor, compute: torch.dtype | None, *weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        *hidden, last = net.layers
+        ctx.passes = passes = [*(_LayerPasses(layer, compute) for layer in hidden), _LayerPasses(last)]
         for layer in passes:
             x = layer.value(x)
         g = factor.unsqueeze(1).to(x)
@@ -58,10 +64,10 @@ class _WithGradient(torch.autograd.Function):
         h = e.unsqueeze(1)
         for layer in reversed(passes):
             h = layer.reverse(h)
-        weights: list[Tensor | None] = [None] * (len(ctx.needs_input_grad) - 3)
-        if any(ctx.needs_input_grad[3:]):
+        weights: list[Tensor | None] = [None] * (len(ctx.needs_input_grad) - 4)
+        if any(ctx.needs_input_grad[4:]):
             weights = list(chain.from_iterable(layer.weights() for layer in passes))
-        return None, h, None, *weights
+        return None, h, None, None, *weights
 
 
 class _LayerPasses:
@@ -71,8 +77,8 @@ class _LayerPasses:
     Names: E the output of the network times its factor, J as above; g = dE/dy, h = dJ/dy, a dot for tangents.
     """
 
-    def __init__(self, layer: Layer) -> None:
-        self._layer = layer
+    def __init__(self, layer: Layer, compute: torch.dtype | None = None) -> None:
+        self._layer, self._compute = layer, compute
         name = layer.activation.lower()
         self._function, self._derivatives = find_activation(name), DERIVATIVES[name]
 
@@ -80,7 +86,8 @@ class _LayerPasses:
         """y."""
         layer = self._layer
         self._x = x
-        z = product(x, layer.w) if layer.b is None else add_product(layer.b, x, layer.w)
+        w, compute = layer.w, self._compute
+        z = product(x, w, compute) if layer.b is None else add_product(layer.b, x, w, compute)
         self._value = self._function(z)
         self._first, self._second = self._derivatives(z, self._value)
         return self._onward(self._value, x)
@@ -94,7 +101,7 @@ class _LayerPasses:
     def tangent(self, x: Tensor) -> Tensor:
         """That of y, from that of x."""
         self._x_dot = x
-        self._z_dot = product(x, self._layer.w)
+        self._z_dot = product(x, self._layer.w, self._compute)
         self._value_dot = self._first * self._z_dot
         return self._onward(self._value_dot, x)
 
@@ -108,7 +115,7 @@ class _LayerPasses:
         """dJ/dw and so on, in the order of the layer's parameters."""
         # inputs and their tangents together: one product
         x, of_z = torch.cat([self._x, self._x_dot]), torch.cat([self._of_z_twice, self._of_z])
-        found = {"w": transposed_product(x, of_z), "b": self._of_z_twice.sum(0, keepdim=True)}
+        found = {"w": transposed_product(x, of_z, self._compute), "b": self._of_z_twice.sum(0, keepdim=True)}
         if self._layer.idt is not None:
             found["idt"] = (self._h * self._value).addcmul_(self._g, self._value_dot).sum(0, keepdim=True)
         return [found[name] for name, _ in self._layer.named_parameters()]
@@ -122,9 +129,9 @@ class _LayerPasses:
     def _back(self, of_z: Tensor, of_y: Tensor) -> Tensor:
         """Derivative in x from those in z and y."""
         if self._layer.copies == 0:
-            return product(of_z, self._layer.w.t())
+            return product(of_z, self._layer.w.t(), self._compute)
         past = of_y if self._layer.copies == 1 else sum(of_y.chunk(2, dim=1))
-        return add_product(past, of_z, self._layer.w.t())
+        return add_product(past, of_z, self._layer.w.t(), self._compute)
 
     def _scaled(self, a: Tensor) -> Tensor:
         return a if self._layer.idt is None else a * self._layer.idt

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from deepaw.potential.network.activation import find_activation
+from deepaw.potential.network.rounded import rounded_product
 
 TIMESTEP_MEAN, TIMESTEP_SPREAD = 0.1, 0.001
 """Of the initial `idt`: residual layers start near the identity."""
@@ -50,14 +51,20 @@ class Layer(nn.Module):
         self.b = normal(1, outputs) if bias else None
         self.idt = normal(1, outputs, mean=TIMESTEP_MEAN, spread=TIMESTEP_SPREAD) if timestep and self.copies else None
 
-    def forward(self, x: Tensor, network: int | None = None) -> Tensor:
-        """(*networks, n, inputs) -> (*networks, n, outputs); of one network alone, (n, inputs) -> (n, outputs)."""
+    def forward(self, x: Tensor, network: int | None = None, compute: torch.dtype | None = None) -> Tensor:
+        """(*networks, n, inputs) -> (*networks, n, outputs); of one network alone, (n, inputs) -> (n, outputs).
+
+        compute: what the operands of the product are rounded to (`network.products`), for one network.
+        """
         w: Tensor = self.w
         b: Tensor | None = self.b
         idt: Tensor | None = self.idt
         if network is not None:
             w, b, idt = w[network], None if b is None else b[network], None if idt is None else idt[network]
-        if b is None:
+        if compute is not None:
+            y = rounded_product(x, w, compute)
+            y = y if b is None else y + b
+        elif b is None:
             y = x @ w
         elif w.ndim == 2:
             y = torch.addmm(b, x, w)

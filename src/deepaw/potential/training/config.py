@@ -11,10 +11,13 @@ from deepaw.potential.data.config import DataInput, ValidationDataInput
 
 
 class MixedPrecisionInput(Section):
-    """Networks in a type that is faster, everything else in the one that the model says; needs a GPU."""
+    """Shorter numbers as factors in the matrix products of fitting nets, while training. The rest, validation too, is
+    in float32, as `precision` of model.descriptor and model.fitting_net has to be."""
 
-    output_prec: Literal["float32"] = Field("float32", description="of weights and energies")
-    compute_prec: Literal["float16", "bfloat16"] = Field("float16", description="of the matrix products in networks")
+    output_prec: Literal["float32"] = Field("float32", description="of weights, sums and the optimiser")
+    compute_prec: Literal["float16", "bfloat16"] = Field(
+        "float16", description="of the factors in matrix products; on CPUs only bfloat16 is faster than float32"
+    )
 
 
 class TrainingInput(Section):
@@ -35,7 +38,9 @@ class TrainingInput(Section):
     save_freq: int = Field(1000, ge=1, description="steps between two checkpoints")
     save_ckpt: str = Field("model.ckpt", min_length=1, description="what the names of checkpoints begin with")
     max_ckpt_keep: int = Field(5, ge=1, description="checkpoints that are kept, the latest ones")
-    mixed_precision: MixedPrecisionInput | None = Field(None, description="train with shorter numbers")
+    mixed_precision: MixedPrecisionInput | None = Field(
+        None, description="shorter numbers in the fitting nets, while training"
+    )
     change_bias_after_training: bool = Field(
         False, description="at the end, fit the energies of the types once more to what the trained model gets wrong"
     )

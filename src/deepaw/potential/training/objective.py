@@ -26,7 +26,8 @@ class Objective:
     Every process calls the methods with the same frames, works on its share, and gets the same results: counts of
     labels are summed before the loss, so that the sum of the losses of shares is the loss of the batch.
 
-    weights: the parameters that gradients are taken for.
+    weights: the parameters that gradients are taken for. compute: of products in what gradients are taken of
+    (`predict`); `errors` are those of the model in its own precision.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class Objective:
         loss: Loss,
         weights: Sequence[Tensor],
         processes: Processes,
+        compute: torch.dtype | None = None,
     ) -> None:
         self._model, self._forms, self._loss, self._weights = model, forms, loss, weights
-        self._processes = processes
+        self._processes, self._compute = processes, compute
         self._device = model.contributes.device
 
     def gradient(
@@ -49,7 +51,7 @@ class Objective:
         Weights that the batch does not involve have a gradient of 0. signals: float64, on the model's device, numbers
         of this process that are replaced by their sums over all.
         """
-        loss, errors = self._errors(prepared, frames, rate)
+        loss, errors = self._errors(prepared, frames, rate, self._compute)
         if loss.requires_grad:
             gradients = list(torch.autograd.grad(loss, self._weights, allow_unused=True, materialize_grads=True))
         else:
@@ -66,9 +68,11 @@ class Objective:
     def loss_of(self, prepared: PreparedFrames, frame: FrameIndex, rate: float) -> float:
         """The loss of one frame, by this process alone."""
         batch = prepared.batch([frame])
-        return float(self._loss(rate, self._predictions(batch), batch.labels, batch.batch.natoms)[0])
+        return float(self._loss(rate, self._predictions(batch, self._compute), batch.labels, batch.batch.natoms)[0])
 
-    def _errors(self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float) -> tuple[Tensor, Errors]:
+    def _errors(
+        self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float, compute: torch.dtype | None = None
+    ) -> tuple[Tensor, Errors]:
         share = self._processes.share(frames)
         batch = prepared.batch(share) if share else None
         counts = torch.zeros(self._loss.terms, dtype=torch.float64, device=self._device)
@@ -79,10 +83,11 @@ class Objective:
             nothing = torch.zeros((), dtype=torch.float64, device=self._device)
             return nothing, Errors(nothing, torch.zeros_like(counts), torch.zeros_like(counts), self._loss.shown)
         together = counts if self._processes.count > 1 else None
-        return self._loss(rate, self._predictions(batch), batch.labels, batch.batch.natoms, together)
+        return self._loss(rate, self._predictions(batch, compute), batch.labels, batch.batch.natoms, together)
 
-    def _predictions(self, prepared: PreparedBatch) -> Predictions:
-        return predictions_of(self._model, self._forms, prepared, virial=self._loss.needs_virial)
+    def _predictions(self, prepared: PreparedBatch, compute: torch.dtype | None = None) -> Predictions:
+        virial = self._loss.needs_virial
+        return predictions_of(self._model, self._forms, prepared, virial=virial, compute=compute)
 
     def _together(self, gradients: list[Tensor], errors: Errors, signals: Tensor) -> tuple[list[Tensor], Errors]:
         if self._processes.count == 1:

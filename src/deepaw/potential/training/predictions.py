@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from deepaw.potential.descriptor.form import Form
 from deepaw.potential.model import AtomicModel, PotentialModel
 from deepaw.potential.tensor import TensorModel
@@ -14,18 +16,24 @@ from deepaw.potential.training.tensor_step import predict_tensors
 
 
 def predictions_of(
-    model: AtomicModel, forms: Sequence[Form], prepared: PreparedBatch, *, virial: bool = False
+    model: AtomicModel,
+    forms: Sequence[Form],
+    prepared: PreparedBatch,
+    *,
+    virial: bool = False,
+    compute: torch.dtype | None = None,
 ) -> Predictions:
     """Energies, forces and, if asked for, virials, or tensors.
 
-    forms: one for each part of the descriptor. What is returned has a graph where gradients are enabled.
+    forms: one for each part of the descriptor. compute: as of `predict`. What is returned has a graph
+    where gradients are enabled.
     """
     batch, back = prepared.batch, prepared.back
     beside = {"fparam": prepared.fparam, "aparam": prepared.aparam}
     if isinstance(model, TensorModel):
-        atom_tensor = predict_tensors(model, batch, forms, **beside)
+        atom_tensor = predict_tensors(model, batch, forms, **beside, compute=compute)
         tensor = atom_tensor.new_zeros(len(batch.natoms), *model.shape).index_add(0, batch.frame, atom_tensor)
         return Predictions(tensor=tensor, atom_tensor=atom_tensor[back])
     assert isinstance(model, PotentialModel)
-    found = predict(model, batch, forms, virial=virial, **beside)
+    found = predict(model, batch, forms, virial=virial, **beside, compute=compute)
     return Predictions(found.energy, found.force[back], found.virial, found.atom_energy[back])

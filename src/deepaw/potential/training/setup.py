@@ -133,17 +133,19 @@ def _with_seed(settings: PotentialInput, processes: Processes, device: torch.dev
 
 
 def _check_precision(config: ModelConfig, settings: PotentialInput) -> None:
-    if (mixed := settings.training.mixed_precision) is not None:
-        raise InputError(
-            f"training.mixed_precision asks for {mixed.compute_prec}, which potentials are not trained in yet; leave "
-            'it out, and set "precision": "float32" in model.descriptor and model.fitting_net.'
-        )
+    mixed = settings.training.mixed_precision is not None
     sections: list[tuple[str, Any]] = [
         *(("descriptor", part) for part in config.descriptor.sections),
         ("fitting_net", config.fitting_net),
     ]
     for place, section in sections:
-        precision: Any = getattr(section, "precision", "float64")
+        precision: Any = getattr(section, "precision", None)
+        if precision is None:
+            continue
+        if mixed and dtype_of(precision) != torch.float32:
+            raise InputError(
+                f'model.{place}.precision is "{precision}"; it should be "float32" with training.mixed_precision.'
+            )
         if dtype_of(precision) not in SIZES:
             raise InputError(f'model.{place}.precision is "{precision}"; potentials are trained in float32 or float64.')
 

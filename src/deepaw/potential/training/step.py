@@ -38,14 +38,16 @@ def predict(
     virial: bool = False,
     fparam: Tensor | None = None,
     aparam: Tensor | None = None,
+    compute: torch.dtype | None = None,
 ) -> Prediction:
     """What `deepaw.potential.exact` says of one frame, from what was prepared of positions.
 
     forms: one for each part of the descriptor, which its geometry was made with. fparam, aparam: (natoms, ...) in the
-    batch's order. What is returned has a graph where gradients are enabled.
+    batch's order. compute: of the products of fitting nets (`network.products`). What is returned has a graph where
+    gradients are enabled.
     """
     beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
-    work = partial(_share, model, batch, forms, virial, beside)
+    work = partial(_share, model, batch, forms, virial, beside, compute)
     natoms = len(batch.atoms)
     threads = min(torch.get_num_threads(), natoms // SMALLEST_SHARE) if batch.atoms.device.type == "cpu" else 1
     if threads < 2:
@@ -79,6 +81,7 @@ def _share(
     forms: Sequence[Form],
     virial: bool,
     beside: Tensor | None,
+    compute: torch.dtype | None,
     first: int,
     last: int,
     training: bool,
@@ -104,7 +107,7 @@ def _share(
             matters = model.contributes[kind].expand(count)
             if batch.mixture is not None:
                 matters = matters * (1 - batch.mixture.weight[start : start + count])
-            energy, gradient = model.fitting.with_gradient(kind, D, of_atoms[kind], matters)
+            energy, gradient = model.fitting.with_gradient(kind, D, of_atoms[kind], matters, compute)
             energies.append(model.with_bias(kind, energy))
             columns.append(D)
             cotangents.append(gradient)

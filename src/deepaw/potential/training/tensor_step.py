@@ -19,12 +19,14 @@ def predict_tensors(
     *,
     fparam: Tensor | None = None,
     aparam: Tensor | None = None,
+    compute: torch.dtype | None = None,
 ) -> Tensor:
     """Tensors of atoms (natoms, *shape), float64, in the batch's order: what `deepaw.potential.exact_tensors` says of
     each frame, from what was prepared of positions.
 
     forms: one for each part of the descriptor, which its geometry was made with. fparam, aparam: (natoms, ...) in the
-    batch's order. What is returned has a graph where gradients are enabled.
+    batch's order. compute: of the products of fitting nets (`network.products`). What is returned has a graph where
+    gradients are enabled.
     """
     beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
     of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
@@ -42,7 +44,7 @@ def predict_tensors(
     for kind, count in enumerate(batch.counts):
         if kind in model.selected and count:
             D, T = torch.cat(rows[kind], dim=1), torch.cat(vectors[kind], dim=1)
-            found.append(model.fitting.of_type(kind, D, T, of_atoms[kind]))
+            found.append(model.fitting.of_type(kind, D, T, of_atoms[kind], compute))
         else:
             found.append(torch.zeros(count, *model.shape, dtype=torch.float64, device=batch.atoms.device))
     return torch.cat(found)

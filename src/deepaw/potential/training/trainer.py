@@ -18,6 +18,7 @@ from deepaw.optimisation.interruption import Interruption
 from deepaw.outputfile import check_output, disk_errors
 from deepaw.potential.input import PotentialInput, complete, write_complete
 from deepaw.potential.model import AtomicModel
+from deepaw.potential.precision import dtype_of
 from deepaw.potential.training.bias import fit_bias_again
 from deepaw.potential.training.checkpoint import Checkpoint, CheckpointFiles, ema_prefix
 from deepaw.potential.training.curve import LearningCurve
@@ -105,7 +106,8 @@ class Trainer:
         self._optimizer = settings.optimizer.make(self._weights)
         self._averages = AveragedWeights(self._weights, section.ema_decay, uniform=True) if section.enable_ema else None
         loss = make_loss(settings.loss, settings.model.fitting_net, settings.learning_rate.start_lr)
-        self._objective = Objective(model, setup.forms, loss, self._weights, processes)
+        compute = None if section.mixed_precision is None else dtype_of(section.mixed_precision.compute_prec)
+        self._objective = Objective(model, setup.forms, loss, self._weights, processes, compute)
         self._step = self._first = 0
         self._said_what_is_kept = False
         if start is not None and start.checkpoint is not None:
