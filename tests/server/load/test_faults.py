@@ -1,0 +1,168 @@
+"""Real servers under load, and when something breaks.
+
+DEEPAW_LOAD_SECONDS, DEEPAW_LOAD_CLIENTS and DEEPAW_LOAD_SWAPS make the load longer: 60, 64 and 20 for a long run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from deepaw.density.engine import InferenceEngine
+from deepaw.infer import DeepPot
+from deepaw.server import DeePAWClient
+from deepaw.server.client import BusyError
+from deepaw.server.worker.models import file_hash
+from server.models import cluster, write_potential
+from server.process.running import Machine, density_model
+
+SECONDS = float(os.environ.get("DEEPAW_LOAD_SECONDS", "3"))
+CLIENTS = int(os.environ.get("DEEPAW_LOAD_CLIENTS", "8"))
+SWAPS = int(os.environ.get("DEEPAW_LOAD_SWAPS", "4"))
+
+SHAPE = (12, 12, 12)
+CRYSTAL = bulk("MgO", "rocksalt", 4.2)
+POINTS = np.random.default_rng(0).random((40, 3)) * 4
+
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes of the server are looked up in /proc")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    for seed in (0, 1):
+        density_model(tmp_path / f"mgo{seed}.safetensors", seed)
+        write_potential(tmp_path / f"water{seed}.safetensors", seed + 1)
+    machine = Machine(tmp_path)
+    machine.start("--model mgo0.safetensors --model water0.safetensors --no-http")
+    yield machine
+    machine.kill()
+
+
+def crystal(number: int) -> Atoms:
+    """One of a few that differ."""
+    atoms = CRYSTAL.copy()
+    atoms.set_cell(atoms.cell * (1 + 0.01 * number), scale_atoms=True)
+    return atoms
+
+
+class Expected:
+    """What the engine says, for every model by its hash."""
+
+    def __init__(self, folder: Path) -> None:
+        self.grids: dict[str, list[np.ndarray]] = {}
+        self.points: dict[str, np.ndarray] = {}
+        self.energies: dict[str, list[float]] = {}
+        for seed in (0, 1):
+            path = folder / f"mgo{seed}.safetensors"
+            engine = InferenceEngine(path)
+            self.grids[file_hash(path)] = [engine.predict(crystal(k), SHAPE).density_3d for k in range(4)]
+            self.points[file_hash(path)] = engine.predict_at(CRYSTAL, POINTS)
+            path = folder / f"water{seed}.safetensors"
+            works = [cluster(natoms, natoms) for natoms in range(4, 8)]
+            pot = DeepPot(path)
+            self.energies[file_hash(path)] = [pot.eval(w.coord, w.cell, w.types)[0].item() for w in works]
+
+
+def test_mixed_work_while_models_are_swapped(machine: Machine) -> None:
+    """No answer is lost, wrong, or of another model than it says."""
+    expected = Expected(machine.folder)
+    socket = machine.home / "server.sock"
+    end = time.monotonic() + SECONDS
+
+    def work(number: int) -> set[str]:
+        generator = np.random.default_rng(number)
+        seen = set()
+        with DeePAWClient(socket) as client:
+            while time.monotonic() < end:
+                k = int(generator.integers(4))
+                if generator.random() < 0.5:
+                    found = client.predict(crystal(k), SHAPE)
+                    right = expected.grids[found["model"]][k]
+                    np.testing.assert_allclose(found["density_3d"], right, rtol=1e-4, atol=1e-6)
+                else:
+                    asked = cluster(k + 4, k + 4)
+                    message = {"kind": "potential", "coord": asked.coord, "cell": asked.cell, "types": asked.types}
+                    found = client._infer(message)
+                    np.testing.assert_allclose(found["energy"][0], expected.energies[found["model"]][k], rtol=1e-8)
+                seen.add(found["model"])
+        return seen
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        workers = [pool.submit(work, number) for number in range(CLIENTS)]
+        with DeePAWClient(socket) as client:
+            for swap in range(SWAPS):
+                for name in ("mgo", "water"):
+                    path = machine.folder / f"{name}{(swap + 1) % 2}.safetensors"
+                    assert client.update_model(path, f"{name}0")["hash"] == file_hash(path)
+                time.sleep(max(0.0, end - time.monotonic()) / (SWAPS - swap + 1))
+        seen = set().union(*(worker.result() for worker in workers))
+    assert seen == expected.grids.keys() | expected.energies.keys()
+    state = DeePAWClient(socket).status()
+    assert state["served"].keys() == {"done"}
+    assert state["queue"] == {"queued": 0, "running": 0, "points": 0, "atoms": 0}
+
+
+def test_a_worker_that_is_killed_mid_request(machine: Machine) -> None:
+    """Its request is told so, the next waits for the new one."""
+    socket = machine.home / "server.sock"
+    pid = DeePAWClient(socket).status()["pid"]
+    (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    ended: list[httpx.Response] = []
+    body = {"atoms": as_json(CRYSTAL), "grid_shape": [300, 300, 300]}
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://localhost") as http:
+        asking = threading.Thread(target=lambda: ended.append(http.post("/predict", json=body, timeout=60)))
+        asking.start()
+        client = DeePAWClient(socket)
+        while client.status()["queue"]["running"] == 0:
+            time.sleep(0.02)
+        os.kill(int(worker), signal.SIGKILL)
+        asking.join(30)
+    assert ended[0].status_code == 503
+    assert ended[0].headers["Retry-After"]
+    assert "ask again" in ended[0].json()["error"]
+    assert np.isfinite(client.predict(CRYSTAL, SHAPE)["density_3d"]).all()
+    state = client.status()
+    assert (state["status"], state["restarts"]) == ("running", 1)
+    assert state["pid"] == pid
+
+
+def test_a_full_queue_says_so_at_once(machine: Machine) -> None:
+    socket = machine.home / "server.sock"
+    atoms = CRYSTAL.copy()
+    atoms.rattle(0.05, seed=0)
+    body = {"atoms": as_json(atoms), "grid_shape": [360, 360, 360], "wait": False}
+    with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://localhost") as http:
+        taken = []
+        for _ in range(20):
+            start = time.monotonic()
+            answer = http.post("/predict", json=body, timeout=30)
+            if answer.status_code != 202:
+                break
+            taken.append(answer.json()["id"])
+        assert answer.status_code == 503
+        assert time.monotonic() - start < 2
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert "waiting" in answer.json()["error"]
+        assert len(taken) >= 2
+        with pytest.raises(BusyError):
+            DeePAWClient(socket, timeout=30)._connection.open("POST", "/predict", [answer.request.content])
+        for id in taken:
+            assert http.delete(f"/jobs/{id}").json()["state"] == "cancelled"
+        small = {**body, "grid_shape": [4, 4, 4], "wait": True}
+        assert http.post("/predict", json=small, timeout=60).status_code == 200
+
+
+def as_json(atoms: Atoms) -> dict:
+    """As requests have it."""
+    return {"numbers": atoms.numbers.tolist(), "positions": atoms.positions.tolist(), "cell": atoms.cell.tolist()}
