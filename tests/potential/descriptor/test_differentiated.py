@@ -46,7 +46,7 @@ def gradients(potential: PotentialModel, found: Prediction) -> torch.Tensor:
 def test_predictions_and_gradients_are_those_of_the_spectral_form(
     threads: int, fixed_slots: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deepaw.potential.training.step.SMALLEST_SHARE", 8)
+    monkeypatch.setattr("deepaw.potential.training.shares.SMALLEST_SHARE", 8)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     potential = model(fixed_slots=fixed_slots)
     spectral = [part.form(0.8, 96) for part in potential.descriptor.parts]

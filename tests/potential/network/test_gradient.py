@@ -8,7 +8,8 @@ from torch import Tensor
 
 from deepaw.potential.network.activation import SMOOTH
 from deepaw.potential.network.fitting import FittingNet
-from deepaw.potential.network.gradient import has_derivatives, with_gradient
+from deepaw.potential.network.gradient import with_gradient
+from deepaw.potential.network.passes import has_passes
 
 WIDTHS = {"residual": (5, 5, 5), "doubling": (4, 8, 8), "plain": (7, 3), "one layer": ()}
 
@@ -39,7 +40,7 @@ def test_a_loss_of_values_and_gradients(activation: str, shape: str, timestep: b
     generator = torch.Generator().manual_seed(1)
     net = FittingNet(4, WIDTHS[shape], activation=activation, resnet_dt=timestep, generator=generator)
     x, factor = random(6, 4), torch.tensor([1.0, 1.0, 0.0, 0.5, 1.0, 1.0], dtype=torch.float64)
-    assert has_derivatives(net)
+    assert has_passes(net)
     for found, expected in zip(
         loss_and_gradients(with_gradient, net, x, factor), loss_and_gradients(plainly, net, x, factor), strict=True
     ):
@@ -59,7 +60,7 @@ def test_its_derivatives_are_those_of_its_values() -> None:
 
 
 def test_kinks_have_none() -> None:
-    assert not has_derivatives(FittingNet(3, (4,), activation="relu"))
+    assert not has_passes(FittingNet(3, (4,), activation="relu"))
 
 
 def test_of_a_network_that_is_not_trained() -> None:

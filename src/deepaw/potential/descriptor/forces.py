@@ -90,6 +90,36 @@ PAIRS = Maps(_pair_gradient, _moment_tangent)
 """Of `PairGeometry`."""
 
 
+def forces_of(
+    geometry: Any, gradient: Tensor, frame: Tensor | None, nframes: int, first: int, natoms: int, maps: Maps = PAIRS
+) -> tuple[Tensor, Tensor]:
+    """The same as `forces`, without a graph; virials are 0 if they are not asked for."""
+    pairs = maps.gradient(geometry, gradient)
+    force = pairs.new_zeros(3, natoms)
+    neighbour = geometry.neighbour.reshape(-1)
+    for axis in range(3):
+        force[axis].index_add_(0, neighbour, pairs[:, axis].reshape(-1), alpha=-1)
+    force[:, first : first + geometry.natoms] += pairs.sum(2).T
+    virial = pairs.new_zeros(nframes, 3, 3)
+    if frame is not None:
+        vector = geometry.unit * geometry.distance.unsqueeze(1)
+        virial.index_add_(0, frame, torch.bmm(pairs, vector.transpose(1, 2)), alpha=-1)
+    return force.T, virial
+
+
+def moments_of(
+    geometry: Any, of_force: Tensor, of_virial: Tensor, frame: Tensor | None, first: int, maps: Maps = PAIRS
+) -> Tensor:
+    """The transpose of `forces_of`: (natoms, 3) and (nframes, 3, 3) to what is like the moments."""
+    natoms, slots = geometry.neighbour.shape
+    at_neighbour = of_force.T.contiguous().index_select(1, geometry.neighbour.reshape(-1)).view(3, natoms, slots)
+    shift = of_force[first : first + natoms].unsqueeze(2) - at_neighbour.transpose(0, 1)
+    if frame is not None:
+        vector = geometry.unit * geometry.distance.unsqueeze(1)
+        shift = shift - torch.bmm(of_virial[frame], vector)
+    return maps.tangent(geometry, shift)
+
+
 class _Forces(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -102,27 +132,10 @@ class _Forces(torch.autograd.Function):
         natoms: int,
         maps: Maps,
     ) -> tuple[Tensor, Tensor]:
-        ctx.geometry, ctx.frame, ctx.maps = geometry, frame, maps
-        ctx.atoms = slice(first, first + geometry.natoms)
-        pairs = maps.gradient(geometry, gradient)
-        force = pairs.new_zeros(3, natoms)
-        neighbour = geometry.neighbour.reshape(-1)
-        for axis in range(3):
-            force[axis].index_add_(0, neighbour, pairs[:, axis].reshape(-1), alpha=-1)
-        force[:, ctx.atoms] += pairs.sum(2).T
-        virial = pairs.new_zeros(nframes, 3, 3)
-        if frame is not None:
-            vector = geometry.unit * geometry.distance.unsqueeze(1)
-            virial.index_add_(0, frame, torch.bmm(pairs, vector.transpose(1, 2)), alpha=-1)
-        return force.T, virial
+        ctx.given = geometry, frame, first, maps
+        return forces_of(geometry, gradient, frame, nframes, first, natoms, maps)
 
     @staticmethod
     def backward(ctx: Any, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
-        geometry, frame = ctx.geometry, ctx.frame
-        natoms, slots = geometry.neighbour.shape
-        at_neighbour = of_force.T.contiguous().index_select(1, geometry.neighbour.reshape(-1)).view(3, natoms, slots)
-        shift = of_force[ctx.atoms].unsqueeze(2) - at_neighbour.transpose(0, 1)
-        if frame is not None:
-            vector = geometry.unit * geometry.distance.unsqueeze(1)
-            shift = shift - torch.bmm(of_virial[frame], vector)
-        return ctx.maps.tangent(geometry, shift), None, None, None, None, None, None
+        geometry, frame, first, maps = ctx.given
+        return moments_of(geometry, of_force, of_virial, frame, first, maps), None, None, None, None, None, None

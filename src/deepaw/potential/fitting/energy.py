@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from deepaw.potential.fitting.base import FittingNets, NetsConfig
-from deepaw.potential.network.gradient import has_derivatives, with_gradient
+from deepaw.potential.network.gradient import with_gradient
+from deepaw.potential.network.passes import has_passes
 
 
 class EnergyFittingConfig(NetsConfig):
@@ -78,7 +79,7 @@ class EnergyFitting(FittingNets):
         """
         x = D.to(self.dtype)
         net = self.net(kind)
-        if has_derivatives(net):
+        if has_passes(net):
             E, gradient = with_gradient(net, x if beside is None else torch.cat([x, beside], dim=1), factor, compute)
             return E - self.alone(kind, beside), gradient[:, : self.width].to(D.dtype)
         E = self.of_type(kind, D, beside, compute)

@@ -32,12 +32,14 @@ def add_product(c: Tensor, a: Tensor, b: Tensor, compute: torch.dtype | None = N
     return _by_onednn(a, b, c.view(-1)) if c.shape[0] == 1 else _by_onednn(a, b, None).add_(c)
 
 
-def transposed_product(a: Tensor, b: Tensor, compute: torch.dtype | None = None) -> Tensor:
-    """a^T @ b."""
+def transposed_product(a: Tensor, b: Tensor, out: Tensor, compute: torch.dtype | None = None) -> None:
+    """out = a^T @ b."""
     if compute is not None:
-        return _rounded(b.t(), a, compute).t().contiguous()
-    # oneDNN copies what is transposed on the left: the narrower one, here
-    return _by_onednn(b.t(), a, None).t().contiguous() if _is_for_onednn(a) else a.t() @ b
+        out.copy_(_rounded(b.t(), a, compute).t())
+    elif _is_for_onednn(a):
+        out.copy_(_by_onednn(b.t(), a, None).t())  # what is transposed on the left is copied: the narrower one, here
+    else:
+        torch.mm(a.t(), b, out=out)
 
 
 def _is_for_onednn(a: Tensor) -> bool:

@@ -18,6 +18,7 @@ from deepaw.potential.descriptor.form import Form
 from deepaw.potential.model import AtomicModel
 from deepaw.potential.training.batch import Batch, FrameGeometry, frame_geometry, make_batch
 from deepaw.potential.training.labels import LABELS, Labels
+from deepaw.potential.training.shares import alone
 
 BUDGET = 2 * 2**30
 """Bytes of prepared frames, for training and validation together, that each process keeps."""
@@ -110,7 +111,8 @@ class PreparedFrames:
         """The frame `index` of the system `system`, both from 0."""
         known = self._kept.get((system, index))
         if known is None:
-            known = self._prepare(system, index)
+            with alone():  # many small operations, which other threads would only wait for
+                known = self._prepare(system, index)
             if self._memory.take(known.nbytes):
                 self._kept[system, index] = known
         return known

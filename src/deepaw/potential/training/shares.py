@@ -7,16 +7,65 @@ beginning to end, there and back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+SMALLEST_SHARE = 48
+"""Atoms that are worth a thread of their own."""
+
 Results = tuple[Tensor, Tensor, Tensor]
 Work = Callable[[int, int, bool], Results]
 """From a range of atoms, and whether a graph is wanted: atom energies, and parts of forces and virials that add up."""
+
+Result = TypeVar("Result")
+
+
+def ranges_of(natoms: int, device: torch.device) -> list[tuple[int, int]]:
+    """The first atom of each share, and the one behind its last."""
+    count = max(1, min(torch.get_num_threads(), natoms // SMALLEST_SHARE)) if device.type == "cpu" else 1
+    return [(natoms * share // count, natoms * (share + 1) // count) for share in range(count)]
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """What this thread does in the block is not spread over others."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def each_share(function: Callable[[int], Result], shares: int) -> list[Result]:
+    """function(0) ... function(shares - 1), each on a thread which works alone; gradients as they are enabled here."""
+    if shares == 1:
+        return [function(0)]
+    enabled = torch.is_grad_enabled()
+
+    def work(share: int) -> Result:
+        with torch.set_grad_enabled(enabled):
+            return function(share)
+
+    with alone():
+        others = [_others(shares - 1).submit(work, share) for share in range(1, shares)]
+        try:
+            first = function(0)
+        finally:
+            wait(others)
+    return [first, *(each.result() for each in others)]
+
+
+@cache
+def _others(count: int) -> ThreadPoolExecutor:
+    # kept: a thread takes longer to start than a small step
+    return ThreadPoolExecutor(count, "share", torch.set_num_threads, (1,))
 
 
 def in_shares(work: Work, ranges: Sequence[tuple[int, int]], weights: Sequence[Tensor]) -> Results:
@@ -24,24 +73,14 @@ def in_shares(work: Work, ranges: Sequence[tuple[int, int]], weights: Sequence[T
 
     Sums are taken in the order of the ranges, whatever the threads do.
     """
-    threads = torch.get_num_threads()
-    try:
-        results: Results = _Shares.apply(work, ranges, torch.is_grad_enabled(), *weights)
-    finally:
-        torch.set_num_threads(threads)
+    results: Results = _Shares.apply(work, ranges, torch.is_grad_enabled(), *weights)
     return results
-
-
-def _each(function: Callable[..., Any], arguments: Sequence[tuple]) -> list[Any]:
-    """Call the function with each of the arguments, on a thread each which works alone."""
-    with ThreadPoolExecutor(len(arguments), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        return [waiting.result() for waiting in [pool.submit(function, *given) for given in arguments]]
 
 
 class _Shares(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, work: Work, ranges: Sequence[tuple[int, int]], training: bool, *weights: Tensor) -> Results:
-        results = _each(work, [(first, last, training) for first, last in ranges])
+        results = each_share(lambda share: work(*ranges[share], training), len(ranges))
         if training:
             ctx.results, ctx.ranges, ctx.weights = results, ranges, weights
         energies, forces, virials = zip(*results, strict=True)
@@ -53,22 +92,19 @@ class _Shares(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, of_energy: Tensor, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
-        def share(results: Results, first: int, last: int) -> tuple[Tensor | None, ...]:
+        def gradients(share: int) -> tuple[Tensor | None, ...]:
+            first, last = ctx.ranges[share]
             wanted = [
                 (result, given)
-                for result, given in zip(results, (of_energy[first:last], of_force, of_virial), strict=True)
+                for result, given in zip(ctx.results[share], (of_energy[first:last], of_force, of_virial), strict=True)
                 if result.requires_grad
             ]
             outputs, cotangents = zip(*wanted, strict=True)
             return torch.autograd.grad(outputs, ctx.weights, cotangents, allow_unused=True)
 
-        threads = torch.get_num_threads()
-        try:
-            parts = _each(share, [(result, *atoms) for result, atoms in zip(ctx.results, ctx.ranges, strict=True)])
-        finally:
-            torch.set_num_threads(threads)
-        gradients = []
+        parts = each_share(gradients, len(ctx.ranges))
+        sums = []
         for of_weight in zip(*parts, strict=True):
             known = [gradient for gradient in of_weight if gradient is not None]
-            gradients.append(sum(known[1:], known[0]) if known else None)
-        return None, None, None, *gradients
+            sums.append(sum(known[1:], known[0]) if known else None)
+        return None, None, None, *sums

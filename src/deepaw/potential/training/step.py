@@ -13,10 +13,8 @@ from deepaw.potential.descriptor.form import Form
 from deepaw.potential.model import PotentialModel
 from deepaw.potential.shortrange.mixture import Mixture
 from deepaw.potential.training.batch import Batch
-from deepaw.potential.training.shares import in_shares
-
-SMALLEST_SHARE = 48
-"""Atoms that are worth a thread of their own."""
+from deepaw.potential.training.passes import can_pass, run_passes
+from deepaw.potential.training.shares import in_shares, ranges_of
 
 
 @dataclass(frozen=True)
@@ -47,28 +45,42 @@ def predict(
     gradients are enabled.
     """
     beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
-    work = partial(_share, model, batch, forms, virial, beside, compute)
-    natoms = len(batch.atoms)
-    threads = min(torch.get_num_threads(), natoms // SMALLEST_SHARE) if batch.atoms.device.type == "cpu" else 1
-    if threads < 2:
-        atom_energy, force, virials = work(0, natoms, torch.is_grad_enabled())
+    factor = _types(batch, model.contributes)
+    if batch.mixture is not None:
+        factor = factor * (1 - batch.mixture.weight)
+    if can_pass(model, forms):
+        found, force, virials = run_passes(model, batch, forms, factor, beside, virial, compute)
+        of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
+        energies = [
+            model.with_bias(kind, of_type - model.fitting.alone(kind, of_atoms[kind]))
+            for kind, of_type in enumerate(found.split(batch.counts))
+        ]
+        atom_energy = torch.cat(energies)
     else:
-        ranges = [(natoms * share // threads, natoms * (share + 1) // threads) for share in range(threads)]
-        weights = [weight for weight in model.parameters() if weight.requires_grad]
-        atom_energy, force, virials = in_shares(work, ranges, weights)
+        ranges = ranges_of(len(batch.atoms), batch.atoms.device)
+        work = partial(_share, model, batch, forms, virial, factor, beside, compute)
+        if len(ranges) == 1:
+            atom_energy, force, virials = work(*ranges[0], torch.is_grad_enabled())
+        else:
+            weights = [weight for weight in model.parameters() if weight.requires_grad]
+            atom_energy, force, virials = in_shares(work, ranges, weights)
     if batch.mixture is not None:
         atom_energy, force, virials = _mixed(model, batch, batch.mixture, atom_energy, force, virials)
     energy = atom_energy.new_zeros(len(batch.natoms)).index_add(0, batch.frame, atom_energy)
     return Prediction(energy, atom_energy, force, virials if virial else None)
 
 
+def _types(batch: Batch, values: Tensor) -> Tensor:
+    """Values (ntypes,) for each atom."""
+    counts = torch.tensor(batch.counts, device=values.device)
+    return values.repeat_interleave(counts, output_size=len(batch.atoms))
+
+
 def _mixed(
     model: PotentialModel, batch: Batch, mixture: Mixture, energy: Tensor, force: Tensor, virials: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """With what a table of pair energies adds to energies, and to what remains of the forces and virials of these."""
-    types = torch.arange(len(batch.counts), device=energy.device).repeat_interleave(
-        torch.tensor(batch.counts, device=energy.device)
-    )
+    types = _types(batch, torch.arange(len(batch.counts), device=energy.device))
     shift = model.table_shift(types)
     gradient = mixture.gradient(energy, shift)
     more = mixture.virials(gradient, batch.frame[mixture.centre], len(batch.natoms))
@@ -80,6 +92,7 @@ def _share(
     batch: Batch,
     forms: Sequence[Form],
     virial: bool,
+    factor: Tensor,
     beside: Tensor | None,
     compute: torch.dtype | None,
     first: int,
@@ -104,9 +117,7 @@ def _share(
             if count == 0:
                 continue
             D = rows[0][kind] if len(rows) == 1 else torch.cat([part[kind] for part in rows], dim=1)
-            matters = model.contributes[kind].expand(count)
-            if batch.mixture is not None:
-                matters = matters * (1 - batch.mixture.weight[start : start + count])
+            matters = factor[start : start + count]
             energy, gradient = model.fitting.with_gradient(kind, D, of_atoms[kind], matters, compute)
             energies.append(model.with_bias(kind, energy))
             columns.append(D)
@@ -121,8 +132,8 @@ def _share(
             form.forces(geometry, gradient, frame, len(batch.natoms), first, len(batch.atoms))
             for form, geometry, gradient in zip(forms, geometries, gradients, strict=True)
         ]
-    force = sum((force for force, _ in found[1:]), found[0][0])
-    virials = sum((more for _, more in found if more is not None), force.new_zeros(len(batch.natoms), 3, 3))
+        force = sum((force for force, _ in found[1:]), found[0][0])
+        virials = sum((more for _, more in found if more is not None), force.new_zeros(len(batch.natoms), 3, 3))
     if not training:
         return atom_energy.detach(), force.detach(), virials.detach()
     return atom_energy, force, virials

@@ -1,0 +1,127 @@
+"""Passes that are written out, against automatic differentiation of the same model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
+from deepaw.potential.training.forms import forms_of
+from deepaw.potential.training.passes import can_pass
+from deepaw.potential.training.step import predict
+from potential.physics import crowd, random_model
+from potential.test_physics import SE_A, SE_R
+
+FRAMES = [crowd(2), crowd(2, 4, 1, periodic=False), crowd(2, 30, 2, periodic=False)]
+ONE_TYPE = crowd(1, 5, 3, periodic=False)
+
+CASES: dict[str, dict[str, Any]] = {
+    "angles": {"descriptor": SE_A},
+    "distances": {"descriptor": SE_R},
+    "both, with parameters": {
+        "descriptor": {"type": "hybrid", "list": [SE_A, SE_R]},
+        "fitting_net": {"neuron": [6, 12], "numb_fparam": 1, "numb_aparam": 2},
+    },
+    "doubling, without timestep": {
+        "descriptor": SE_A | {"type_one_side": False, "resnet_dt": True},
+        "fitting_net": {"neuron": [8, 16, 16], "resnet_dt": False, "activation_function": "gelu"},
+    },
+    "energies of single atoms": {"descriptor": SE_A, "fitting_net": {"neuron": [6], "atom_ener": [-1.0, None]}},
+    "a type without energy": {"descriptor": SE_A, "atom_exclude_types": [1]},
+}
+
+
+def model(case: str, precision: str = "float64") -> PotentialModel:
+    keys = {"type_map": ["O", "H"], "fitting_net": {"neuron": [6, 6]}} | CASES[case]
+    descriptor = keys["descriptor"]
+    parts = [part | {"precision": precision} for part in descriptor.get("list", [descriptor])]
+    keys["descriptor"] = descriptor | {"list": parts} if "list" in descriptor else parts[0]
+    keys["fitting_net"] = keys["fitting_net"] | {"precision": precision}
+    return random_model(ModelConfig.model_validate(keys))
+
+
+def batch(potential: PotentialModel, frames: list) -> Batch:
+    forms = forms_of(potential, 0.8)
+    return make_batch([frame_geometry(potential, forms, each.types, each.coord, each.cell) for each in frames])
+
+
+def results(potential: PotentialModel, frames: list) -> list[torch.Tensor]:
+    """Predictions, and the derivatives of a loss of them in all weights."""
+    forms, together = forms_of(potential, 0.8), batch(potential, frames)
+    config, random = potential.fitting.config, np.random.default_rng(1)
+    given = {
+        name: torch.from_numpy(random.normal(size=(len(together.atoms), count))) if count else None
+        for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam))
+    }
+    found = predict(potential, together, forms, virial=True, **given)
+    assert found.virial is not None
+    loss = found.atom_energy.pow(3).sum() + found.force.square().sum() + found.virial.square().sum()
+    weights = list(potential.parameters())
+    derivatives = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
+    return [each.detach() for each in (found.energy, found.atom_energy, found.force, found.virial, *derivatives)]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("frames", [FRAMES, FRAMES[:1], [ONE_TYPE]], ids=["three", "one", "one type"])
+@pytest.mark.parametrize("case", CASES)
+def test_predictions_and_gradients(case: str, frames: list, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    potential = model(case)
+    assert can_pass(potential, forms_of(potential, 0.8))
+    with monkeypatch.context() as plain:
+        plain.setattr("deepaw.potential.training.step.can_pass", lambda model, forms: False)
+        plain.setattr("deepaw.potential.fitting.energy.has_passes", lambda net: False)
+        expected = results(potential, frames)
+    monkeypatch.setattr("deepaw.potential.training.shares.SMALLEST_SHARE", 2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = results(potential, frames)
+    finally:
+        torch.set_num_threads(before)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9 * float(other.abs().max()) + 1e-12)
+
+
+@pytest.mark.parametrize("case", ["angles", "both, with parameters"])
+def test_single_precision_is_near_double(case: str) -> None:
+    double, single = model(case), model(case, "float32")
+    single.load_state_dict(double.state_dict())
+    for found, expected in zip(results(single, FRAMES), results(double, FRAMES), strict=True):
+        assert float((found.double() - expected).abs().max()) < 1e-3 * float(expected.abs().max()) + 1e-6
+
+
+def test_networks_that_are_not_trained() -> None:
+    potential = model("angles")
+    potential.fitting.requires_grad_(False)
+    forms, together = forms_of(potential, 0.8), batch(potential, FRAMES)
+    weight = potential.descriptor.parts[0].nets.layers[0].w
+    found = predict(potential, together, forms)
+    (derivative,) = torch.autograd.grad(found.force.square().sum(), weight)
+    potential.fitting.requires_grad_()
+    (trained,) = torch.autograd.grad(predict(potential, together, forms).force.square().sum(), weight)
+    torch.testing.assert_close(derivative, trained)
+    potential.descriptor.requires_grad_(False)
+    outer = potential.fitting.nets[0].layers[0].w
+    (derivative,) = torch.autograd.grad(predict(potential, together, forms).force.square().sum(), outer)
+    potential.descriptor.requires_grad_()
+    (trained,) = torch.autograd.grad(predict(potential, together, forms).force.square().sum(), outer)
+    torch.testing.assert_close(derivative, trained)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"descriptor": SE_A, "fitting_net": {"neuron": [6], "activation_function": "relu"}},
+        {"descriptor": SE_A, "fitting_net": {"neuron": [6], "precision": "float32"}},
+        {"descriptor": SE_A | {"activation_function": "relu"}},
+        {"descriptor": SE_A, "type_embedding": {"neuron": [4]}},
+    ],
+)
+def test_other_models_are_differentiated(keys: dict[str, Any]) -> None:
+    potential = random_model(ModelConfig.model_validate({"type_map": ["O", "H"]} | keys))
+    assert not can_pass(potential, forms_of(potential, 0.8))
+    assert all(each.isfinite().all() for each in results(potential, FRAMES))
