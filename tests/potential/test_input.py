@@ -145,7 +145,7 @@ WRONG = [
     ),
     ("model.atom_exclude_types", [2], "model: a type to exclude is 2; types are numbered from 0 to 1."),
     ("model.descriptor.exclude_types", [[0, -1]], "model: a type to exclude is -1; types are numbered from 0 to 1."),
-    ("model.descriptor.type", "se_atten", 'model.descriptor.type is "se_atten"; it should be one of'),
+    ("model.descriptor.type", "dpa3", 'model.descriptor.type is "dpa3"; it should be one of'),
     ("model.descriptor.rcut", "6", 'model.descriptor.rcut is "6"; it should be a valid number.'),
     ("model.fitting_net.type", "dos", 'model.fitting_net.type is "dos"; it should be'),
     ("model.type", "frozen", 'model.type is not supported: only "standard" models'),

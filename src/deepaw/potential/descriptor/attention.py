@@ -92,4 +92,4 @@ class AttentionLayer(nn.Module):
         return result.view(*x.shape[:-1], result.shape[-1])
 
     def _normalised(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, x.shape[-1:], self.scale, self.shift, self.epsilon)
+        return F.layer_norm(x, x.shape[-1:], self.scale.to(x.dtype), self.shift.to(x.dtype), self.epsilon)
