@@ -21,7 +21,7 @@ def run_grid(settings: Settings) -> None:
     """
     engine = InferenceEngine("fast")
     engine.predict(rattled(0), SHAPE)
-    rounds = 5 if settings.quick else 15
+    rounds = 3 if settings.quick else 15
     with running(settings, "fast") as server:
         ways = {"socket": server.client(), "HTTP": server.client(http=True)}
         for client in ways.values():

@@ -23,9 +23,11 @@ def run_latency(settings: Settings) -> None:
         client, ended, taken = server.client(), threading.Event(), [0]
 
         def stream() -> None:
-            pieces = client.stream(rattled(0, copies=2), SHAPE)
-            for piece in pieces:
-                taken[0] += len(piece.get("values", ()))
+            def report(done: int, total: int) -> None:
+                taken[0] = done
+
+            pieces = client.stream(rattled(0, copies=2), SHAPE, progress=report)
+            for _ in pieces:
                 if ended.is_set():
                     pieces.close()
                     return
