@@ -44,9 +44,7 @@ def test_learning(tmp_path: Path, fitting: dict, label: str, name: str) -> None:
     trained(tmp_path, "out", tensor_input(fitting, numb_steps=250, disp_freq=50))
     lines = (tmp_path / "out/lcurve.out").read_text().splitlines()
     assert lines[0].split()[2:] == [
-        f"{column}_{part}"
-        for column in (f"rmse_global_{name}", f"rmse_local_{name}")
-        for part in ("val", "trn")
+        f"{column}_{part}" for column in (f"rmse_global_{name}", f"rmse_local_{name}") for part in ("val", "trn")
     ] + ["lr"]
     last = curve(tmp_path / "out")[-1]
     # what is written says of new frames what the last line of the curve did
