@@ -167,7 +167,8 @@ class Service:
                 await self._models.reload(self._worker)
                 break
             except (WorkerLostError, InputError, OutOfMemoryError, EvaluationError, OSError) as error:
-                log.error("the worker cannot be started: %s", error)
+                # its kind alone: the text may name files
+                log.error("the worker cannot be started: %s", type(error).__name__)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
         self._fail(lambda task: not self._models.is_current(task.job.model))
