@@ -9,8 +9,10 @@ from ase import Atoms
 from ase.build import bulk
 
 from deepaw.potential.model import ModelConfig
-from deepaw.server.scheduler.interface import PotentialWork, Structure
+from deepaw.server.scheduler.frames import PotentialWork
+from deepaw.server.scheduler.interface import Structure
 from potential.physics import crowd, random_model
+from potential.tensor_physics import random_tensor_model
 
 DESCRIPTOR = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [9, 10], "neuron": [4, 8], "axis_neuron": 3}
 
@@ -19,6 +21,14 @@ def write_potential(path: Path, seed: int = 1) -> Path:
     """Of O and H, with random weights."""
     keys = {"type_map": ["O", "H"], "descriptor": DESCRIPTOR, "fitting_net": {"neuron": [8, 8]}}
     random_model(ModelConfig.model_validate(keys), seed).save(path)
+    return path
+
+
+def write_tensor(path: Path, kind: str = "dipole", seed: int = 1) -> Path:
+    """Of O, whose atoms have a dipole or polarizability, and H, whose have none; with random weights."""
+    fitting = {"type": kind, "neuron": [8, 8], "sel_type": [0]}
+    keys = {"type_map": ["O", "H"], "descriptor": DESCRIPTOR, "fitting_net": fitting}
+    random_tensor_model(ModelConfig.model_validate(keys), seed).save(path)
     return path
 
 

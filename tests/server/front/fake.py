@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 
 from deepaw.errors import InputError
+from deepaw.server.scheduler.frames import PotentialAnswer, PotentialWork
 from deepaw.server.scheduler.interface import (
     Answer,
     DensityAnswer,
@@ -15,8 +16,6 @@ from deepaw.server.scheduler.interface import (
     JobCancelledError,
     JobState,
     ModelInfo,
-    PotentialAnswer,
-    PotentialWork,
     QueueFullError,
     SchedulerState,
     Structure,

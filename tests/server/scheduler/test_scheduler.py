@@ -14,13 +14,12 @@ import pytest
 from deepaw import InferenceEngine
 from deepaw.errors import InputError
 from deepaw.infer import DeepPot
+from deepaw.server.scheduler.frames import PotentialAnswer, PotentialWork
 from deepaw.server.scheduler.interface import (
     DensityAnswer,
     DensityWork,
     JobCancelledError,
     NotReadyError,
-    PotentialAnswer,
-    PotentialWork,
     QueueFullError,
     UnknownHandleError,
     UnknownModelError,
@@ -321,7 +320,7 @@ def test_names_of_models_and_handles(run: Callable[..., None]) -> None:
             scheduler.submit(DensityWork("nothing", points=points), "me")
         with pytest.raises(UnknownModelError, match="it has fast, water"):
             scheduler.submit(DensityWork(structure_of(magnesia()), points=points, model="slow"), "me")
-        with pytest.raises(UnknownModelError, match="'water' is a potential"):
+        with pytest.raises(UnknownModelError, match="'water' is of kind potential"):
             scheduler.submit(DensityWork(structure_of(magnesia()), points=points, model="water"), "me")
 
     run(test)

@@ -9,7 +9,8 @@ import numpy as np
 
 from deepaw import InferenceEngine
 from deepaw.infer import DeepPot
-from deepaw.server.scheduler.interface import DensityAnswer, DensityWork, PotentialAnswer
+from deepaw.server.scheduler.frames import PotentialAnswer
+from deepaw.server.scheduler.interface import DensityAnswer, DensityWork
 from deepaw.server.scheduler.scheduler import TileScheduler
 from deepaw.server.worker.interface import WorkerConfig
 from deepaw.server.worker.models import file_hash

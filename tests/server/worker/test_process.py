@@ -14,12 +14,8 @@ import pytest
 
 from deepaw.errors import InputError
 from deepaw.infer import DeepPot
-from deepaw.server.scheduler.interface import (
-    DensityWork,
-    PotentialAnswer,
-    UnknownModelError,
-    WorkerLostError,
-)
+from deepaw.server.scheduler.frames import PotentialAnswer
+from deepaw.server.scheduler.interface import DensityWork, UnknownModelError, WorkerLostError
 from deepaw.server.scheduler.scheduler import TileScheduler
 from deepaw.server.worker.interface import WorkerConfig
 from deepaw.server.worker.process import ProcessWorker

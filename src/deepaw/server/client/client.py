@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from deepaw.errors import InputError
 from deepaw.server.client.connection import Connection
 from deepaw.server.client.errors import FailedError, ServerError, refusal
+from deepaw.server.client.frames import frames_message
 from deepaw.server.messages.binary import MEDIA_TYPE, binary_to_dict, message_parts
 from deepaw.server.messages.stream import STREAM_TYPE, read_stream
 from deepaw.server.process.home import find_home
@@ -192,28 +193,39 @@ class DeePAWClient:
         With `atomic` also energies (nframes, natoms, 1) and virials (nframes, natoms, 9) of atoms. Arrays and shapes
         are those of `deepaw.infer.DeepPot.eval`; in place of types, atomic `numbers` (natoms,) may be given.
         """
-        natoms = np.asarray(atype if atype is not None else numbers).shape[-1:]
-        if natoms in ((), (0,)):
-            raise InputError("eval needs atype or numbers, one for each atom.")
-        coords = np.asarray(coord, dtype=np.float64).reshape(-1, natoms[0], 3)
-        message = {
-            "kind": "potential",
-            "coord": coords,
-            "cell": None if cell is None else np.asarray(cell, dtype=np.float64).reshape(-1, 3, 3),
-            "types": None if atype is None else np.asarray(atype),
-            "numbers": None if numbers is None else np.asarray(numbers),
-            "pbc": pbc if isinstance(pbc, bool) else [bool(one) for one in pbc],
-            "atomic": atomic,
-            "fparam": None if fparam is None else np.asarray(fparam, dtype=np.float64),
-            "aparam": None if aparam is None else np.asarray(aparam, dtype=np.float64),
-            "model": model,
-        }
-        found = self._infer(message)
-        nframes = len(coords)
+        given = frames_message(
+            "potential", coord, cell, atype, numbers, pbc, (fparam, aparam), atomic=atomic, model=model
+        )
+        found = self._infer(given)
+        nframes = len(given["coord"])
         result = (found["energy"].reshape(nframes, 1), found["force"], found["virial"].reshape(nframes, 9))
         if not atomic:
             return result
         return (*result, found["atom_energy"][:, :, None], found["atom_virial"].reshape(nframes, -1, 9))
+
+    def eval_tensor(
+        self,
+        kind: Literal["dipole", "polar"],
+        coord: ArrayLike,
+        cell: ArrayLike | None = None,
+        atype: ArrayLike | None = None,
+        *,
+        numbers: ArrayLike | None = None,
+        pbc: Sequence[bool] | bool = True,
+        atomic: bool = False,
+        derivatives: bool = False,
+        fparam: ArrayLike | None = None,
+        aparam: ArrayLike | None = None,
+        model: str | None = None,
+    ) -> dict[str, Any]:
+        """Dipoles or polarizabilities: `tensor` (nframes, n) of n = 3 or 9 components, with `model` and `elapsed`.
+
+        With `derivatives` also `force` (nframes, n, natoms, 3) and `virial` (nframes, n, 3, 3) of each component; with
+        `atomic` also `atom_tensor` (nframes, natoms, n), and with both `atom_virial` (nframes, n, natoms, 3, 3). Signs
+        are those of `deepaw.infer.DeepDipole.eval_full`; arguments as of `eval`.
+        """
+        wanted = {"atomic": atomic, "derivatives": derivatives, "model": model}
+        return self._infer(frames_message(kind, coord, cell, atype, numbers, pbc, (fparam, aparam), **wanted))
 
     def keep(self, atoms: Atoms) -> str:
         """A handle that stands for a structure until the server gives it up for others."""

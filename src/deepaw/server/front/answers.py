@@ -11,7 +11,8 @@ from starlette.responses import Response, StreamingResponse
 
 from deepaw.server.front.work import Asked
 from deepaw.server.messages.binary import MEDIA_TYPE, message_parts
-from deepaw.server.scheduler.interface import Answer, DensityAnswer, DensityWork, PotentialAnswer, Structure
+from deepaw.server.scheduler.frames import PotentialAnswer, TensorAnswer
+from deepaw.server.scheduler.interface import Answer, DensityAnswer, DensityWork, Structure
 
 
 def density_json(structure: Structure, answer: DensityAnswer) -> Response:
@@ -48,6 +49,10 @@ def message_of(asked: Asked, answer: Answer) -> dict[str, Any]:
         if answer.atom_energy is not None and answer.atom_virial is not None:
             arrays |= {"atom_energy": answer.atom_energy, "atom_virial": answer.atom_virial}
         return {"kind": "potential", **head, **arrays}
+    if isinstance(answer, TensorAnswer):
+        names = ("tensor", "virial", "atom_tensor", "force", "atom_virial")
+        wanted = {name: values for name in names if (values := getattr(answer, name)) is not None}
+        return {"kind": answer.kind, **head, **wanted}
     work = asked.work
     assert isinstance(work, DensityWork)
     message = {"kind": "density", **head, **summary_of(answer)}

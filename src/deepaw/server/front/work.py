@@ -22,7 +22,8 @@ from deepaw.server.front.structures import (
     structure_of_atoms,
     structure_of_fields,
 )
-from deepaw.server.scheduler.interface import DensityWork, PotentialWork, Shape, Structure, Work
+from deepaw.server.scheduler.frames import PotentialWork, TensorWork
+from deepaw.server.scheduler.interface import DensityWork, Shape, Structure, Work
 from deepaw.structure.read import DatabaseRow
 
 
@@ -49,12 +50,12 @@ async def read_work(message: Mapping[str, Any], config: FrontConfig, stream: boo
     wait = fields.truth("wait", True)
     if kind == "density":
         work: Work = await _density(fields, config, stream, anywhere)
-    elif kind == "potential":
+    elif kind in ("potential", "dipole", "polar"):
         if stream:
             raise InputError("Only densities on grids are streamed; ask for application/msgpack.")
-        work = _potential(fields, limits)
+        work = _of_frames(kind, fields, limits)
     else:
-        raise InputError("kind should be 'density' or 'potential'.")
+        raise InputError("kind should be 'density', 'potential', 'dipole' or 'polar'.")
     fields.finish(f"a message of kind {kind}")
     if stream and not wait:
         raise InputError("A stream is waited for; leave wait out.")
@@ -108,10 +109,10 @@ def _grid(fields: Fields) -> Shape | None:
     return nx, ny, nz
 
 
-def _potential(fields: Fields, limits: Limits) -> PotentialWork:
+def _of_frames(kind: str, fields: Fields, limits: Limits) -> Work:
     coord = fields.floats("coord", (-1, -1, 3), (-1, 3))
     if coord is None or coord.size == 0:
-        raise InputError("A potential needs coord, (nframes, natoms, 3), of one atom or more.")
+        raise InputError(f"A message of kind {kind} needs coord, (nframes, natoms, 3), of one atom or more.")
     coord = coord.reshape(-1, coord.shape[-2], 3)
     nframes, natoms = coord.shape[:2]
     check_count(nframes * natoms, limits)
@@ -120,18 +121,22 @@ def _potential(fields: Fields, limits: Limits) -> PotentialWork:
         cell = np.ascontiguousarray(np.broadcast_to(cell, (nframes, 3, 3)))
     types, numbers = fields.whole("types", (natoms,), (nframes, natoms)), fields.whole("numbers", (natoms,))
     if (types is None) == (numbers is None):
-        raise InputError("A potential needs either types, of the model's type map, or numbers, atomic ones.")
+        raise InputError(f"A message of kind {kind} needs either types, of the type map, or numbers, atomic ones.")
     if numbers is not None:
         check_elements(numbers)
     pbc = fields.truths("pbc", 3)
-    return PotentialWork(
-        coord,
-        cell,
-        types,
-        numbers,
-        (bool(pbc[0]), bool(pbc[1]), bool(pbc[2])),
-        fields.truth("atomic", False),
-        fields.floats("fparam", (nframes, -1), (-1,)),
-        fields.floats("aparam", (nframes, natoms, -1), (natoms, -1), (-1,)),
-        fields.text("model"),
-    )
+    frames: dict[str, Any] = {
+        "coord": coord,
+        "cell": cell,
+        "types": types,
+        "numbers": numbers,
+        "pbc": (bool(pbc[0]), bool(pbc[1]), bool(pbc[2])),
+        "atomic": fields.truth("atomic", False),
+        "fparam": fields.floats("fparam", (nframes, -1), (-1,)),
+        "aparam": fields.floats("aparam", (nframes, natoms, -1), (natoms, -1), (-1,)),
+        "model": fields.text("model"),
+    }
+    if kind == "potential":
+        return PotentialWork(**frames)
+    derivatives = fields.truth("derivatives", False)
+    return TensorWork(**frames, kind="dipole" if kind == "dipole" else "polar", derivatives=derivatives)

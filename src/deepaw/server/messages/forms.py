@@ -70,7 +70,7 @@ class ModelForm(BaseModel):
 
     name: str
     hash: str = Field(description="SHA-256 of its file")
-    kind: Literal["density", "potential"]
+    kind: Literal["density", "potential", "dipole", "polar"]
     elements: list[str]
     cutoff: float = Field(description="Å")
     loaded_in: float = Field(description="Seconds")

@@ -11,7 +11,12 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deepaw.server.scheduler.frames import PotentialAnswer, PotentialWork, TensorAnswer, TensorWork
+
 Shape = tuple[int, int, int]
+
+ModelKind = Literal["density", "potential", "dipole", "polar"]
+"""What a model predicts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,29 +67,7 @@ class DensityWork:
     stream: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class PotentialWork:
-    """Energies, forces and virials of frames with the same number of atoms.
-
-    coord: (nframes, natoms, 3) float64, A. cell: (nframes, 3, 3) float64, A, or None without periodicity.
-    types: (natoms,) or (nframes, natoms) int64, of the model's type map, -1 where there is no atom; or numbers:
-    (natoms,) int64, atomic. One of the two is given. pbc: along which cell vectors. atomic: whether energies and
-    virials of atoms are wanted. fparam: (nframes, n) or (n,). aparam: (nframes, natoms, n), (natoms, n) or (n,).
-    model: as of `DensityWork`.
-    """
-
-    coord: NDArray[np.float64]
-    cell: NDArray[np.float64] | None = None
-    types: NDArray[np.int64] | None = None
-    numbers: NDArray[np.int64] | None = None
-    pbc: tuple[bool, bool, bool] = (True, True, True)
-    atomic: bool = False
-    fparam: NDArray[np.float64] | None = None
-    aparam: NDArray[np.float64] | None = None
-    model: str | None = None
-
-
-Work = DensityWork | PotentialWork
+Work = DensityWork | PotentialWork | TensorWork
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,22 +89,7 @@ class DensityAnswer:
     scale: float = 1.0
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class PotentialAnswer:
-    """model, elapsed: as of `DensityAnswer`. float64: energy (nframes,), eV; force (nframes, natoms, 3), eV/A; virial
-    (nframes, 3, 3), eV; atom_energy (nframes, natoms) and atom_virial (nframes, natoms, 3, 3) where they were wanted.
-    """
-
-    model: str
-    elapsed: float
-    energy: NDArray[np.float64]
-    force: NDArray[np.float64]
-    virial: NDArray[np.float64]
-    atom_energy: NDArray[np.float64] | None = None
-    atom_virial: NDArray[np.float64] | None = None
-
-
-Answer = DensityAnswer | PotentialAnswer
+Answer = DensityAnswer | PotentialAnswer | TensorAnswer
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +177,7 @@ class ModelInfo:
     name: str
     path: str
     hash: str
-    kind: Literal["density", "potential"]
+    kind: ModelKind
     elements: tuple[str, ...]
     cutoff: float
     loaded_in: float = 0.0

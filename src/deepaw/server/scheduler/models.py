@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 from deepaw.errors import InputError
-from deepaw.server.scheduler.interface import ModelInfo, UnknownModelError
+from deepaw.server.scheduler.interface import ModelInfo, ModelKind, UnknownModelError
 from deepaw.server.worker.interface import Worker
 
 
@@ -24,7 +23,7 @@ class ModelTable:
         """Those that names stand for."""
         return list(self._current.values())
 
-    def find(self, name: str | None, kind: Literal["density", "potential"]) -> ModelInfo:
+    def find(self, name: str | None, kind: ModelKind) -> ModelInfo:
         """Of a name, or the first of a kind. Raises UnknownModelError."""
         if name is None:
             found = next((model for model in self._current.values() if model.kind == kind), None)
@@ -35,7 +34,9 @@ class ModelTable:
             known = ", ".join(self._current) or "none"
             raise UnknownModelError(f"The server has no model {name!r}; it has {known}.")
         if self._current[name].kind != kind:
-            raise UnknownModelError(f"The model {name!r} is a {self._current[name].kind}; a {kind} is needed here.")
+            raise UnknownModelError(
+                f"The model {name!r} is of kind {self._current[name].kind}, and the request is for one of kind {kind}."
+            )
         return self._current[name]
 
     async def load(self, workers: Sequence[Worker], name: str, path: str) -> ModelInfo:

@@ -26,7 +26,7 @@ from deepaw.server.scheduler.pace import Pace
 from deepaw.server.scheduler.queue import FairQueue, QueueLimits, check_room
 from deepaw.server.scheduler.service import Service
 from deepaw.server.scheduler.structures import KeptStructures
-from deepaw.server.scheduler.tasks import Task, size_of, task_of
+from deepaw.server.scheduler.tasks import Task, kind_of, size_of, task_of
 from deepaw.server.worker.interface import Worker
 
 STRUCTURE_BYTES = 64 * 2**20
@@ -77,7 +77,7 @@ class TileScheduler:
     def submit(self, work: Work, client: str) -> Job:
         if self._stopping or not self._loops:
             raise NotReadyError("The server is stopping." if self._stopping else "The server is starting.")
-        model = self._models.find(work.model, "density" if isinstance(work, DensityWork) else "potential")
+        model = self._models.find(work.model, kind_of(work))
         structure = None
         if isinstance(work, DensityWork):
             structure = self._structures.get(work.structure) if isinstance(work.structure, str) else work.structure

@@ -9,15 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from deepaw.server.scheduler.interface import (
-    DensityAnswer,
-    DensityWork,
-    PotentialAnswer,
-    PotentialWork,
-    Structure,
-    Tile,
-    Work,
-)
+from deepaw.server.scheduler.frames import PotentialAnswer, PotentialWork, TensorAnswer, TensorWork
+from deepaw.server.scheduler.interface import Answer, DensityAnswer, DensityWork, ModelKind, Structure, Tile, Work
 from deepaw.server.scheduler.job import ScheduledJob
 
 Kind = Literal["grid", "points", "frames"]
@@ -104,7 +97,7 @@ class JoinedTask(Task):
         """The next one, for the order of its kind."""
 
     @abstractmethod
-    def _answer(self) -> DensityAnswer | PotentialAnswer: ...
+    def _answer(self) -> Answer: ...
 
     def take(self, reply: Mapping[str, Any]) -> None:
         """What was found for the piece."""
@@ -153,12 +146,12 @@ class PointsTask(JoinedTask):
 
 
 class FramesTask(JoinedTask):
-    """Energies of frames."""
+    """Frames of atoms, whatever is asked of them."""
 
     kind: Kind = "frames"
     unit = "atoms"
 
-    def __init__(self, job: ScheduledJob, work: PotentialWork) -> None:
+    def __init__(self, job: ScheduledJob, work: PotentialWork | TensorWork) -> None:
         super().__init__(job)
         self._work, self._first = work, 0
         self._natoms = work.coord.shape[1]
@@ -178,7 +171,7 @@ class FramesTask(JoinedTask):
             """Those of the part, of arrays that have `axes` axes where they have a row for each frame."""
             return values[part] if values is not None and values.ndim == axes and len(values) == nframes else values
 
-        return {
+        piece = {
             "coord": work.coord[part],
             "cell": rows(work.cell, 3),
             "types": rows(work.types, 2),
@@ -188,20 +181,30 @@ class FramesTask(JoinedTask):
             "pbc": list(work.pbc),
             "atomic": work.atomic,
         }
+        return {**piece, "derivatives": work.derivatives} if isinstance(work, TensorWork) else piece
 
     def _step(self) -> None:
         self._first += self._step_frames
 
-    def _answer(self) -> PotentialAnswer:
-        names = ["energy", "force", "virial", *(["atom_energy", "atom_virial"] if self._work.atomic else [])]
+    def _answer(self) -> PotentialAnswer | TensorAnswer:
+        names = [name for name, values in self._found[0].items() if isinstance(values, np.ndarray)]
         arrays = {name: _joined([reply[name] for reply in self._found]) for name in names}
         elapsed = sum(reply["elapsed"] for reply in self._found)
+        if isinstance(self._work, TensorWork):
+            return TensorAnswer(model=self.job.model, elapsed=elapsed, kind=self._work.kind, **arrays)
         return PotentialAnswer(model=self.job.model, elapsed=elapsed, **arrays)
+
+
+def kind_of(work: Work) -> ModelKind:
+    """Of the model that it needs."""
+    if isinstance(work, TensorWork):
+        return work.kind
+    return "potential" if isinstance(work, PotentialWork) else "density"
 
 
 def size_of(work: Work) -> int:
     """Points or atoms."""
-    if isinstance(work, PotentialWork):
+    if not isinstance(work, DensityWork):
         return work.coord.shape[0] * work.coord.shape[1]
     if work.points is not None:
         return len(work.points)
@@ -211,7 +214,7 @@ def size_of(work: Work) -> int:
 
 def task_of(job: ScheduledJob, structure: Structure | None) -> GridTask | PointsTask | FramesTask:
     """structure: of a density, for one that the work may only name."""
-    if isinstance(job.work, PotentialWork):
+    if not isinstance(job.work, DensityWork):
         return FramesTask(job, job.work)
     assert structure is not None
     return GridTask(job, job.work, structure) if job.work.points is None else PointsTask(job, job.work, structure)

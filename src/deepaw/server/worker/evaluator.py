@@ -114,13 +114,18 @@ class Evaluator:
         return _answers(evaluate_points(model, engine, given, self._kept, self._halving))
 
     def frames(self, model: str, requests: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """`answers`: of each what `evaluate_requests` says, or `described`."""
+        """`answers`: of each what `evaluate_requests` or `evaluate_tensors` says, or `described`."""
         loaded = self._models[model]
         if isinstance(loaded.engine, InferenceEngine):
             raise InputError(f"The model {loaded.info.name} is one of densities; it has no energies.")
-        from deepaw.server.worker.frames import evaluate_requests  # comes with the engine of potentials
+        # these come with the engines of potentials
+        from deepaw.potential.engine.engine import PotentialEngine
+        from deepaw.server.worker.frames import evaluate_requests
+        from deepaw.server.worker.tensors import evaluate_tensors
 
-        return _answers(evaluate_requests(loaded.engine, requests, self._halving))
+        if isinstance(loaded.engine, PotentialEngine):
+            return _answers(evaluate_requests(loaded.engine, requests, self._halving))
+        return _answers(evaluate_tensors(loaded.engine, requests, self._halving))
 
     def usage(self) -> dict[str, int]:
         """Bytes of the process and on the device, bytes of atom parts, and how often something did not fit."""
@@ -138,7 +143,7 @@ class Evaluator:
     def _density(self, model: str) -> InferenceEngine:
         loaded = self._models[model]
         if not isinstance(loaded.engine, InferenceEngine):
-            raise InputError(f"The model {loaded.info.name} is a potential; it has no density.")
+            raise InputError(f"The model {loaded.info.name} is of kind {loaded.info.kind}; it has no density.")
         return loaded.engine
 
     def _make_room(self) -> None:

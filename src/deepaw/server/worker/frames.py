@@ -15,7 +15,7 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.evaluation.frames import VIRTUAL, Frames, read_frames
 from deepaw.potential.exact import Evaluation
-from deepaw.potential.model import types_of
+from deepaw.potential.model import AtomicModel, types_of
 from deepaw.server.scheduler.interface import OutOfMemoryError
 from deepaw.server.worker.memory import Halving
 
@@ -24,7 +24,7 @@ MOST_ATOMS = 2_000
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """Frames that were asked for together, and the real atoms of each."""
 
     frames: Frames
@@ -49,13 +49,13 @@ def evaluate_requests(
 ) -> list[dict[str, Any] | Exception]:
     """For each request its arrays as in `PotentialAnswer` and the seconds `elapsed`, or what is wrong with it.
 
-    requests: the fields of `PotentialWork` that hold arrays, `pbc` and `atomic`.
+    requests: as `read_request` takes them.
     """
     answers: list[dict[str, Any] | Exception] = []
-    read: list[_Request | None] = []
+    read: list[Request | None] = []
     for request in requests:
         try:
-            read.append(_read(engine, request))
+            read.append(read_request(engine.model, request))
             answers.append({})
         except InputError as error:
             read.append(None)
@@ -75,13 +75,14 @@ def evaluate_requests(
     return answers
 
 
-def _read(engine: PotentialEngine, request: Mapping[str, Any]) -> _Request:
+def read_request(model: AtomicModel, request: Mapping[str, Any]) -> Request:
+    """request: the fields of `FramesWork` that hold arrays, `pbc` and `atomic`. Raises InputError: as `read_frames`."""
     types = request["types"]
     if types is None:
         symbols = [chemical_symbols[number] for number in request["numbers"].tolist()]
-        types = np.array(types_of(symbols, engine.model.type_map))
+        types = np.array(types_of(symbols, model.type_map))
     frames = read_frames(
-        engine.model,
+        model,
         request["coord"],
         request["cell"],
         types,
@@ -90,10 +91,10 @@ def _read(engine: PotentialEngine, request: Mapping[str, Any]) -> _Request:
         mixed_type=True,
     )
     x, y, z = (bool(along) for along in request["pbc"])
-    return _Request(frames, (x, y, z), bool(request["atomic"]))
+    return Request(frames, (x, y, z), bool(request["atomic"]))
 
 
-def _evaluate(engine: PotentialEngine, requests: Sequence[_Request], halving: Halving) -> list[dict[str, Any]]:
+def _evaluate(engine: PotentialEngine, requests: Sequence[Request], halving: Halving) -> list[dict[str, Any]]:
     start = time.perf_counter()
     owners = [(owner, index) for owner, request in enumerate(requests) for index in range(len(request.frames))]
     frames = [requests[owner].frame(index) for owner, index in owners]
@@ -124,7 +125,7 @@ def _groups(sizes: Sequence[int]) -> list[slice]:
     return [*groups, slice(first, len(sizes))]
 
 
-def _answer(request: _Request, found: Sequence[Evaluation]) -> dict[str, Any]:
+def _answer(request: Request, found: Sequence[Evaluation]) -> dict[str, Any]:
     nframes, natoms = request.frames.types.shape
     answer: dict[str, Any] = {
         "energy": np.array([float(each.energy) for each in found]),

@@ -17,11 +17,12 @@ from deepaw.density.model.model import KIND as DENSITY
 from deepaw.density.model.model import find_density_model, load_density_model
 from deepaw.errors import InputError
 from deepaw.modelfile import read_metadata
-from deepaw.server.scheduler.interface import ModelInfo
+from deepaw.server.scheduler.interface import ModelInfo, ModelKind
 from deepaw.server.worker.interface import WorkerConfig
 
 if TYPE_CHECKING:
     from deepaw.potential.engine.engine import PotentialEngine
+    from deepaw.potential.engine.tensors import TensorEngine
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class LoadedModel:
     """A model and what evaluates it."""
 
     info: ModelInfo
-    engine: InferenceEngine | PotentialEngine
+    engine: InferenceEngine | PotentialEngine | TensorEngine
 
 
 def load_model(name: str, source: str, config: WorkerConfig) -> LoadedModel:
@@ -41,7 +42,7 @@ def load_model(name: str, source: str, config: WorkerConfig) -> LoadedModel:
     path = _find(source)
     before = file_hash(path)
     is_density = path.suffix == ".safetensors" and read_metadata(path)["kind"] == DENSITY
-    loaded = (_load_density if is_density else _load_potential)(name, path, before, config)
+    loaded = (_load_density if is_density else _load_of_atoms)(name, path, before, config)
     if file_hash(path) != before:
         raise InputError(f"{path} changed while it was read; wait until it is written, and load it again.")
     return replace(loaded, info=replace(loaded.info, loaded_in=time.perf_counter() - start))
@@ -64,13 +65,25 @@ def _load_density(name: str, path: Path, hash: str, config: WorkerConfig) -> Loa
     return LoadedModel(info, engine)
 
 
-def _load_potential(name: str, path: Path, hash: str, config: WorkerConfig) -> LoadedModel:
+def _load_of_atoms(name: str, path: Path, hash: str, config: WorkerConfig) -> LoadedModel:
     # not at the top: a server of densities does without, and is ready the sooner
     from deepaw.potential.engine.engine import PotentialEngine
-    from deepaw.potential.files.formats import read_potential
+    from deepaw.potential.engine.tensors import TensorEngine
+    from deepaw.potential.exact_tensors import TensorEvaluation
+    from deepaw.potential.files.formats import read_any
+    from deepaw.potential.model import PotentialModel
+    from deepaw.potential.tensor import TensorModel
 
-    engine = PotentialEngine(read_potential(path), config.potential_precision)
-    model = engine.model
+    model = read_any(path)
+    engine: PotentialEngine | TensorEngine
+    if isinstance(model, PotentialModel):
+        kind: ModelKind = "potential"
+        engine = PotentialEngine(model, config.potential_precision)
+    elif isinstance(model, TensorModel):
+        kind = "dipole" if model.shape == (3,) else "polar"
+        engine = TensorEngine(model, config.potential_precision)
+    else:
+        raise InputError(f"{path} is a model of {model.config.fitting_net.type}, which is not served.")
     fparams, aparams = model.config.fitting_net.numb_fparam, model.config.fitting_net.numb_aparam
     found = engine.evaluate(
         np.array([[0.0, 0, 0], [0, 0, 1.5]]),
@@ -79,12 +92,12 @@ def _load_potential(name: str, path: Path, hash: str, config: WorkerConfig) -> L
         fparam=np.zeros(fparams) if fparams else None,
         aparam=np.ones((2, aparams)) if aparams else None,
     )
-    _check_finite(found.force.numpy(), path)
+    _check_finite((found.atom_tensor if isinstance(found, TensorEvaluation) else found.force).numpy(), path)
     info = ModelInfo(
         name=name,
         path=str(path),
         hash=hash,
-        kind="potential",
+        kind=kind,
         elements=tuple(model.type_map),
         cutoff=model.rcut,
         numb_fparam=fparams,

@@ -55,7 +55,7 @@ def _status(context: Context) -> StatusForm:
         precision=state.precision,
         cuda_available=state.device.startswith("cuda"),
         use_compile=context.config.compile,
-        use_dual_model=len(kinds) == 2,
+        use_dual_model={"density", "potential"} <= kinds,
         data_batch_size=context.config.batch_size,
         version=__version__,
         uptime=round(time.monotonic() - context.started, 3),
