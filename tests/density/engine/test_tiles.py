@@ -88,6 +88,13 @@ def test_blocks_of_some_planes() -> None:
     assert set(covered % 12) == {3, 4, 5, 6} and len(np.unique(covered)) == len(covered) == 6 * 5 * 4
 
 
+def test_blocks_of_a_thin_part_are_as_full_as_others() -> None:
+    cell, shape = np.eye(3) * 4, (200, 200, 200)
+    blocks = list(grid_blocks(cell, shape, rows=slice(7, 8)))
+    assert np.array_equal(np.sort(np.concatenate(blocks)), np.arange(7 * 200**2, 8 * 200**2))
+    assert CPU_TILES.points / 2 < np.mean([len(block) for block in blocks]) <= CPU_TILES.points
+
+
 def test_grid_points_are_fractions_of_the_cell_vectors() -> None:
     cell = np.array([[4.0, 0, 0], [0, 6, 0], [1, 0, 8]])
     index = np.ravel_multi_index(([1], [2], [3]), (4, 3, 4))

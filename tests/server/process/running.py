@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -13,6 +15,7 @@ from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.expansion_config import ExpansionConfig
 from deepaw.density.model.model import DensityModel, FittedAtoms
 from deepaw.density.model.splines import SplineConfig
+from deepaw.server import DeePAWClient
 
 POTENTIAL = Path(__file__).parents[2] / "potential" / "files" / "peer" / "activation_silu" / "model.dp"
 
@@ -72,3 +75,17 @@ class Machine:
 def rows(text: str) -> dict[str, str]:
     """Lines of a name and a text."""
     return {line.split(maxsplit=1)[0]: line.split(maxsplit=1)[1].strip() for line in text.splitlines()}
+
+
+def taken(client: DeePAWClient) -> int:
+    """Requests that wait or run."""
+    queue = client.status()["queue"]
+    return queue["queued"] + queue["running"]
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Fails after a while."""
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)

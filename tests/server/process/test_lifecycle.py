@@ -6,7 +6,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from ase.build import bulk
 
 from deepaw.server import DeePAWClient
 from deepaw.server.client import NotRunningError
-from server.process.running import Machine, density_model
+from server.process.running import Machine, density_model, taken, wait_until
 
 CRYSTAL = bulk("MgO", "rocksalt", 4.2)
 
@@ -118,17 +118,3 @@ def test_slow_and_broken_requests_and_a_full_disk(machine):
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, 1))
     assert np.isfinite(client.predict(CRYSTAL, (4, 4, 4))["density_3d"]).all()
     assert client.status()["status"] == "running"
-
-
-def taken(client: DeePAWClient) -> int:
-    """Requests that wait or run."""
-    queue = client.status()["queue"]
-    return queue["queued"] + queue["running"]
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Fails after a while."""
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)

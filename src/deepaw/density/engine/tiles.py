@@ -137,12 +137,12 @@ def grid_blocks(
 ) -> Iterator[NDArray[np.int64]]:
     """Cut a grid into blocks of a size; flat indices of each, z fastest.
 
-    Blocks of a coarse grid are wider, so that they hold enough points. `planes` restricts it to a range of the third
-    index, `rows` to one of the first.
+    Blocks of a coarse grid, and of a thin part of one, are wider, so that they hold enough points. `planes` restricts
+    it to a range of the third index, `rows` to one of the first.
     """
     first, last, _ = (rows or slice(None)).indices(shape[0])
     low, high, _ = (planes or slice(None)).indices(shape[2])
-    sides = _sides(np.linalg.norm(cell, axis=1) / shape, size)
+    sides = _sides(np.linalg.norm(cell, axis=1) / shape, (last - first, shape[1], high - low), size)
     x, y, z = (
         [np.arange(a, min(a + side, end)) for a in range(begin, end, side)]
         for begin, end, side in zip((first, 0, low), (last, shape[1], high), sides, strict=True)
@@ -151,12 +151,16 @@ def grid_blocks(
         yield ((i[:, None, None] * shape[1] + j[:, None]) * shape[2] + k).ravel()
 
 
-def _sides(spacing: NDArray[np.float64], size: TileSize) -> list[int]:
-    """Points along each edge of a block: as near to a cube as the limits allow."""
+def _sides(spacing: NDArray[np.float64], most: tuple[int, int, int], size: TileSize) -> list[int]:
+    """Points along each edge of a block: as near to a cube as the limits and the grid, `most`, allow."""
     sides = [1, 1, 1]
     while True:
-        lengths = [(side + 1) * step for side, step in zip(sides, spacing, strict=True)]
+        lengths = [
+            (side + 1) * step if side < end else np.inf for side, step, end in zip(sides, spacing, most, strict=True)
+        ]
         axis = int(np.argmin(lengths))
+        if lengths[axis] == np.inf:
+            return sides
         grown = [*sides]
         grown[axis] += 1
         if np.prod(grown) > size.points or (lengths[axis] > size.extent and np.prod(sides) >= size.enough):

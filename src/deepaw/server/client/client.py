@@ -157,9 +157,8 @@ class DeePAWClient:
         """
         message = self._asked(atoms, None, None, None, {"model": model, "raw": raw, "grid_shape": grid_shape})
         headers = {"Content-Type": MEDIA_TYPE, "Accept": STREAM_TYPE}
-        ended = False
         try:
-            with self._connection.open("POST", "/infer", message_parts(message), headers) as response:
+            with self._connection.stream("POST", "/infer", message_parts(message), headers) as response:
                 for piece in read_stream(response.read):
                     if progress is not None and "progress" in piece:
                         progress(*piece["progress"])
@@ -167,13 +166,8 @@ class DeePAWClient:
                         raise refusal(piece.get("status", 500), piece["error"])
                     if "values" in piece or "end" in piece:
                         yield piece
-                response.read()
-                ended = True
         except OSError as error:
             raise FailedError(f"The server on {self.where} broke the stream off: {error}.") from None
-        finally:
-            if not ended:
-                self._connection.close()
 
     def eval(
         self,

@@ -9,7 +9,8 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -68,7 +69,7 @@ class Connection:
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with self.open(method, path, body, headers) as response:
+                with self._answer(self._connection(), method, path, body, headers) as response:
                     return response.status, response.read()
             except BusyError as error:
                 if not repeat or attempt == ATTEMPTS:
@@ -82,25 +83,16 @@ class Connection:
                 raise self._failure(error) from None
         raise AssertionError
 
-    def open(
+    @contextmanager
+    def stream(
         self, method: str, path: str, body: Body = (), headers: Mapping[str, str] | None = None
-    ) -> http.client.HTTPResponse:
-        """An answer of 2xx, yet to be read. Raises ServerError."""
-        connection = self._connection()
-        length = str(sum(len(part) for part in body))
+    ) -> Iterator[http.client.HTTPResponse]:
+        """An answer of 2xx, yet to be read, on a connection of its own; leaving it closes that. Raises ServerError."""
+        connection = self._made()
         try:
-            every = {**self._headers, **(headers or {}), "Content-Length": length}
-            connection.request(method, path, iter(body) if body else None, every)
-            response = connection.getresponse()
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
-            self.close()
-            raise _BrokenError(f"The server on {self.where} broke the connection off.") from None
-        except (http.client.HTTPException, OSError) as error:
-            self.close()
-            raise self._failure(error) from None
-        if response.status >= 300:
-            raise refusal(response.status, _said(response), response.headers.get("Retry-After"))
-        return response
+            yield self._answer(connection, method, path, body, headers)
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close the connection of this thread; the server takes it that nobody waits for an answer any more."""
@@ -108,6 +100,29 @@ class Connection:
         if connection is not None:
             connection.close()
             self._local.connection = None
+
+    def _answer(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        body: Body,
+        headers: Mapping[str, str] | None,
+    ) -> http.client.HTTPResponse:
+        """An answer of 2xx, yet to be read. Raises ServerError, and closes the connection where that is broken."""
+        every = {**self._headers, **(headers or {}), "Content-Length": str(sum(len(part) for part in body))}
+        try:
+            connection.request(method, path, iter(body) if body else None, every)
+            response = connection.getresponse()
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            connection.close()
+            raise _BrokenError(f"The server on {self.where} broke the connection off.") from None
+        except (http.client.HTTPException, OSError) as error:
+            connection.close()
+            raise self._failure(error) from None
+        if response.status >= 300:
+            raise refusal(response.status, _said(response), response.headers.get("Retry-After"))
+        return response
 
     def _connection(self) -> http.client.HTTPConnection:
         kept = getattr(self._local, "connection", None)

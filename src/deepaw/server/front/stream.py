@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from deepaw.server.front.answers import summary_of
 from deepaw.server.front.errors import as_request_error
@@ -26,9 +27,21 @@ def streamed(job: Job, work: DensityWork, request: Request, seconds: float) -> S
     """First `job`, `shape` and `dtype`; then tiles, `offset` and `values`, in order and not scaled, and reports,
     `progress`; at last `end`, what a whole answer has besides its values, or `error`.
     """
-    return StreamingResponse(
-        _guarded(job, work, request, seconds), media_type=STREAM_TYPE, headers={"X-Job-Id": job.id}
-    )
+    return _Stream(job, _guarded(job, work, request, seconds))
+
+
+class _Stream(StreamingResponse):
+    """Cancels the job when nobody takes the rest, wherever in sending that is found out."""
+
+    def __init__(self, job: Job, parts: AsyncIterator[Buffer]) -> None:
+        super().__init__(parts, media_type=STREAM_TYPE, headers={"X-Job-Id": job.id})
+        self._job = job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._job.cancel()
 
 
 async def _guarded(job: Job, work: DensityWork, request: Request, seconds: float) -> AsyncIterator[Buffer]:
@@ -43,9 +56,6 @@ async def _guarded(job: Job, work: DensityWork, request: Request, seconds: float
         request.scope["deepaw.error"] = refusal.kind
         for part in stream_parts({"error": str(refusal), "status": refusal.status}):
             yield part
-    finally:
-        if job.state in ("queued", "running"):
-            job.cancel()
 
 
 async def _messages(job: Job, work: DensityWork, seconds: float) -> AsyncIterator[dict[str, Any]]:

@@ -13,8 +13,11 @@ from deepaw.density.engine import InferenceEngine, PreparedStructure
 from deepaw.density.engine.interruptible import GridEvaluation
 from deepaw.structure.checks import check_box
 
-SLAB_POINTS = 4_000_000
-"""Of a grid that is streamed, which are held at once."""
+SLAB_POINTS, FIRST_POINTS = 4_000_000, 250_000
+"""Of a grid that is streamed: held at once at most, and in the first slab about."""
+
+SLAB_SECONDS = 1.0
+"""That a slab takes about: so often whoever takes the stream hears of it, and may go away."""
 
 
 @dataclass
@@ -36,13 +39,14 @@ class OpenGrid:
     def __post_init__(self) -> None:
         check_box(self.prepared.atoms, "The structure")
         self.points = int(np.prod(self.shape))
-        plane = self.shape[1] * self.shape[2]
-        step = max(1, SLAB_POINTS // plane) if self.stream else self.shape[0]
-        self._slabs = [slice(row, min(row + step, self.shape[0])) for row in range(0, self.shape[0], step)]
-        self._next = 0
+        self._plane = self.shape[1] * self.shape[2]
+        self._rows = slice(0, 0)
+        """Of the slab that is worked on."""
         self._current: GridEvaluation | None = None
         self._before = 0
         self._sum = 0.0
+        self._seconds = 0.0
+        self._whole = not self.stream
 
     def advance(self, goes_on: Callable[[], bool]) -> dict[str, Any]:
         """Until a slab is done or `goes_on` says no.
@@ -50,21 +54,18 @@ class OpenGrid:
         done, total: points. offset, values: of a slab that is done. At the end also what `DensityAnswer` holds.
         """
         start = time.perf_counter()
-        slab = self._slabs[self._next]
-        if self._current is None:
-            whole = len(self._slabs) == 1
-            self._current = GridEvaluation(self.prepared, self.shape, None if whole else slab)
-        evaluation = self._current
+        evaluation = self._current = self._current or self._begun()
         evaluation.run(goes_on)
+        self._seconds += time.perf_counter() - start
         reply: dict[str, Any] = {"values": None, "answer": None}
         if evaluation.done == evaluation.total:
             self._before += evaluation.done
+            self._current = None
             values = evaluation.values()
             self._sum += float(values[:, 0].sum(dtype=np.float64))
-            self._next, self._current = self._next + 1, None
-            summary = self._summary() if self._next == len(self._slabs) else None
+            summary = self._summary() if self._rows.stop == self.shape[0] else None
             if self.stream:
-                reply |= {"offset": slab.start * self.shape[1] * self.shape[2], "values": _flat(values)}
+                reply |= {"offset": self._rows.start * self._plane, "values": _flat(values)}
             elif summary is not None:
                 values[:, 0] *= np.float32(summary["scale"])
                 reply |= {"offset": 0, "values": _flat(values)}
@@ -72,10 +73,23 @@ class OpenGrid:
         self.elapsed += time.perf_counter() - start
         if reply["answer"] is not None:
             reply["answer"]["elapsed"] = self.elapsed
-        whole_grid = len(self._slabs) == 1
         running = 0 if self._current is None else self._current.done
-        reply |= {"done": self._before + running, "total": evaluation.total if whole_grid else self.points}
+        reply |= {"done": self._before + running, "total": evaluation.total if self._whole else self.points}
         return reply
+
+    def _begun(self) -> GridEvaluation:
+        """The next slab. What is small and has symmetry is one slab, since few of its points need be evaluated."""
+        if self._rows.stop == 0 and (self._whole or self.points <= SLAB_POINTS):
+            whole = GridEvaluation(self.prepared, self.shape)
+            self._whole = self._whole or whole.total < self.points
+            if self._whole:
+                self._rows = slice(0, self.shape[0])
+                return whole
+        first = self._rows.stop
+        in_time = SLAB_SECONDS * self._before / self._seconds if self._before else 0.0
+        rows = max(1, int(min(max(in_time, FIRST_POINTS), SLAB_POINTS)) // self._plane)
+        self._rows = slice(first, min(first + rows, self.shape[0]))
+        return GridEvaluation(self.prepared, self.shape, self._rows)
 
     def _summary(self) -> dict[str, Any]:
         electrons = self._sum * self.prepared.atoms.cell.volume / self.points
