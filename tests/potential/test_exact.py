@@ -66,3 +66,12 @@ def test_an_atom_alone() -> None:
     model = random_model(config_of("one_side"))
     found = evaluate_exactly(model, find_environment(np.zeros((1, 3)), None, np.array([1]), model.rcut))
     assert found.energy != 0 and not found.force.any() and not found.virial.any()
+
+
+def test_radial_descriptors_of_atoms_out_of_reach() -> None:
+    """Atoms that see nobody have energies, and no forces, whatever the descriptor."""
+    model = random_model(config_of("radial")).requires_grad_(False)
+    coord = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 2 * model.rcut]])
+    found = evaluate_exactly(model, find_environment(coord, None, np.array([0, 1]), model.rcut))
+    assert (found.atom_energy != 0).all()
+    assert (found.force == 0).all() and (found.virial == 0).all()

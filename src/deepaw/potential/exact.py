@@ -47,6 +47,8 @@ def evaluate_exactly(
         energy = model.with_bias(env.types[rows], model.fitting(descriptors, env.types[rows], *beside))
         energy = model.interpolated(near, energy)
         energies.append(energy.detach())
+        if not energy.requires_grad:  # these atoms see no others
+            continue
         (of_pairs,) = torch.autograd.grad(energy.sum(), vector, allow_unused=True)
         if of_pairs is not None:
             gradient[part.pairs] = of_pairs

@@ -287,3 +287,12 @@ def test_whatever_stands_anywhere_is_understood_or_refused(case: str, value: Any
         except InputError as error:
             assert "\n" not in str(error)
         container[key] = right
+
+
+def test_a_type_embedding_that_the_descriptor_describes_is_not_a_section_of_its_own() -> None:
+    tree = _tree("atten")
+    for precision in ("float64", "default"):
+        tree["model"]["descriptor"]["type_embedding"]["precision"] = precision
+        assert model_of(tree, "a file").config.type_embedding is None
+    tree["model"]["descriptor"]["type_embedding"]["precision"] = "float32"
+    assert model_of(tree, "a file").config.type_embedding is not None

@@ -25,6 +25,7 @@ from deepaw.potential.files.networks import (
 from deepaw.potential.files.se_e2 import KEYS
 from deepaw.potential.files.slotted import check_environment
 from deepaw.potential.files.type_embedding import read_type_embedding, write_type_embedding
+from deepaw.potential.precision import dtype_of
 
 VERSION = 4
 """The newest that is known: 2; 3 where a tabulated copy of the nets lies beside them, 4 where lmax may not be 1."""
@@ -100,7 +101,8 @@ def _read(fields: Fields, type_map: list[str], kind: type[AttentionConfig], keys
         module.dstd.copy_(torch.from_numpy(dstd))
 
     width = config.neuron[-1] * config.axis_neuron + (types.neuron[-1] if config.concat_output_tebd else 0)
-    usual = types == config.types
+    same_precision = dtype_of(types.precision) == dtype_of(config.precision)
+    usual = same_precision and types == config.types.model_copy(update={"precision": types.precision})
     return DescriptorPart(config, load, width, config.neuron[-1], shares_nets=True, types=None if usual else types)
 
 
