@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from deepaw.errors import InputError
 from deepaw.potential.data.neighbours import NeighbourStatistics, with_room
 from deepaw.potential.descriptor.attention import AttentionLayer
+from deepaw.potential.descriptor.differentiated import DifferentiatedForm
 from deepaw.potential.descriptor.fading import FadingForm
 from deepaw.potential.descriptor.form import Form
 from deepaw.potential.descriptor.pairwise import PairwiseConfig
@@ -259,11 +260,6 @@ class SeAtten(SeE2A):
         """One fitting net serves all types, as in DeePMD-kit, even where `concat_output_tebd` is false."""
         return True
 
-    @property
-    def is_spectral(self) -> bool:
-        """Whether there is no attention, and the nets are smooth."""
-        return super().is_spectral and not len(self.attention)
-
     def chosen(self, env: Environment) -> Environment:
         """The nearest neighbours of all types, with `fixed_slots`."""
         return nearest(env, self.nnei) if self.fixed_slots else env
@@ -345,7 +341,9 @@ class SeAtten(SeE2A):
         return torch.cat([C.unsqueeze(1), faded], dim=1).flatten(1, 2)
 
     def form(self, closest: float, polynomials: int) -> Form:
-        """As of the base, with moments of their own where types fade."""
+        """As of the base, with moments of their own where types fade; by the equations where there is attention."""
+        if len(self.attention):
+            return DifferentiatedForm()
         if not self.is_spectral or not self.config.fades_types:
             return super().form(closest, polynomials)
         return FadingForm(ChebyshevBasis(0.0, self.largest(closest), polynomials))

@@ -180,7 +180,8 @@ class Engine(ABC, Generic[Model, BlockOfType]):
     def _tiles(self, types: Tensor, tables: list[SlotTable]) -> Iterator[tuple[int, int, int]]:
         """Type and range of atoms of every tile; atoms are sorted by type."""
         slots = max(1, *(int(table.count.max(dim=0).values.sum()) for table in tables))
-        size = max(1, TILE_SLOTS // slots)
+        limits = [block.largest_tile for block in self._blocks if block.largest_tile is not None]
+        size = min([max(1, TILE_SLOTS // slots), *limits])
         first = 0
         for kind, count in enumerate(torch.bincount(types, minlength=len(self.model.type_map)).tolist()):
             pieces = max(1, -(-count // size))

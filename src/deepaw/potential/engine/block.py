@@ -24,12 +24,14 @@ PairForces = list[tuple[Tensor, Tensor, Tensor]]
 class Block:
     """Centres of one type: a kernel for each part of the descriptor.
 
-    rcut: A, of the model. kernels: one for each part of the descriptor.
+    rcut: A, of the model. kernels: one for each part of the descriptor. largest_tile: as of these.
     """
 
     def __init__(self, rcut: float, kernels: Sequence[Kernel], dtype: torch.dtype) -> None:
         self._kernels = kernels
         self.sizes = [kernel.size for kernel in kernels]
+        limits = [kernel.largest_tile for kernel in kernels if kernel.largest_tile is not None]
+        self.largest_tile = min(limits) if limits else None
         self._features = [size.features for size in self.sizes]
         self._dtype = dtype
         self._beyond = 2 * rcut

@@ -24,11 +24,13 @@ class Kernel(ABC):
     weights: (features, outputs), float64: features @ weights is the descriptor times the first layer's weights.
     directions: (functions, channels), float64, or None where the part has no vectors: those of the part are the sums
     over functions of directions times `vectors`.
+    largest_tile: atoms that it can be given at once without keeping too much of them, or None.
     """
 
     weights: Tensor
     size: FoldSize
     directions: Tensor | None = None
+    largest_tile: int | None = None
 
     @abstractmethod
     def there(self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor) -> tuple[Tensor, Any]:

@@ -1,4 +1,4 @@
-"""The kernels of `se_atten` without attention layers."""
+"""The kernels of `se_atten`: those without attention layers, and which it has."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.se_atten import SeAtten
+from deepaw.potential.engine.attention import attention_kernels
 from deepaw.potential.engine.folding import Fold, fitting_basis, fold
 from deepaw.potential.engine.kernel import Kernel
 from deepaw.potential.engine.pairs import Kept, PairKernel
@@ -89,6 +90,8 @@ class FadingKernel(PairKernel):
 
 def mixed_kernels(part: SeAtten, shortest: float, weights: Sequence[Tensor], budget: Budget) -> list[Kernel] | None:
     """One for each type of centre: `deepaw.potential.engine.registry`."""
+    if len(part.attention):
+        return attention_kernels(part, shortest, weights, budget)
     basis = fitting_basis(part, part.largest(shortest), budget.tolerance)
     made = FadingKernel if part.config.fades_types else PairKernel
     kernels: list[Kernel] = []

@@ -34,6 +34,7 @@ class _WithType(Kernel):
         self.weights = torch.cat([self.kernel.weights, self.of_type.unsqueeze(0)])
         self.size = self.kernel.size._replace(features=len(self.weights))
         self.directions = self.kernel.directions
+        self.largest_tile = self.kernel.largest_tile
 
     def there(self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor) -> tuple[Tensor, Any]:
         features, kept = self.kernel.there(vector, distance, widths, count)

@@ -1,0 +1,257 @@
+"""The kernel of `se_atten` with attention layers: an atom's neighbours through all layers, there and back.
+
+The embeddings G of neighbours are f Y with few functions f of s (and, where types fade out, of s and w), which is where
+the layers begin: `deepaw.potential.engine.attention_layer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deepaw.potential.descriptor.attention import AttentionLayer
+from deepaw.potential.descriptor.se_atten import SeAtten
+from deepaw.potential.engine.attention_layer import FoldedLayer, fill, filled, span
+from deepaw.potential.engine.attention_layer import Kept as KeptLayer
+from deepaw.potential.engine.folding import Fold, fitting_basis
+from deepaw.potential.engine.gates import Gates
+from deepaw.potential.engine.kernel import FoldSize, Kernel
+from deepaw.potential.engine.pairs import PairKernel
+from deepaw.potential.engine.precision import Budget
+from deepaw.potential.engine.typed import split_off_type, with_type
+from deepaw.spectral import ChebyshevBasis
+
+TOGETHER = 4
+"""Atoms whose neighbours meet each other at a time: arrays of all pairs of neighbours stay in a processor's cache."""
+
+FUNCTIONS, COORDINATES = 0.1, 0.3
+"""Parts of the tolerance of embeddings that functions and the coordinates in layers are held to: small functions are
+steep. Together they are off by 3e-9 of the largest force where the tolerance is 3e-10 (random weights, two layers)."""
+
+
+@dataclass(frozen=True)
+class _Some:
+    """A few atoms after all layers. place: (n * near,), which slots of the tile the neighbours that are there have; in
+    what is left over, any. R: (n, 4, near), features g: (n, near, p)."""
+
+    place: Tensor
+    there: Tensor
+    R: Tensor
+    g: Tensor
+    gates: Gates
+    layers: list[KeptLayer]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Of all slots of a tile, (n, slots): as in `deepaw.potential.engine.pairs`, with dw/dr and the slopes of features
+    in s and w (n * slots, p). some: which atoms, and what is kept of them if they have neighbours."""
+
+    A: Tensor
+    vector: Tensor
+    inverse: Tensor
+    slope: Tensor
+    ratio: Tensor
+    bend: Tensor
+    fade_slope: Tensor
+    of_s: Tensor
+    of_w: Tensor | None
+    some: list[tuple[slice, _Some | None]]
+
+
+class AttentionKernel(PairKernel):
+    """Features are the descriptor itself, without the type."""
+
+    largest_tile = 48
+
+    def __init__(
+        self,
+        part: SeAtten,
+        kind: int,
+        basis: ChebyshevBasis,
+        weights: Tensor,
+        budget: Budget,
+    ) -> None:
+        """weights: (width without the type, outputs), float64."""
+        project, Y, size = _functions(part, kind, basis, FUNCTIONS * budget.tolerance)
+        M = Y.shape[1]
+        super().__init__(part, kind, basis, Fold(project, weights, 0, torch.eye(M, dtype=Y.dtype)), budget.dtype)
+        self.size = FoldSize(basis.size, project[0].shape[1], len(weights), part.width)
+        self._config, self._axis = part.config, part.config.axis_neuron
+        signs = torch.tensor(basis.row_signs(), dtype=torch.float64)[:, None]
+        derivative = basis.differentiation()
+        # the features, the first of them 1, and their slopes
+        columns = [F.pad(P, (1, 0)) for P in project]
+        self._columns = [
+            (signs * torch.cat([fill(P, len(P)), fill(derivative @ P, len(P))], dim=1)).to(budget.dtype)
+            for P in columns
+        ]
+        self._layers: list[FoldedLayer] = []
+        Y = F.pad(Y, (0, 0, 1, 0))
+        size = F.pad(size, (1, 0), value=1.0)
+        for given in part.attention:
+            assert isinstance(given, AttentionLayer)
+            folded = FoldedLayer(given, Y, size, COORDINATES * budget.tolerance, budget.dtype)
+            self._layers.append(folded)
+            Y, size = folded.Y_after, folded.size_after
+        self._Y = fill(Y, filled(len(Y)), M).to(budget.dtype)
+        self._nothing = None
+        if part.config.fades_types:
+            # as slots that are left over have it, so that it does not matter how many of these there are
+            at_cutoff = torch.zeros(1, part.ntypes, dtype=budget.dtype)
+            g = self._embedded(at_cutoff, at_cutoff, [(t, t + 1) for t in range(part.ntypes)])[0][:1]
+            for layer in self._layers:
+                g = layer.of_empty(g)
+            row = -part.davg[kind] / part.dstd[kind]
+            self._nothing = torch.outer(row.to(budget.dtype), (g @ self._Y)[0])
+
+    def there(  # type: ignore[override]
+        self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor
+    ) -> tuple[Tensor, _Kept]:
+        """A^T A[:, :axis_neuron]."""
+        part = self._part
+        edges = list(pairwise(accumulate(widths, initial=0)))
+        here = torch.cat([torch.arange(width) < count[:, t, None] for t, width in enumerate(widths)], dim=1)
+        hidden = torch.zeros(len(count), dtype=count.dtype)
+        for t, (first, last) in enumerate(edges):
+            if self._excluded[t]:
+                here[:, first:last] = False
+                hidden += count[:, t] if part.fixed_slots else 0
+        if any(self._excluded):
+            away = ~here
+            vector = vector.masked_fill(away, 0.0)
+            vector[0].masked_fill_(away, 2 * part.rcut)
+            distance = distance.masked_fill(away, 2 * part.rcut)
+        rows, slope, ratio, bend, inverse, s = self._rows(vector, distance)
+        reach = distance + self._config.env_protection
+        fade, fade_slope = s * reach, (slope + ratio) * reach
+        f, of_s, of_w = self._embedded(s, fade, edges)
+        order = torch.argsort(here.to(torch.uint8), dim=1, descending=True, stable=True)
+        total = here.sum(1)
+        geometry = torch.cat([rows, vector * inverse, fade.unsqueeze(0)]).view(8, -1)
+        some, sums = [], []
+        slots = distance.shape[1]
+        for first in range(0, len(count), TOGETHER):
+            atoms = slice(first, first + TOGETHER)
+            near = int(total[atoms].max())
+            there = torch.arange(near) < total[atoms, None]
+            place = order[atoms, :near] + slots * torch.arange(first, first + len(there)).unsqueeze(1)
+            done = self._attended(f, geometry, place.view(-1), there) if near else None
+            A = rows.new_zeros(len(there), 4, self._Y.shape[1]) if done is None else done.R @ done.g @ self._Y
+            if self._nothing is not None:
+                A = A + (part.nnei - near - hidden[atoms]).to(A)[:, None, None] * self._nothing
+            sums.append(A / part.nnei)
+            some.append((atoms, done))
+        A = torch.cat(sums)
+        features = torch.bmm(A.transpose(1, 2), A[:, :, : self._axis]).flatten(1)
+        return features, _Kept(A, vector, inverse, slope, ratio, bend, fade_slope, of_s, of_w, some)
+
+    def _embedded(self, s: Tensor, w: Tensor, edges: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Features of all slots (slots, p), and their slopes in s and, where types fade, in w."""
+        phi = self._basis.rows(s.clamp(max=self._basis.high))
+        fades = self._config.fades_types
+        parts = []
+        for t, (first, last) in enumerate(edges):
+            columns = torch.cat([self._columns[0], self._columns[t + 1]], dim=1) if fades else self._columns[t]
+            parts.append(phi[:, :, first:last].permute(1, 2, 0) @ columns)
+        every = torch.cat(parts, dim=1).flatten(0, 1)
+        beyond = (s - self._basis.high).clamp_(min=0).view(-1, 1)
+        f, of_s, *faded = every.chunk(4 if fades else 2, dim=1)
+        of_w = None
+        if fades:
+            w = w.reshape(-1, 1)
+            of_w = torch.addcmul(faded[0], faded[1], beyond)
+            f, of_s = torch.addcmul(f, faded[0], w), torch.addcmul(of_s, faded[1], w)
+        f = torch.addcmul(f, of_s, beyond)
+        f[:, 0] = 1
+        return f, of_s, of_w
+
+    def _attended(self, f: Tensor, geometry: Tensor, place: Tensor, there: Tensor) -> _Some:
+        """Features f (slots, p) of some neighbours through all layers."""
+        n, near = there.shape
+        config = self._config
+        of_place = geometry.index_select(1, place).view(8, n, near)
+        R, e, w = of_place[:4].transpose(0, 1).contiguous(), of_place[4:7].permute(1, 2, 0).contiguous(), of_place[7]
+        gates = Gates(w, e, there, self._part.nnei, smooth=config.is_smooth, angles=config.attn_dotr)
+        g = f.index_select(0, place).view(n, near, -1)
+        layers = []
+        for layer in self._layers:
+            g, kept = layer.there(g, gates)
+            layers.append(kept)
+        return _Some(place, there, R, g, gates, layers)
+
+    def vectors(self, kept: _Kept) -> Tensor:  # type: ignore[override]
+        """All but the first row of A."""
+        return kept.A[:, 1:].transpose(1, 2)
+
+    def back(self, gradient: Tensor, kept: _Kept, of_vectors: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """Through A, the layers and the embedding."""
+        n, _, M = kept.A.shape
+        G = gradient.view(n, M, self._axis)
+        of_A = torch.bmm(kept.A[:, :, : self._axis], G.transpose(1, 2))
+        of_A[:, :, : self._axis] += torch.bmm(kept.A, G)
+        if of_vectors is not None:
+            of_A[:, 1:] += of_vectors.transpose(1, 2)
+        of_B = (of_A.view(-1, M) @ self._Y.T / self._part.nnei).view(n, 4, -1)
+        # of R, e, s and w
+        of_slots = gradient.new_zeros(9, kept.inverse.numel())
+        for atoms, some in kept.some:
+            if some is not None:
+                here = some.there.view(-1)
+                of_slots.index_copy_(1, some.place[here], self._through(of_B[atoms], some, kept)[:, here])
+        of_R, of_e, (of_s, of_w) = of_slots.view(9, *kept.inverse.shape).split([4, 3, 2])
+        u = of_R[1:] * self._scale[1:].unsqueeze(2)
+        unit = kept.vector * kept.inverse
+        along = (u * unit).sum(0).mul_(kept.bend)
+        along += torch.addcmul(of_s, of_R[0], self._scale[0]).mul_(kept.slope)
+        along += of_w * kept.fade_slope
+        along -= (of_e * unit).sum(0).mul_(kept.inverse)
+        return torch.addcmul(u * kept.ratio, unit, along).addcmul_(of_e, kept.inverse)
+
+    def _through(self, of_B: Tensor, some: _Some, kept: _Kept) -> Tensor:
+        """dE/dR, dE/de, dE/ds and dE/dw of neighbours, (9, n * near), from dE/dB (n, 4, p) with B = R g."""
+        of_g = torch.bmm(some.R.transpose(1, 2), of_B)
+        result = of_g.new_zeros(9, *some.there.shape)
+        result[:4] = torch.bmm(of_B, some.g.transpose(1, 2)).transpose(0, 1)
+        for layer, kept_layer in zip(reversed(self._layers), reversed(some.layers), strict=True):
+            of_g = layer.back(of_g, kept_layer, some.gates)
+        of_w, of_e = some.gates.gradient()
+        if of_e is not None:
+            result[4:7] = of_e.permute(2, 0, 1)
+        of_f = of_g.view(len(some.place), -1)
+        result[7] = (of_f * kept.of_s.index_select(0, some.place)).sum(1).view_as(some.there)
+        if of_w is not None:
+            result[8] = of_w
+        if kept.of_w is not None:
+            result[8] += (of_f * kept.of_w.index_select(0, some.place)).sum(1).view_as(some.there)
+        return result.view(9, -1)
+
+
+def _functions(
+    part: SeAtten, kind: int, basis: ChebyshevBasis, tolerance: float
+) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Functions f = sum Phi P, P (K, r) for each type of neighbour, Y (r, M) with G = f Y, and about how large each f
+    is (r,); where types fade, P are those of net(s), then of w net(s) type_net, as `SeAtten.coefficients` has them."""
+    C = part.coefficients(basis)[kind]
+    nodes = ChebyshevBasis(basis.low, basis.high, 2 * basis.size).nodes()
+    R = torch.linalg.qr(basis.values(nodes))[1]
+    functions = torch.cat([R @ of_type for of_type in C.split(basis.size)])
+    Y = span(functions, tolerance).T
+    U = functions @ Y.T
+    project = [torch.linalg.solve_triangular(R, of_type, upper=True) for of_type in U.split(basis.size)]
+    return project, Y, torch.linalg.vector_norm(U, dim=0) / (len(nodes) * len(project)) ** 0.5
+
+
+def attention_kernels(part: SeAtten, shortest: float, weights: Sequence[Tensor], budget: Budget) -> list[Kernel]:
+    """One for each type of centre: `deepaw.potential.engine.registry`."""
+    basis = fitting_basis(part, part.largest(shortest), budget.tolerance)
+    kernels: list[Kernel] = []
+    for kind, of_kind in enumerate(weights):
+        own, of_type = split_off_type(part.types, of_kind)
+        kernels.append(with_type(AttentionKernel(part, kind, basis, own, budget), part.types, kind, of_type))
+    return kernels
