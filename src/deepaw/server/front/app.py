@@ -16,6 +16,7 @@ from deepaw.server.front.endpoints import infer, jobs, models, page, predict, st
 from deepaw.server.front.errors import DOCUMENTED, handle_errors
 from deepaw.server.front.metrics import Metrics
 from deepaw.server.front.record import RecordMiddleware
+from deepaw.server.front.shortcut import ShortcutMiddleware
 from deepaw.server.scheduler.interface import Scheduler
 
 DESCRIPTION = "Electron densities and interatomic potentials. Every error is JSON with one sentence as `error`."
@@ -51,6 +52,7 @@ def create_app(scheduler: Scheduler, config: FrontConfig) -> FastAPI:
         app.include_router(group.router)
     handle_errors(app)
     limits = config.limits
+    app.add_middleware(ShortcutMiddleware)
     app.add_middleware(BodyMiddleware, limits=limits)
     app.add_middleware(AccessMiddleware, config=config)
     app.add_middleware(RecordMiddleware, metrics=metrics, most=limits.requests, send_seconds=limits.send_seconds)

@@ -3,46 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 from starlette.requests import Request
 
 from deepaw.server.front.errors import ClientGoneError, RequestError
-from deepaw.server.scheduler.interface import Answer, Job
+from deepaw.server.scheduler.interface import Answer, Job, JobCancelledError
 
 
 async def answer_of(job: Job, request: Request, seconds: float) -> Answer:
     """The answer. Cancels the job and raises where the client goes away or it takes too long."""
-    async with client_watched(request) as gone:
-        result = asyncio.ensure_future(job.result())
-        try:
-            both: set[asyncio.Future[Any]] = {result, gone}
-            await asyncio.wait(both, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if result.done():
-                return result.result()
-            if gone.done():
-                raise ClientGoneError
-            raise took_too_long(seconds)
-        finally:
-            if not result.done():
-                job.cancel()
-                result.cancel()
-                with suppress(asyncio.CancelledError, Exception):
-                    await result
+    gone = False
 
+    def leave(watch: asyncio.Future[None]) -> None:
+        nonlocal gone
+        gone = True
+        watch.exception()  # a connection that broke is no news
+        job.cancel()
 
-@asynccontextmanager
-async def client_watched(request: Request) -> AsyncIterator[asyncio.Future[None]]:
-    """A future that is done when the client has gone away."""
     watch = asyncio.ensure_future(_gone(request))
+    watch.add_done_callback(leave)
     try:
-        yield watch
+        async with asyncio.timeout(seconds):
+            return await job.result()
+    except TimeoutError:
+        raise took_too_long(seconds) from None
+    except JobCancelledError:
+        if gone:
+            raise ClientGoneError from None
+        raise
     finally:
+        watch.remove_done_callback(leave)
         watch.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await watch
+        job.cancel()
 
 
 def took_too_long(seconds: float) -> RequestError:

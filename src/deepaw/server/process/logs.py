@@ -34,6 +34,10 @@ class JsonFormatter(logging.Formatter):
 class PatientFileHandler(RotatingFileHandler):
     """A line that cannot be written, since the disk is full, is lost, and nothing else."""
 
+    def shouldRollover(self, record: logging.LogRecord) -> int:  # noqa: N802
+        """Whether the file is full; a line more than fits is no harm, and saves writing out each of them twice."""
+        return int(self.stream is not None and self.stream.tell() >= self.maxBytes)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Nothing: there is nowhere to say so."""
 

@@ -18,6 +18,7 @@ from deepaw.potential.exact import Evaluation
 from deepaw.potential.model import AtomicModel, types_of
 from deepaw.server.scheduler.interface import OutOfMemoryError
 from deepaw.server.worker.memory import Halving
+from deepaw.server.worker.threads import SMALL_ATOMS, one_thread
 
 MOST_ATOMS = 2_000
 """Of small frames that are joined: as many as keep the engine busy."""
@@ -96,20 +97,34 @@ def read_request(model: AtomicModel, request: Mapping[str, Any]) -> Request:
 
 def _evaluate(engine: PotentialEngine, requests: Sequence[Request], halving: Halving) -> list[dict[str, Any]]:
     start = time.perf_counter()
-    owners = [(owner, index) for owner, request in enumerate(requests) for index in range(len(request.frames))]
-    frames = [requests[owner].frame(index) for owner, index in owners]
+    frames = [request.frame(index) for request in requests for index in range(len(request.frames))]
     atomic = any(request.atomic for request in requests)
+
+    def evaluate(part: Sequence[Frame]) -> list[Evaluation]:
+        if len(part) > 1:
+            return engine.evaluate_frames(part, atomic_virial=atomic)
+        one = part[0]
+        alone = engine.evaluate(
+            one.coord,
+            one.cell,
+            one.types,
+            periodic=one.periodic,
+            fparam=one.fparam,
+            aparam=one.aparam,
+            atomic_virial=atomic,
+        )
+        return [alone]
+
     found: list[Evaluation] = []
     for group in _groups([len(frame.types) for frame in frames]):
-        found += halving.map(
-            lambda part: engine.evaluate_frames(part, atomic_virial=atomic),
-            frames[group],
-            lambda frame: len(frame.types),
-        )
+        part = frames[group]
+        with one_thread(sum(len(frame.types) for frame in part) < SMALL_ATOMS):
+            found += halving.map(evaluate, part, lambda frame: len(frame.types))
     share = (time.perf_counter() - start) / max(1, sum(len(frame.types) for frame in frames))
-    answers = []
-    for owner, request in enumerate(requests):
-        own = [evaluation for (whose, _), evaluation in zip(owners, found, strict=True) if whose == owner]
+    answers, first = [], 0
+    for request in requests:
+        own = found[first : first + len(request.frames)]
+        first += len(own)
         answers.append(_answer(request, own) | {"elapsed": share * request.frames.types.size})
     return answers
 

@@ -6,6 +6,7 @@ with the number of the order that is meant. The process ends with its connection
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -13,12 +14,14 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deepaw.server.worker.evaluator import Evaluator
 from deepaw.server.worker.failures import described
 from deepaw.server.worker.interface import BESIDE, WorkerConfig
 from deepaw.server.worker.transport import Receiver, send
+
+if TYPE_CHECKING:
+    from deepaw.server.worker.evaluator import Evaluator
 
 Orders = queue.SimpleQueue[Mapping[str, Any]]
 
@@ -59,11 +62,17 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the server, which then stops this
     connection = _Connection(socket.socket(fileno=int(sys.argv[1])))
     config = WorkerConfig(**connection.first.get()["config"])
+    # what is imported stays: nothing is gained by looking through it for garbage, neither here nor later
+    gc.disable()
+    from deepaw.server.worker.evaluator import Evaluator
+
     try:
         evaluator = Evaluator(config)
     except Exception as error:
         connection.answer(0, described(error))
         return
+    gc.freeze()
+    gc.enable()
     connection.answer(0, {})
     threading.Thread(target=_work, args=(connection, connection.beside, evaluator), daemon=True).start()
     _work(connection, connection.orders, evaluator)

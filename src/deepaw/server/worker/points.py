@@ -16,6 +16,7 @@ from deepaw.errors import InputError
 from deepaw.server.scheduler.interface import OutOfMemoryError, Structure
 from deepaw.server.worker.memory import Halving
 from deepaw.server.worker.prepared import PreparedStructures
+from deepaw.server.worker.threads import SMALL_POINTS, one_thread
 
 PIECE = 4096
 """Points that are worked on together, even where there is not enough memory for more."""
@@ -48,7 +49,8 @@ def evaluate_points(
         try:
             prepared = kept.get(model, engine, sets[members[0]].structure)
             pieces = np.array_split(points, max(1, -(-len(points) // PIECE)))
-            values = halving.map(partial(_at, prepared), pieces)
+            with one_thread(len(points) < SMALL_POINTS):
+                values = halving.map(partial(_at, prepared), pieces)
             found = np.split(np.concatenate(values), ends)
         except (InputError, OutOfMemoryError) as error:
             found = error
