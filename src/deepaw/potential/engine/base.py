@@ -21,6 +21,7 @@ from deepaw.potential.engine.fitting import first_weights
 from deepaw.potential.engine.kernel import FoldSize, Kernel
 from deepaw.potential.engine.precision import EXACT, Budget, find_budget
 from deepaw.potential.engine.registry import ENDING, KERNELS, is_spectral
+from deepaw.potential.engine.trial import Trial, trial
 from deepaw.potential.exact import describe_exactly
 from deepaw.potential.model import AtomicModel
 from deepaw.potential.neighbours.environment import Environment
@@ -161,7 +162,26 @@ class Engine(ABC, Generic[Model, BlockOfType]):
         if self._blocks and max(shortest, SHORTEST) >= self._shortest:
             return True
         covered = min(self._shortest, max(0.8 * shortest, SHORTEST)) if shortest < COVERED else COVERED
-        model = self.model
+        before = self._blocks
+        off = float("inf")
+        for tighter in budget.tighter():
+            blocks = self._made(covered, tighter)
+            if blocks is None:
+                break
+            self._blocks = blocks
+            off_before, off = off, self._deviation(trial(len(self.model.type_map), covered, self.model.rcut))
+            if off <= budget.allowed:
+                self._shortest = covered
+                return True
+            if off > 0.5 * off_before:
+                break
+        self._blocks = before
+        self._out_of_reach = shortest if covered < COVERED else float("inf")
+        return False
+
+    def _made(self, covered: float, budget: Budget) -> list[BlockOfType] | None:
+        """Blocks for each type of centre, or None where a part has no kernel that reaches so far."""
+        model, parts = self.model, self.model.descriptor.parts
         kinds = range(len(model.type_map))
         nets: list[Any] = [model.fitting.net(kind) for kind in kinds]
         firsts = [first_weights(net.layers[0])[: model.descriptor.width] for net in nets]
@@ -170,12 +190,18 @@ class Engine(ABC, Generic[Model, BlockOfType]):
         for part, of_kinds in zip(parts, weights, strict=True):
             of_part = KERNELS[type(part)](part, covered, of_kinds, budget)
             if of_part is None:
-                self._out_of_reach = shortest if covered < COVERED else float("inf")
-                return False
+                return None
             kernels.append(of_part)
-        self._shortest = covered
-        self._blocks = [self._block(kind, [part[kind] for part in kernels], budget.dtype) for kind in kinds]
-        return True
+        return [self._block(kind, [part[kind] for part in kernels], budget.dtype) for kind in kinds]
+
+    @abstractmethod
+    def _deviation(self, trial: Trial) -> float:
+        """How far the blocks are from the equations."""
+
+    def _average_parameters(self, natoms: int) -> tuple[Tensor, Tensor]:
+        """fparam and aparam of each atom, (natoms, ...), in the middle of what the fitting net knows."""
+        fitting = self.model.fitting
+        return fitting.fparam_mean.expand(natoms, -1), fitting.aparam_mean.expand(natoms, -1)
 
     def _tiles(self, types: Tensor, tables: list[SlotTable]) -> Iterator[tuple[int, int, int]]:
         """Type and range of atoms of every tile; atoms are sorted by type."""

@@ -13,6 +13,7 @@ from deepaw.potential.engine.base import COVERED, Engine, scatter
 from deepaw.potential.engine.block import EnergyBlock
 from deepaw.potential.engine.frames import Frame, divided, joined
 from deepaw.potential.engine.kernel import Kernel
+from deepaw.potential.engine.trial import Trial
 from deepaw.potential.exact import Evaluation, evaluate_exactly
 from deepaw.potential.longrange.evaluation import LongRange
 from deepaw.potential.model import PotentialModel
@@ -149,6 +150,16 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
 
     def _block(self, kind: int, kernels: Sequence[Kernel], dtype: torch.dtype) -> EnergyBlock:
         return EnergyBlock(self.model, kind, kernels, dtype)
+
+    def _deviation(self, trial: Trial) -> float:
+        env = trial.env
+        parameters = self._average_parameters(env.natoms)
+        beside = self.model.fitting.parameters_of(env.natoms, *parameters)
+        mixture = self._mixture(env, torch.linalg.vector_norm(env.vector, dim=1))
+        found = self._evaluate(env, beside, mixture, False, None)
+        with torch.enable_grad():
+            expected = evaluate_exactly(self.model, env, *parameters)
+        return max(trial.deviation(getattr(found, name), getattr(expected, name)) for name in ("atom_energy", "force"))
 
     def _mixture(self, env: Environment, distances: Tensor) -> Mixture | None:
         """What a table of pair energies adds."""

@@ -23,6 +23,10 @@ LARGEST_BASIS = 320
 NOISE = 2e-15
 """Coefficients below this fraction of the largest are rounding errors."""
 
+LARGEST_NOISE = 1e-13
+"""What the last quarter of the coefficients may be, of the largest, where they are taken for rounding errors of the
+nets; all below ten times that are, then."""
+
 FLOOR = 0.1
 """Weight of embeddings at the cutoff, relative to those of the nearest neighbours: they are multiplied by s."""
 
@@ -60,7 +64,8 @@ def polynomials_needed(coefficients: Tensor, tolerance: float) -> int:
     coefficients: (..., K, M), of M functions each.
     """
     size = coefficients.abs().amax(dim=-1).flatten(0, -2)
-    size[size < NOISE * size.max()] = 0
+    last = size[:, -(size.shape[1] // 4) :].max() / size.max()
+    size[size < max(NOISE, float(10 * last) if last < LARGEST_NOISE else 0.0) * size.max()] = 0
     # T_k' is k times as large as T_k where it is not at an end of the range
     beyond = (size * torch.arange(size.shape[1])).flip(1).cumsum(1).flip(1)
     return int((beyond > tolerance * beyond.max()).sum(1).max())

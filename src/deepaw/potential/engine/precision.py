@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -11,15 +12,25 @@ from deepaw.errors import InputError
 
 @dataclass(frozen=True)
 class Budget:
-    """dtype: of the arithmetic. tolerance: of embeddings, relative to their largest value."""
+    """dtype: of the arithmetic. tolerance: of embeddings, relative to their largest value. allowed: how far energies
+    and forces of a trial may be from those of the equations, relative to the largest."""
 
     dtype: torch.dtype
     tolerance: float
+    allowed: float
 
+    def tighter(self) -> Iterator[Budget]:
+        """This one, and then those that a model gets for which it is not enough."""
+        for power in range(TIGHTENED + 1):
+            yield replace(self, tolerance=self.tolerance * 0.1**power)
+
+
+TIGHTENED = 3
+"""How often the tolerance is made ten times smaller before the equations take over."""
 
 BUDGETS = {
-    "float64": Budget(torch.float64, 3e-10),
-    "float32": Budget(torch.float32, 1e-6),
+    "float64": Budget(torch.float64, 3e-10, 2e-9),
+    "float32": Budget(torch.float32, 1e-6, 1e-4),
 }
 
 EXACT = "exact"

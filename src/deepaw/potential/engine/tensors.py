@@ -11,6 +11,7 @@ from torch import Tensor
 from deepaw.potential.engine.base import COVERED, Engine, scatter
 from deepaw.potential.engine.kernel import Kernel
 from deepaw.potential.engine.tensor_block import TensorBlock
+from deepaw.potential.engine.trial import Trial
 from deepaw.potential.exact_tensors import TensorEvaluation, evaluate_tensors_exactly
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.tensor import TensorModel
@@ -65,6 +66,18 @@ class TensorEngine(Engine[TensorModel, TensorBlock]):
 
     def _block(self, kind: int, kernels: Sequence[Kernel], dtype: torch.dtype) -> TensorBlock:
         return TensorBlock(self.model, kind, kernels, dtype)
+
+    def _deviation(self, trial: Trial) -> float:
+        env, model = trial.env, self.model
+        parameters = self._average_parameters(env.natoms)
+        random = torch.Generator().manual_seed(0)
+        weights = torch.randn(1, env.natoms, *model.shape, generator=random, dtype=torch.float64)
+        found = self._evaluate(env, model.fitting.parameters_of(env.natoms, *parameters), weights, False)
+        with torch.enable_grad():
+            expected = evaluate_tensors_exactly(model, env, *parameters, weights)
+        return max(
+            trial.deviation(found.atom_tensor, expected.atom_tensor), trial.deviation(found.force[0], expected.force[0])
+        )
 
     def _evaluate(
         self, env: Environment, beside: Tensor | None, weights: Tensor, atomic_virial: bool
