@@ -38,6 +38,16 @@ MODELS = {
     },
     "attention": {"descriptor": ATTEN | {"attn_layer": 2, "smooth_type_embedding": True}},
     "attention_fading": {"descriptor": ATTEN | FADING | {"attn_layer": 1, "normalize": False, "type_one_side": True}},
+    "hybrid": {
+        "descriptor": {
+            "type": "hybrid",
+            "list": [
+                SE_A | {"type_one_side": True, "rcut": 2.6},
+                ATTEN | {"attn_layer": 1, "smooth_type_embedding": True},
+                ATTEN | FADING | {"rcut": 3.0},
+            ],
+        }
+    },
 }
 
 

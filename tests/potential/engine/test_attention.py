@@ -13,8 +13,10 @@ from deepaw.potential.engine.attention_layer import FoldedLayer, filled
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.gates import Gates
 from deepaw.potential.engine.tensors import TensorEngine
+from deepaw.potential.files.deepmd import read_deepmd
 from deepaw.potential.model import ModelConfig, PotentialModel
 from potential.descriptor.test_attention import HIDDEN, layer, slots
+from potential.files.peer_models import CASES, SINGLE, path_of, places
 from potential.physics import Structure, crowd, evaluate, random_model, same
 from potential.tensor_physics import random_tensor_model
 from potential.test_physics_typed import ATTEN, FADING
@@ -54,6 +56,21 @@ def against_exact(potential: PotentialModel, structure: Structure, limits: dict[
 def test_as_the_equations_have_it(keys: dict, fixed_slots: bool) -> None:
     """With more neighbours than `sel`."""
     against_exact(model(keys, fixed_slots), crowd(2), {"float64": 1e-8, "float32": 1e-4})
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "atten" in case and case not in SINGLE])
+def test_the_answers_of_deepmd_kit(case: str) -> None:
+    engine = PotentialEngine(read_deepmd(path_of(case)))  # type: ignore[arg-type]
+    for place in places(case).values():
+        of_atoms = None if place.aparam is None else place.aparam.numpy()
+        of_frame = None if place.fparam is None else place.fparam[0].numpy()
+        found = engine.evaluate(
+            place.coord, place.cell, place.atype, fparam=of_frame, aparam=of_atoms, atomic_virial=True
+        )
+        for name in ("energy", "atom_energy", "force", "virial", "atom_virial"):
+            value, expected = getattr(found, name), torch.from_numpy(place.answers[name])
+            limit = max(1e-8 * float(expected.abs().max()), 1e-14)
+            torch.testing.assert_close(value, expected.reshape(value.shape), rtol=0, atol=limit)
 
 
 @pytest.mark.parametrize("keys", [SMOOTH | WIDE, FADING, {}], ids=str)

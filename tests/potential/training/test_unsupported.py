@@ -61,3 +61,14 @@ def test_the_place_in_the_file_is_named():
     names = {"training.training_data.min_pair_dist": "training.min_pair_dist"}
     with pytest.raises(InputError, match=r"^training\.min_pair_dist is not supported"):
         without_unsupported({"training": {"training_data": {"min_pair_dist": 0.5}}}, names)
+
+
+def test_parts_of_a_hybrid():
+    def hybrid(mask: bool) -> dict:
+        parts = [{"type": "se_e2_a"}, {"type": "se_atten", "attn_mask": mask}]
+        return {"model": {"descriptor": {"type": "hybrid", "list": parts}}}
+
+    left = without_unsupported(hybrid(False), {})
+    assert left["model"]["descriptor"]["list"] == [{"type": "se_e2_a"}, {"type": "se_atten"}]
+    with pytest.raises(InputError, match=r"^model\.descriptor\.list\[1\]\.attn_mask is not supported: "):
+        without_unsupported(hybrid(True), {})

@@ -13,7 +13,10 @@ from deepaw.potential.neighbours.environment import Environment
 
 
 class Hybrid(Descriptor):
-    """The rows of its parts, one after the other."""
+    """The rows of its parts, one after the other.
+
+    Where a part tells one number of neighbours for all types, that of the whole is the largest of any part's.
+    """
 
     def __init__(self, parts: Sequence[Descriptor]) -> None:
         super().__init__()
@@ -22,12 +25,20 @@ class Hybrid(Descriptor):
         self.rcut = max(part.rcut for part in parts)
         self.width = sum(part.width for part in parts)
         self.channels = sum(part.channels for part in parts)
-        self.sel = tuple(max(counts) for counts in zip(*(part.sel for part in parts), strict=True))
+        if self.shares_nets:
+            self.sel = (max(sum(part.sel) for part in parts),)
+        else:
+            self.sel = tuple(max(counts) for counts in zip(*(part.sel for part in parts), strict=True))
 
     @property
     def parts(self) -> list[Descriptor]:
         """The descriptors side by side."""
         return cast(list[Descriptor], [*self.list])
+
+    @property
+    def shares_nets(self) -> bool:
+        """Whether a part says of which type an atom is."""
+        return any(part.shares_nets for part in self.parts)
 
     def evaluations(self, env: Environment) -> Tensor:
         """Of all parts."""

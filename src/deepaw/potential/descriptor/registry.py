@@ -27,6 +27,9 @@ PartConfig = Annotated[
     | Annotated[SeE3Config, Tag("se_e3")]
     | Annotated[SeE3Config, Tag("se_at")]
     | Annotated[SeE3Config, Tag("se_a_3be")]
+    | Annotated[SeAttenConfig, Tag("se_atten")]
+    | Annotated[SeAttenConfig, Tag("dpa1")]
+    | Annotated[SeAttenV2Config, Tag("se_atten_v2")]
     | Annotated[LocFrameConfig, Tag("loc_frame")],
     chosen_by("type", "se_e2_a"),
 ]
@@ -101,8 +104,8 @@ def make_descriptor(
     see `PairwiseDescriptor`. Raises InputError: a `sel` that is still `auto` or of the wrong length.
     """
     if isinstance(config, HybridConfig):
-        parts = [make_descriptor(part, ntypes, fixed_slots=fixed_slots, generator=generator) for part in config.list]
-        return Hybrid(parts)
+        options: dict[str, Any] = {"type_map": type_map, "fixed_slots": fixed_slots, "generator": generator}
+        return Hybrid([make_descriptor(part, ntypes, **options) for part in config.list])
     seed = getattr(config, "seed", None)
     if seed is not None:
         generator = torch.Generator().manual_seed(seed)

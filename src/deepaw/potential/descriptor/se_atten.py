@@ -265,14 +265,18 @@ class SeAtten(SeE2A):
         return nearest(env, self.nnei) if self.fixed_slots else env
 
     def slotted(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
-        """As of the base; empty slots have no type, and stand in the first column."""
+        """As of the base; empty slots have no type, and stand in the first column.
+
+        With `fixed_slots` and beside a part that looks farther, a neighbour beyond rcut takes a slot: an excluded one
+        is none that is empty, and another one is attended to where attention does not fade out.
+        """
         env = self.chosen(env)
-        within = torch.linalg.vector_norm(env.vector.detach(), dim=-1) < self.rcut
         excluded = self.excluded[env.types[env.centre], env.types[env.neighbour]]
-        kept = env.select(within & ~excluded)
-        hidden = env.select(within & excluded).counts(self.ntypes)
-        if not self.fixed_slots:
-            hidden = torch.zeros_like(hidden)
+        if self.fixed_slots:
+            kept, hidden = env.select(~excluded), env.select(excluded).counts(self.ntypes)
+        else:
+            kept = env.select((torch.linalg.vector_norm(env.vector.detach(), dim=-1) < self.rcut) & ~excluded)
+            hidden = torch.zeros(env.natoms, self.ntypes, dtype=torch.int64, device=env.types.device)
         empty = torch.zeros_like(hidden)
         empty[:, 0] = self.nnei - torch.bincount(kept.centre, minlength=env.natoms) - hidden.sum(1)
         return kept, empty, hidden
@@ -289,7 +293,8 @@ class SeAtten(SeE2A):
         net = self.network(centre_types, env.types[env.neighbour])
         G = self.nets.pairs(net, R[:, 0], w if config.is_smooth else None)
         if len(self.attention) and len(G):
-            G = self._attend(env, G, w, (env.vector / r).to(R.dtype))
+            # beyond rcut as DeePMD-kit has it
+            G = self._attend(env, G, w, torch.where(r < self.rcut, env.vector / r, 0.0).to(R.dtype))
         A = R.new_zeros(env.natoms, 4, G.shape[1]).index_add(0, env.centre, R.unsqueeze(2) * G.unsqueeze(1))
         if config.fades_types:
             R_empty = (-self.davg / self.dstd).to(R.dtype)

@@ -122,12 +122,15 @@ class AttentionKernel(PairKernel):
             if self._excluded[t]:
                 here[:, first:last] = False
                 hidden += count[:, t] if part.fixed_slots else 0
+        if not part.fixed_slots:
+            here &= distance < part.rcut
         if any(self._excluded):
             away = ~here
             vector = vector.masked_fill(away, 0.0)
             vector[0].masked_fill_(away, 2 * part.rcut)
             distance = distance.masked_fill(away, 2 * part.rcut)
         rows, slope, ratio, bend, inverse, s = self._rows(vector, distance)
+        inverse.masked_fill_(distance >= part.rcut, 0.0)  # there are no angles beyond
         reach = distance + self._config.env_protection
         fade, fade_slope = s * reach, (slope + ratio) * reach
         f, of_s, of_w = self._embedded(s, fade, edges)

@@ -45,6 +45,12 @@ def _read_hybrid(fields: Fields, type_map: list[str]) -> DescriptorPart:
         for index, part in enumerate(fields.each("list"))
     ]
     fields.end()
+    for index, part in enumerate(parts):
+        if part.types is not None:
+            raise fields.error(
+                "is more than one linear layer of width tebd_dim, which is not supported beside other descriptors",
+                f"list[{index}].type_embedding",
+            )
     config = fields.section(HybridConfig, {"type": "hybrid", "list": [part.config.model_dump() for part in parts]})
 
     def load(module: nn.Module) -> None:
@@ -52,7 +58,13 @@ def _read_hybrid(fields: Fields, type_map: list[str]) -> DescriptorPart:
         for part, inner in zip(parts, module.parts, strict=True):
             part.load(inner)
 
-    return DescriptorPart(config, load, sum(part.width for part in parts), sum(part.channels for part in parts))
+    return DescriptorPart(
+        config,
+        load,
+        sum(part.width for part in parts),
+        sum(part.channels for part in parts),
+        shares_nets=any(part.shares_nets for part in parts),
+    )
 
 
 def _write_hybrid(module: Hybrid, type_map: list[str]) -> dict[str, Any]:

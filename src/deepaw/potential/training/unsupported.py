@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -71,8 +72,14 @@ WITHOUT_EFFECT: dict[str, tuple[tuple[Any, ...], str]] = {
 """Keys that change no number, by place: values that pass without a word, and why others do no more, for a warning."""
 
 
+_PART = re.compile(r"\.list\[\d+\](?=\.)")
+"""What the place of a part of a hybrid has beside that of a descriptor."""
+
+
 def without_unsupported(content: dict[str, Any], names: dict[str, str], inside: str = "") -> dict[str, Any]:
     """The content without keys that ask for nothing or change nothing; a warning says where one was meant to.
+
+    Keys of a part of a hybrid are those of a descriptor.
 
     names: what messages call places that have another one in the file; inside: the place of `content`, with a dot.
     Raises InputError: a key that is not supported asks for something.
@@ -80,14 +87,20 @@ def without_unsupported(content: dict[str, Any], names: dict[str, str], inside: 
     kept = {}
     for key, value in content.items():
         place = f"{inside}{key}"
-        if place in REFUSED:
-            nothing, reason = REFUSED[place]
+        general = _PART.sub("", place)
+        if general in REFUSED:
+            nothing, reason = REFUSED[general]
             if value not in nothing:
                 raise InputError(f"{names.get(place, place)} is not supported: {reason}.")
-        elif place in WITHOUT_EFFECT:
-            usual, reason = WITHOUT_EFFECT[place]
+        elif general in WITHOUT_EFFECT:
+            usual, reason = WITHOUT_EFFECT[general]
             if value not in usual:
                 warnings.warn(f"{names.get(place, place)} has no effect: {reason}", stacklevel=2)
+        elif isinstance(value, list):
+            kept[key] = [
+                without_unsupported(entry, names, f"{place}[{number}].") if isinstance(entry, dict) else entry
+                for number, entry in enumerate(value)
+            ]
         else:
             kept[key] = without_unsupported(value, names, f"{place}.") if isinstance(value, dict) else value
     return kept

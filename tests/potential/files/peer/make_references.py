@@ -92,6 +92,20 @@ CASES = {
             "list": [SE_A | SMALL | {"exclude_types": [[0, 1]]}, SE_R | {"sel": [3, 2], "exclude_types": [[0, 0]]}],
         }
     ),
+    "hybrid_atten": case({"type": "hybrid", "list": [SE_A, ATTEN | {"attn_layer": 1}, SE_R | {"rcut": 3.0}]}),
+    "hybrid_atten_nearer": case({"type": "hybrid", "list": [SE_R, ATTEN | {"attn_layer": 1}]}),
+    "hybrid_atten_dropped": case(
+        {
+            "type": "hybrid",
+            "list": [
+                ATTEN | SMOOTH | {"attn_layer": 2, "sel": 11, "exclude_types": [[1, 1]]},
+                SE_R | {"sel": [5, 4]},
+                ATTEN | SMOOTH | {"sel": 7, "rcut": 2.5, "concat_output_tebd": False},
+                SE_A | {"sel": [4, 6]},
+            ],
+        },
+        {"numb_fparam": 1},
+    ),
     "dropped": case(SE_A | SMALL),
     "dropped_overall": case(SE_A | {"sel": [2, 11]}),
     "dropped_radial": case(SE_R | SMALL),
