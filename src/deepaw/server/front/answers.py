@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from deepaw.server.front.work import Asked
-from deepaw.server.messages.binary import MEDIA_TYPE, message_parts
+from deepaw.server.messages.binary import MEDIA_TYPE, Buffer, message_parts
 from deepaw.server.scheduler.frames import PotentialAnswer, TensorAnswer
 from deepaw.server.scheduler.interface import Answer, DensityAnswer, DensityWork, Structure
 
@@ -76,18 +78,25 @@ def summary_of(answer: DensityAnswer) -> dict[str, Any]:
     }
 
 
+class _Parts(Response):
+    """A body whose parts go out one after the other, from where they lie."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, parts: Sequence[Buffer], headers: dict[str, str]) -> None:
+        self._parts = parts
+        super().__init__(headers={**headers, "Content-Length": str(sum(len(part) for part in parts))})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        for part in self._parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
 def binary_response(asked: Asked, answer: Answer) -> Response:
-    """As MessagePack; large arrays go out from where they lie."""
-    parts = message_parts(message_of(asked, answer))
-    headers = {**of_model(answer), "Content-Length": str(sum(len(part) for part in parts))}
-
-    async def pieces() -> Any:
-        for part in parts:
-            yield part
-
-    if len(parts) == 1:
-        return Response(parts[0], media_type=MEDIA_TYPE, headers=headers)
-    return StreamingResponse(pieces(), media_type=MEDIA_TYPE, headers=headers)
+    """As MessagePack."""
+    return _Parts(message_parts(message_of(asked, answer)), of_model(answer))
 
 
 def listed_response(asked: Asked, answer: Answer) -> Response:

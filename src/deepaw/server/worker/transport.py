@@ -16,7 +16,7 @@ import socket
 import struct
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgpack
@@ -50,13 +50,13 @@ def packed(message: Mapping[str, Any]) -> tuple[list[memoryview], int | None]:
         raise TypeError(f"a {type(value).__name__} cannot be sent to another process")
 
     head = msgpack.packb(message, default=place)
-    shared = size >= SHARED_FROM
-    descriptor = _new_memory(size) if shared else None
-    block: bytearray | mmap.mmap = bytearray(size) if descriptor is None else mmap.mmap(descriptor, size)
+    parts = [memoryview(HEAD.pack(len(head), size, size >= SHARED_FROM)), memoryview(head)]
+    if size >= SHARED_FROM:
+        return parts, _new_memory(size, arrays)
+    block = bytearray(size)
     for start, array in arrays:
-        np.frombuffer(block, dtype=array.dtype, count=array.size, offset=start)[:] = array.reshape(-1)
-    parts = [memoryview(HEAD.pack(len(head), size, shared)), memoryview(head)]
-    return (parts if shared else [*parts, memoryview(block)]), descriptor
+        block[start : start + array.nbytes] = _bytes(array)
+    return [*parts, memoryview(block)], None
 
 
 def send(connection: socket.socket, message: Mapping[str, Any]) -> None:
@@ -121,12 +121,28 @@ def _unpacked(content: bytes, block: bytes | mmap.mmap) -> dict[str, Any]:
     return msgpack.unpackb(content, ext_hook=found)
 
 
-def _new_memory(size: int) -> int:
-    """A descriptor of memory without a name."""
+def _new_memory(size: int, arrays: Iterable[tuple[int, np.ndarray]]) -> int:
+    """A descriptor of memory without a name, with arrays where they begin.
+
+    Written to as a file, since the system then need not map page after page of it into this process.
+    """
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("deepaw", os.MFD_CLOEXEC)
     else:
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
-    os.ftruncate(descriptor, size)
+    try:
+        os.ftruncate(descriptor, size)
+        for start, array in arrays:
+            left = _bytes(array)
+            while left:
+                written = os.pwrite(descriptor, left, start)
+                start, left = start + written, left[written:]
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor
+
+
+def _bytes(array: np.ndarray) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
