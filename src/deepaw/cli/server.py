@@ -8,9 +8,23 @@ from typing import Annotated
 
 import typer
 
+from deepaw.cli.ray import ray
 from deepaw.cli.run import run
-
-MODELS, ADDRESS, SAFETY = "Models", "Where it listens", "Safety and limits"
+from deepaw.cli.serveroptions import (
+    ADDRESS,
+    MODELS,
+    SAFETY,
+    BatchSize,
+    CheckpointDir,
+    DataDirs,
+    MaxAtoms,
+    MaxBody,
+    MaxPoints,
+    MaxSeconds,
+    Models,
+    Precision,
+    data_dirs,
+)
 
 app = typer.Typer(
     help="Models that are loaded once and answer many.",
@@ -18,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     add_completion=False,
 )
+app.command()(ray)
 
 
 class RequireKey(StrEnum):
@@ -35,58 +50,32 @@ def start(
     socket: Annotated[
         Path | None, typer.Option(help="Unix socket; default: server.sock in ~/.deepaw.", rich_help_panel=ADDRESS)
     ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(help="A bundled model or a model file; may be repeated.", rich_help_panel=MODELS),
-    ] = None,
-    checkpoint_dir: Annotated[
-        Path | None, typer.Option(help="Where models are looked for.", rich_help_panel=MODELS)
-    ] = None,
+    model: Models = None,
+    checkpoint_dir: CheckpointDir = None,
     device: Annotated[
         str, typer.Option(help="cpu, cuda or cuda:N, or several with commas.", rich_help_panel=MODELS)
     ] = "cpu",
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="tight, default or fast of densities; float64, float32 or exact of potentials.",
-            rich_help_panel=MODELS,
-        ),
-    ] = "default",
-    batch_size: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="Most points or atoms of small requests that are worked on together; 0: as many as suit.",
-            rich_help_panel=MODELS,
-        ),
-    ] = 0,
+    precision: Precision = "default",
+    batch_size: BatchSize = 0,
     daemon: Annotated[
         bool, typer.Option("--daemon", help="Go to the background once it is ready.", rich_help_panel=ADDRESS)
     ] = False,
-    data_dir: Annotated[
-        list[Path] | None,
-        typer.Option(help="Folder of databases and models for HTTP; may be repeated.", rich_help_panel=SAFETY),
-    ] = None,
+    data_dir: DataDirs = None,
     require_key: Annotated[
         RequireKey, typer.Option(help="Keys from other machines, or always.", rich_help_panel=SAFETY)
     ] = RequireKey.REMOTE,
-    max_atoms: Annotated[int | None, typer.Option(help="Of a request.", rich_help_panel=SAFETY)] = None,
-    max_points: Annotated[
-        int | None, typer.Option(help="Of an answer that is not streamed.", rich_help_panel=SAFETY)
-    ] = None,
-    max_body: Annotated[int | None, typer.Option(help="Bytes of a request.", rich_help_panel=SAFETY)] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Until an answer.", rich_help_panel=SAFETY)] = None,
+    max_atoms: MaxAtoms = None,
+    max_points: MaxPoints = None,
+    max_body: MaxBody = None,
+    max_seconds: MaxSeconds = None,
 ) -> None:
     """Start a server; says when it is ready."""
     from deepaw.errors import InputError
     from deepaw.server.process.config import ServerConfig, find_models, find_precisions
     from deepaw.server.process.home import find_home
 
-    for folder in data_dir or []:
-        if not folder.is_dir():
-            raise InputError(f"--data-dir {folder} is not a folder.")
+    folders = data_dirs(data_dir, checkpoint_dir)
     of_densities, of_potentials = find_precisions(precision)
-    folders = [*(data_dir or []), *([checkpoint_dir] if checkpoint_dir is not None else [])]
     config = ServerConfig(
         home=str(find_home().path),
         models=find_models(model or [], checkpoint_dir),
@@ -97,7 +86,7 @@ def start(
         density_precision=of_densities,
         potential_precision=of_potentials,
         batch_size=batch_size,
-        data_dirs=tuple(str(folder.resolve()) for folder in folders),
+        data_dirs=folders,
         require_key=require_key.value,
         max_atoms=max_atoms,
         max_points=max_points,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -52,6 +53,8 @@ class DeePAWClient:
             raise InputError("Give either socket_path or url.")
         path = None if url is not None else Path(socket_path) if socket_path is not None else default_socket()
         self._over_socket = path is not None
+        # of several servers behind one address, jobs and kept structures are with one alone
+        self._session = {"X-Session-Id": secrets.token_hex(8)}
         self._connection = Connection(path, url, api_key or os.environ.get("DEEPAW_API_KEY"), timeout)
 
     @property
@@ -224,7 +227,7 @@ class DeePAWClient:
     def keep(self, atoms: Atoms) -> str:
         """A handle that stands for a structure until the server gives it up for others."""
         body = message_parts({"atoms": _structure(atoms)})
-        _, found = self._connection.ask("POST", "/structures", body, {"Content-Type": MEDIA_TYPE})
+        _, found = self._connection.ask("POST", "/structures", body, {"Content-Type": MEDIA_TYPE, **self._session})
         return str(json.loads(found)["handle"])
 
     def close(self) -> None:
@@ -259,20 +262,23 @@ class DeePAWClient:
         return message
 
     def _infer(self, message: dict[str, Any]) -> dict[str, Any]:
-        _, body = self._connection.ask("POST", "/infer", message_parts(message), {"Content-Type": MEDIA_TYPE})
+        headers = {"Content-Type": MEDIA_TYPE, **(self._session if "structure" in message else {})}
+        _, body = self._connection.ask("POST", "/infer", message_parts(message), headers)
         return binary_to_dict(body)
 
     def _followed(self, message: dict[str, Any], progress: Progress) -> dict[str, Any]:
         """The answer to a message, with reports until it is there; the job is cancelled if this is left before."""
         body = message_parts({**message, "wait": False})
-        _, answer = self._connection.ask("POST", "/infer", body, {"Content-Type": MEDIA_TYPE})
+        _, answer = self._connection.ask("POST", "/infer", body, {"Content-Type": MEDIA_TYPE, **self._session})
         job = f"/jobs/{json.loads(answer)['id']}"
         try:
             while True:
                 found = self._json("GET", f"{job}?wait={PULSE}")
                 progress(found["done"], found["total"])
                 if found["state"] not in ("queued", "running"):
-                    return binary_to_dict(self._connection.ask("GET", f"{job}/answer", repeat=False)[1])
+                    return binary_to_dict(
+                        self._connection.ask("GET", f"{job}/answer", (), self._session, repeat=False)[1]
+                    )
         except BaseException:
             self._connection.close()
             with suppress(ServerError):  # it has ended, or the server has
@@ -281,7 +287,8 @@ class DeePAWClient:
 
     def _json(self, method: str, path: str, body: Any = None, *, repeat: bool = True) -> Any:
         sent = [] if body is None else [json.dumps(body).encode()]
-        _, found = self._connection.ask(method, path, sent, {"Content-Type": "application/json"}, repeat=repeat)
+        headers = {"Content-Type": "application/json", **self._session}
+        _, found = self._connection.ask(method, path, sent, headers, repeat=repeat)
         try:
             return json.loads(found)
         except ValueError:

@@ -77,7 +77,7 @@ class _Service:
 
     async def run(self) -> None:
         """Until a signal, or a failure to start."""
-        scheduler = _scheduler(self._config)
+        scheduler = make_scheduler(self._config)
         starting = asyncio.create_task(scheduler.start())
         await asyncio.sleep(0.01)  # the worker loads its model while this process imports the application
         server = self._server(scheduler)
@@ -163,7 +163,8 @@ def front_config(config: ServerConfig, keys: tuple[str, ...]) -> Any:
     )
 
 
-def _scheduler(config: ServerConfig) -> Scheduler:
+def make_scheduler(config: ServerConfig) -> Scheduler:
+    """With a worker for each device, not started."""
     from deepaw.server.scheduler.scheduler import TileScheduler
     from deepaw.server.worker.interface import WorkerConfig
     from deepaw.server.worker.process import ProcessWorker

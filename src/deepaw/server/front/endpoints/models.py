@@ -28,6 +28,10 @@ async def model_info(request: Request) -> ModelsForm:
 async def update_model(request: Request, form: UpdateForm) -> ModelForm:
     """Load, check and try a model beside the running one and swap; the old one stays if anything fails."""
     context = context_of(request)
+    if context.config.replica:
+        raise RequestError(
+            409, "replica", "This is one of several replicas; 'deepaw-server ray' with other models replaces them all."
+        )
     name = form.name or _first(context)
     path = bundled(form.path)
     if path is None:

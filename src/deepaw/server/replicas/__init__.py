@@ -1,0 +1,1 @@
+"""The server as replicas on one or many machines, by Ray Serve."""
