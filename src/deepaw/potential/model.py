@@ -17,7 +17,7 @@ from deepaw.inputfile import Section
 from deepaw.modelfile import ModelFile, write_model
 from deepaw.potential.descriptor.registry import DescriptorConfig, make_descriptor
 from deepaw.potential.descriptor.se_a_mask import SeAMaskConfig
-from deepaw.potential.descriptor.se_atten import AttentionConfig
+from deepaw.potential.descriptor.se_atten_config import AttentionConfig
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
 from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
 from deepaw.potential.fitting.base import FittingNets

@@ -11,7 +11,8 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.data.neighbours import NeighbourStatistics
-from deepaw.potential.descriptor.se_atten import SeAtten, SeAttenConfig, SeAttenV2Config
+from deepaw.potential.descriptor.se_atten import SeAtten
+from deepaw.potential.descriptor.se_atten_config import SeAttenConfig, SeAttenV2Config
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.files.formats import read_potential, write_potential
 from deepaw.potential.model import ModelConfig, PotentialModel

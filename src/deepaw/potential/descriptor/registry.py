@@ -13,7 +13,8 @@ from deepaw.potential.descriptor.base import Descriptor, DescriptorSection
 from deepaw.potential.descriptor.hybrid import Hybrid
 from deepaw.potential.descriptor.loc_frame import LocFrame, LocFrameConfig
 from deepaw.potential.descriptor.se_a_mask import SeAMask, SeAMaskConfig
-from deepaw.potential.descriptor.se_atten import AttentionConfig, SeAtten, SeAttenConfig, SeAttenV2Config
+from deepaw.potential.descriptor.se_atten import SeAtten
+from deepaw.potential.descriptor.se_atten_config import AttentionConfig, SeAttenConfig, SeAttenV2Config
 from deepaw.potential.descriptor.se_e2_a import SeE2A, SeE2AConfig
 from deepaw.potential.descriptor.se_e2_r import SeE2R, SeE2RConfig
 from deepaw.potential.descriptor.se_e3 import SeE3, SeE3Config

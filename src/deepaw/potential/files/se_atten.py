@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from deepaw.potential.descriptor.attention import AttentionLayer
-from deepaw.potential.descriptor.se_atten import LN_EPS, AttentionConfig, SeAtten, SeAttenConfig, SeAttenV2Config
+from deepaw.potential.descriptor.se_atten import LN_EPS, SeAtten
+from deepaw.potential.descriptor.se_atten_config import AttentionConfig, SeAttenConfig, SeAttenV2Config
 from deepaw.potential.files.component import DescriptorPart, precision_name
 from deepaw.potential.files.fields import Fields, naming
 from deepaw.potential.files.networks import (
