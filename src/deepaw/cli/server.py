@@ -70,7 +70,6 @@ def start(
     max_seconds: MaxSeconds = None,
 ) -> None:
     """Start a server; says when it is ready."""
-    from deepaw.errors import InputError
     from deepaw.server.process.config import ServerConfig, find_models, find_precisions
     from deepaw.server.process.home import find_home
 
@@ -93,16 +92,14 @@ def start(
         max_body=max_body,
         max_seconds=max_seconds,
     )
-    try:
+    if daemon:
         from deepaw.server.process.daemon import start_daemon
+
+        print(start_daemon(config))
+    else:
         from deepaw.server.process.serve import serve
 
-        if daemon:
-            print(start_daemon(config))
-        else:
-            serve(config, lambda text: print(text, flush=True))
-    except ModuleNotFoundError as error:
-        raise InputError(f"The server needs {error.name}; install it with: pip install 'deepaw[server]'") from None
+        serve(config, lambda text: print(text, flush=True))
 
 
 @app.command()

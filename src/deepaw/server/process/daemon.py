@@ -11,7 +11,6 @@ from pathlib import Path
 from deepaw.errors import InputError
 from deepaw.server.process.config import ServerConfig
 from deepaw.server.process.home import Home
-from deepaw.server.process.serve import serve
 
 
 def start_daemon(config: ServerConfig) -> str:
@@ -48,6 +47,8 @@ def start_daemon(config: ServerConfig) -> str:
 
 def main() -> None:
     """`python -m deepaw.server.process.daemon FD CONFIG`: serve, and tell once through FD how that began."""
+    from deepaw.server.process.serve import serve  # the command that starts this has no use for it
+
     descriptor, config = int(sys.argv[1]), ServerConfig.from_json(sys.argv[2])
     os.set_inheritable(descriptor, False)
     told = False

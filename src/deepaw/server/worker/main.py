@@ -61,11 +61,11 @@ def main() -> None:
     """Until the connection ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the server, which then stops this
     connection = _Connection(socket.socket(fileno=int(sys.argv[1])))
-    config = WorkerConfig(**connection.first.get()["config"])
     # what is imported stays: nothing is gained by looking through it for garbage, neither here nor later
     gc.disable()
     from deepaw.server.worker.evaluator import Evaluator
 
+    config = WorkerConfig(**connection.first.get()["config"])
     try:
         evaluator = Evaluator(config)
     except Exception as error:

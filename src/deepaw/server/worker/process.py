@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from itertools import count
@@ -16,6 +15,7 @@ from typing import Any
 from deepaw.server.scheduler.interface import WorkerLostError
 from deepaw.server.worker.failures import failure
 from deepaw.server.worker.interface import WorkerConfig
+from deepaw.server.worker.spawn import Spawned, spawn
 from deepaw.server.worker.transport import Receiver, packed
 
 FIRST_ANSWER = 120.0
@@ -26,10 +26,14 @@ AT_ONCE = 5.0
 
 
 class ProcessWorker:
-    """A `Worker`. What a client sent reaches the process as arrays and texts, never pickled."""
+    """A `Worker`. What a client sent reaches the process as arrays and texts, never pickled.
 
-    def __init__(self, config: WorkerConfig | None = None) -> None:
+    spawned: the process to start with, which may have begun before this.
+    """
+
+    def __init__(self, config: WorkerConfig | None = None, spawned: Spawned | None = None) -> None:
         self.config = config or WorkerConfig()
+        self._spawned = spawned
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._receiver = Receiver()
@@ -53,14 +57,8 @@ class ProcessWorker:
 
     async def start(self) -> None:
         await self.stop()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "deepaw.server.worker.main", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
-        ours.setblocking(False)
+        spawned, self._spawned = self._spawned or spawn(), None
+        self._process, ours = spawned.process, spawned.connection
         self._socket, self._receiver = ours, Receiver()
         loop = asyncio.get_running_loop()
         loop.add_reader(ours.fileno(), self._read)
