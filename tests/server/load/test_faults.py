@@ -9,9 +9,11 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -20,11 +22,11 @@ from ase import Atoms
 from ase.build import bulk
 
 from deepaw.density.engine import InferenceEngine
-from deepaw.infer import DeepPot
+from deepaw.infer import DeepDipole, DeepPot
 from deepaw.server import DeePAWClient
 from deepaw.server.client import BusyError
 from deepaw.server.worker.models import file_hash
-from server.models import cluster, write_potential
+from server.models import cluster, write_potential, write_tensor
 from server.process.running import Machine, density_model
 
 SECONDS = float(os.environ.get("DEEPAW_LOAD_SECONDS", "3"))
@@ -43,8 +45,9 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     for seed in (0, 1):
         density_model(tmp_path / f"mgo{seed}.safetensors", seed)
         write_potential(tmp_path / f"water{seed}.safetensors", seed + 1)
+        write_tensor(tmp_path / f"dip{seed}.safetensors", "dipole", seed + 1)
     machine = Machine(tmp_path)
-    machine.start("--model mgo0.safetensors --model water0.safetensors --no-http")
+    machine.start("--model mgo0.safetensors --model water0.safetensors --model dip0.safetensors --no-http")
     yield machine
     machine.kill()
 
@@ -56,22 +59,35 @@ def crystal(number: int) -> Atoms:
     return atoms
 
 
+def frame(kind: str, number: int) -> dict[str, Any]:
+    """One of a few that differ, as a message of a kind."""
+    work = cluster(number + 4, number + 4)
+    return {"kind": kind, "coord": work.coord, "cell": work.cell, "types": work.types}
+
+
 class Expected:
-    """What the engine says, for every model by its hash."""
+    """What the engine says, by kind of work, hash of the model and number."""
 
     def __init__(self, folder: Path) -> None:
-        self.grids: dict[str, list[np.ndarray]] = {}
-        self.points: dict[str, np.ndarray] = {}
-        self.energies: dict[str, list[float]] = {}
-        for seed in (0, 1):
+        self.right: dict[tuple[str, str, int], np.ndarray] = {}
+        for seed, number in np.ndindex(2, 4):
             path = folder / f"mgo{seed}.safetensors"
             engine = InferenceEngine(path)
-            self.grids[file_hash(path)] = [engine.predict(crystal(k), SHAPE).density_3d for k in range(4)]
-            self.points[file_hash(path)] = engine.predict_at(CRYSTAL, POINTS)
+            self.right["grid", file_hash(path), number] = engine.predict(crystal(number), SHAPE).density_3d
+            self.right["points", file_hash(path), number] = engine.predict_at(crystal(number), POINTS)
+            work = cluster(number + 4, number + 4)
             path = folder / f"water{seed}.safetensors"
-            works = [cluster(natoms, natoms) for natoms in range(4, 8)]
-            pot = DeepPot(path)
-            self.energies[file_hash(path)] = [pot.eval(w.coord, w.cell, w.types)[0].item() for w in works]
+            energy = DeepPot(path).eval(work.coord, work.cell, work.types)[0][0]
+            self.right["potential", file_hash(path), number] = energy
+            path = folder / f"dip{seed}.safetensors"
+            dipole = DeepDipole(path).eval(work.coord, work.cell, work.types, atomic=False)
+            self.right["dipole", file_hash(path), number] = dipole
+
+    def check(self, kind: str, number: int, model: str, values: np.ndarray) -> None:
+        """Raises AssertionError, and KeyError for an answer of a model that is none of that kind."""
+        right = self.right[kind, model, number]
+        loose = kind in ("grid", "points")
+        np.testing.assert_allclose(values, right, rtol=1e-4 if loose else 1e-8, atol=1e-6 if loose else 1e-10)
 
 
 def test_mixed_work_while_models_are_swapped(machine: Machine) -> None:
@@ -80,36 +96,38 @@ def test_mixed_work_while_models_are_swapped(machine: Machine) -> None:
     socket = machine.home / "server.sock"
     end = time.monotonic() + SECONDS
 
-    def work(number: int) -> set[str]:
+    def work(number: int) -> Counter[tuple[str, str]]:
         generator = np.random.default_rng(number)
-        seen = set()
+        seen: Counter[tuple[str, str]] = Counter()
         with DeePAWClient(socket) as client:
             while time.monotonic() < end:
                 k = int(generator.integers(4))
-                if generator.random() < 0.5:
+                kind = ("grid", "points", "potential", "dipole")[generator.integers(4)]
+                if kind == "grid":
                     found = client.predict(crystal(k), SHAPE)
-                    right = expected.grids[found["model"]][k]
-                    np.testing.assert_allclose(found["density_3d"], right, rtol=1e-4, atol=1e-6)
+                    values = found["density_3d"]
+                elif kind == "points":
+                    found = client._infer({"kind": "density", "atoms": as_arrays(crystal(k)), "points": POINTS})
+                    values = found["density"]
                 else:
-                    asked = cluster(k + 4, k + 4)
-                    message = {"kind": "potential", "coord": asked.coord, "cell": asked.cell, "types": asked.types}
-                    found = client._infer(message)
-                    np.testing.assert_allclose(found["energy"][0], expected.energies[found["model"]][k], rtol=1e-8)
-                seen.add(found["model"])
+                    found = client._infer(frame(kind, k))
+                    values = found["energy" if kind == "potential" else "tensor"]
+                expected.check(kind, k, found["model"], values)
+                seen[kind, found["model"]] += 1
         return seen
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         workers = [pool.submit(work, number) for number in range(CLIENTS)]
         with DeePAWClient(socket) as client:
             for swap in range(SWAPS):
-                for name in ("mgo", "water"):
+                for name in ("mgo", "water", "dip"):
                     path = machine.folder / f"{name}{(swap + 1) % 2}.safetensors"
                     assert client.update_model(path, f"{name}0")["hash"] == file_hash(path)
                 time.sleep(max(0.0, end - time.monotonic()) / (SWAPS - swap + 1))
-        seen = set().union(*(worker.result() for worker in workers))
-    assert seen == expected.grids.keys() | expected.energies.keys()
+        seen = sum((worker.result() for worker in workers), Counter())
+    assert seen.keys() == {(kind, model) for kind, model, _ in expected.right}
     state = DeePAWClient(socket).status()
-    assert state["served"].keys() == {"done"}
+    assert state["served"] == {"done": seen.total()}
     assert state["queue"] == {"queued": 0, "running": 0, "points": 0, "atoms": 0}
 
 
@@ -161,6 +179,11 @@ def test_a_full_queue_says_so_at_once(machine: Machine) -> None:
             assert http.delete(f"/jobs/{id}").json()["state"] == "cancelled"
         small = {**body, "grid_shape": [4, 4, 4], "wait": True}
         assert http.post("/predict", json=small, timeout=60).status_code == 200
+
+
+def as_arrays(atoms: Atoms) -> dict[str, np.ndarray]:
+    """As messages have it."""
+    return {"numbers": atoms.numbers, "positions": atoms.positions, "cell": atoms.cell.array}
 
 
 def as_json(atoms: Atoms) -> dict:

@@ -67,6 +67,8 @@ class Connection:
 
         Raises ServerError, of the kind that fits.
         """
+        if not repeat:  # the server may be about to close a kept connection, and nobody knew whether it had read this
+            self.close()
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self._answer(self._connection(), method, path, body, headers) as response:
