@@ -32,6 +32,7 @@ SOUND: list[dict[str, Any]] = [
     {"kind": "density", "atoms": ATOMS, "grid_shape": [4, 5, 6]},
     {"kind": "density", "atoms": ATOMS, "points": np.zeros((3, 3)), "raw": True},
     {"kind": "potential", "coord": np.zeros((2, 2, 3)), "types": np.array([0, 1]), "cell": np.eye(3), "atomic": True},
+    {"kind": "dipole", "coord": np.eye(3), "numbers": np.array([8, 1, 1]), "derivatives": True, "wait": False},
 ]
 
 numbers = st.integers(-(2**63), 2**64 - 1) | st.floats()
@@ -48,7 +49,7 @@ values = st.recursive(
 )
 NAMES = (
     "kind atoms grid_shape points raw wait model structure db_path db_id coord cell types numbers pbc atomic fparam "
-    "aparam positions"
+    "aparam positions derivatives"
 )
 names = st.sampled_from(NAMES.split())
 
