@@ -19,6 +19,13 @@ def test_help_loads_nothing_heavy():
     assert not loaded & {"torch", "ase", "numpy", "e3nn", "matplotlib", "spglib"}
 
 
+def test_what_asks_a_server_loads_nothing_heavy():
+    used = "deepaw.cli.predictor, deepaw.density.request, deepaw.density.files.output, deepaw.server.client.prediction"
+    program = f"import sys, {used}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"torch", "scipy.spatial", "fastapi", "e3nn", "matplotlib", "spglib"}
+
+
 def test_python_m_deepaw_ends_with_2_and_one_sentence():
     done = subprocess.run(
         [sys.executable, "-m", "deepaw", "predict", "--poscar", "none.vasp"],

@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
 from deepaw.errors import InputError
-from deepaw.structure.checks import check_atoms, check_box, check_geometry
+from deepaw.structure.checks import FEW, check_atoms, check_box, check_geometry
 
 
 def refused(atoms: Atoms, *words: str, check=check_atoms) -> str:
@@ -62,6 +62,15 @@ def test_two_atoms_on_one_spot_also_through_periodic_images(shift):
     atoms = Atoms("NaCl", [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]], cell=[3, 3, 3], pbc=True)
     atoms.positions[1] += shift
     refused(atoms, "atom 1 (Na)", "atom 2 (Cl)", "one spot")
+
+
+def test_two_of_many_atoms_on_one_spot():
+    grid = np.stack(np.meshgrid(*[np.arange(7.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 3) * 2
+    atoms = Atoms(f"H{len(grid)}", grid, cell=[14] * 3, pbc=True)
+    assert len(atoms) > FEW
+    check_atoms(atoms)
+    atoms.positions[-1] = [-0.05, 14.0, 0.0]
+    refused(atoms, "atom 1 (H)", f"atom {len(atoms)} (H)", "one spot")
 
 
 def test_images_count_only_along_periodic_directions():

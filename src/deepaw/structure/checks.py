@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 from ase.geometry import complete_cell
-from scipy.spatial import cKDTree
+from numpy.typing import NDArray
 
 from deepaw.errors import InputError
 
@@ -18,6 +18,9 @@ CLOSEST_DISTANCE = 0.1
 
 SMALLEST_HEIGHT = 0.3
 """A periodic cell thinner than this (A) cannot hold an atom; primitive cells of dense metals are 1.5 A and more."""
+
+FEW = 200
+"""Points that are compared one with each."""
 
 FARTHEST_COORDINATE = 1e4
 """Coordinates and cell vectors beyond this (A) are a slip of units; neighbour lists over such extents overflow."""
@@ -130,7 +133,7 @@ def _check_distances(atoms: Atoms, name: str) -> None:
         fractional = np.concatenate([fractional, fractional[at_face] + np.eye(3)[axis]])
         atom = np.concatenate([atom, atom[at_face]])
     points = fractional @ cell
-    pairs = cKDTree(points).query_pairs(CLOSEST_DISTANCE, output_type="ndarray")
+    pairs = _near_pairs(points)
     if len(pairs) == 0:
         return
     distances = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
@@ -140,6 +143,16 @@ def _check_distances(atoms: Atoms, name: str) -> None:
         f"{name}: {label(atoms, i)} and {label(atoms, j)} sit on one spot ({distances[closest]:.3f} A apart, periodic "
         "images included); remove one of them."
     )
+
+
+def _near_pairs(points: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Those (n, 2) of points (m, 3) within `CLOSEST_DISTANCE` of one another."""
+    if len(points) <= FEW:
+        pairs = np.stack(np.triu_indices(len(points), 1), axis=-1)
+        return pairs[np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1) <= CLOSEST_DISTANCE]
+    from scipy.spatial import cKDTree  # takes longer to load than most structures to check
+
+    return cKDTree(points).query_pairs(CLOSEST_DISTANCE, output_type="ndarray")
 
 
 def _check_volume(cell: np.ndarray, name: str) -> None:
