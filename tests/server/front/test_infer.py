@@ -206,3 +206,22 @@ def test_limits():
         assert (await asking.infer(GRID, **STREAM)).status_code == 200
 
     asked(steps, FrontConfig(limits=Limits(atoms=10, answer_points=10)))
+
+
+def test_json_answers_are_short():
+    """Writing them takes long, and everybody waits."""
+
+    async def steps(asking: Asking) -> None:
+        listed = {"Accept": "application/json"}
+        assert (await asking.infer(FRAMES, **listed)).status_code == 200
+        assert (await asking.infer({**FRAMES, "atomic": True})).status_code == 200
+        refused(await asking.infer({**FRAMES, "atomic": True}, **listed), 413, "has 52 numbers; as JSON it may have 15")
+        refused(await asking.infer(GRID, **listed), 413, "120 numbers")
+        points = {"kind": "density", "atoms": ATOMS, "points": np.zeros((16, 3))}
+        refused(await asking.infer(points, **listed), 413, "16 numbers")
+        polar = {**FRAMES, "kind": "polar", "coord": np.zeros((1, 2, 3))}
+        assert (await asking.infer(polar, **listed)).status_code == 200
+        refused(await asking.infer({**polar, "derivatives": True}, **listed), 413, "63 numbers")
+        assert (await asking.infer(GRID, Accept="application/octet-stream, application/json")).status_code == 200
+
+    asked(steps, FrontConfig(limits=Limits(listed=15)))

@@ -181,6 +181,19 @@ def test_a_full_queue_says_so_at_once(machine: Machine) -> None:
         assert http.post("/predict", json=small, timeout=60).status_code == 200
 
 
+def test_bodies_that_are_too_long_are_answered(machine: Machine) -> None:
+    """Though the client sends all of them before it listens."""
+    transport = httpx.HTTPTransport(uds=str(machine.home / "server.sock"))
+    with httpx.Client(transport=transport, base_url="http://localhost", timeout=60) as http:
+        for nbytes, kind in ((17_000_000, "json"), (270_000_000, "msgpack")):
+            answer = http.post("/infer", content=bytes(nbytes), headers={"Content-Type": f"application/{kind}"})
+            assert answer.status_code == 413
+            assert "The body is longer than" in answer.json()["error"]
+        pieces = (bytes(2**20) for _ in range(20))  # of which nobody says before how many there are
+        answer = http.post("/infer", content=pieces, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 413
+
+
 def as_arrays(atoms: Atoms) -> dict[str, np.ndarray]:
     """As messages have it."""
     return {"numbers": atoms.numbers, "positions": atoms.positions, "cell": atoms.cell.array}

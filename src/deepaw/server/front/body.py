@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -10,6 +11,11 @@ from deepaw.server.front.config import Limits
 from deepaw.server.front.errors import ClientGoneError, RequestError
 
 CLOSE = {"Connection": "close"}
+
+DISCARD_SECONDS, DISCARD_PAUSE = 5.0, 0.5
+"""How long what is too long is still received, and a pause after which it is not: who only sends at first would see the
+connection break, and not the answer.
+"""
 
 PREDICT = {"/predict", "/v1/predict"}
 
@@ -52,6 +58,8 @@ class BodyMiddleware:
         announced = headers.get(b"content-length", b"0")
         too_long = RequestError(413, "body", f"The body is longer than {most:,} bytes.", CLOSE)
         if not announced.isdigit() or int(announced) > most:
+            if b"expect" not in headers:  # who asks first has not begun to send
+                await _discard(receive)
             raise too_long
         while True:
             message = await receive()
@@ -59,6 +67,8 @@ class BodyMiddleware:
                 raise ClientGoneError
             piece = message.get("body", b"")
             if len(body) + len(piece) > most:
+                if message.get("more_body", False):
+                    await _discard(receive)
                 raise too_long
             body += piece
             self._held += len(piece)
@@ -74,6 +84,18 @@ class BodyMiddleware:
         levels = body.count(b"[") + body.count(b"{")
         if levels > self._limits.json_levels or body.count(b",") + levels > self._limits.json_values:
             raise RequestError(413, "body", "The JSON holds too many values; send them as a binary message to /infer.")
+
+
+async def _discard(receive: Receive) -> None:
+    """The rest of a body, for a while."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_SECONDS):
+            while True:
+                message = await asyncio.wait_for(receive(), DISCARD_PAUSE)
+                if message["type"] == "http.disconnect":
+                    raise ClientGoneError
+                if not message.get("more_body", False):
+                    return
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

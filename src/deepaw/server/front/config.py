@@ -17,7 +17,8 @@ class Limits:
 
     body: bytes; json: bytes of JSON, which takes much more memory than it has bytes; bodies: bytes of all bodies that
     are being received or worked on. atoms: of all frames together. points: of a grid, or points. answer_points: of a
-    grid that is answered in one piece; more must be streamed. seconds: until an answer is there; body_seconds: for the
+    grid that is answered in one piece; more must be streamed. listed: numbers of an answer in JSON lists, which others
+    have to wait for while they are written. seconds: until an answer is there; body_seconds: for the
     body to come in; send_seconds: for a piece of the answer to be taken.
     """
 
@@ -29,6 +30,7 @@ class Limits:
     atoms: int = 200_000
     points: int = 1_000_000_000
     answer_points: int = 50_000_000
+    listed: int = 250_000
     seconds: float = 3600.0
     body_seconds: float = 60.0
     send_seconds: float = 120.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,29 @@ async def read_work(message: Mapping[str, Any], config: FrontConfig, stream: boo
     if stream and not wait:
         raise InputError("A stream is waited for; leave wait out.")
     return Asked(work, wait, "db_path" in message)
+
+
+def check_listed(work: Work, limits: Limits) -> None:
+    """Raises RequestError for work whose answer has too many numbers to be written as JSON lists."""
+    count = _numbers(work)
+    if count > limits.listed:
+        raise RequestError(
+            413,
+            "listed",
+            f"The answer has {count:,} numbers; as JSON it may have {limits.listed:,}; Accept application/msgpack.",
+        )
+
+
+def _numbers(work: Work) -> int:
+    """Of the answer, about."""
+    if isinstance(work, DensityWork):
+        return prod(work.grid_shape or ()) if work.points is None else len(work.points)
+    nframes, natoms = work.coord.shape[:2]
+    if isinstance(work, TensorWork):
+        of_both = 9 if work.atomic and work.derivatives else 0
+        of_atom = work.atomic + 3 * work.derivatives + of_both
+        return nframes * (1 + natoms * of_atom) * (3 if work.kind == "dipole" else 9)
+    return nframes * natoms * (13 if work.atomic else 3)
 
 
 async def _density(fields: Fields, config: FrontConfig, stream: bool, anywhere: bool) -> DensityWork:

@@ -14,7 +14,7 @@ from deepaw.server.front.context import client_of, context_of
 from deepaw.server.front.reading import BINARY, JSON, media_type, read_message
 from deepaw.server.front.stream import streamed
 from deepaw.server.front.waiting import answer_of
-from deepaw.server.front.work import read_work
+from deepaw.server.front.work import check_listed, read_work
 from deepaw.server.messages.binary import MEDIA_TYPE
 from deepaw.server.messages.forms import JobForm, openapi_message
 from deepaw.server.messages.stream import STREAM_TYPE
@@ -54,13 +54,15 @@ async def infer(request: Request) -> Response:
     wanted = [media_type(part) for part in request.headers.get("accept", "").split(",")]
     stream = STREAM_TYPE in wanted
     asked = await read_work(message, context.config, stream, over_socket(request.scope))
+    listed = not stream and (JSON in wanted or (is_json and not BINARY & set(wanted)))
+    if listed:
+        check_listed(asked.work, limits)
     if not asked.wait:
         context.desk.check_room()
     job = context.scheduler.submit(asked.work, client_of(request))
     if stream:
         assert isinstance(asked.work, DensityWork)
         return streamed(job, asked.work, request, limits.seconds)
-    listed = JSON in wanted or (is_json and not BINARY & set(wanted))
     render = partial(listed_response if listed else binary_response, asked)
     if not asked.wait:
         context.desk.keep(job, render)
