@@ -76,8 +76,11 @@ class PairVectors(Geometry):
 _TENSORS = tuple(field.name for field in fields(PairVectors) if field.name != "ntypes")
 
 
+@dataclass(frozen=True)
 class DifferentiatedForm(Form):
     """For every descriptor: its `forward`, differentiated for forces, and again for the gradient of a loss on them."""
+
+    together: int | None = None
 
     def prepare(self, part: Descriptor, env: Environment) -> PairVectors:
         order = torch.argsort(env.centre, stable=True)

@@ -49,7 +49,12 @@ class Geometry(ABC):
 
 
 class Form(ABC):
-    """One way to compute the descriptors of one kind; it holds no weights."""
+    """One way to compute the descriptors of one kind; it holds no weights.
+
+    together: atoms whose graph is kept at a time, or None for all; the others' are made anew on the way back.
+    """
+
+    together: int | None = None
 
     @abstractmethod
     def prepare(self, part: Any, env: Environment) -> Geometry:

@@ -25,6 +25,9 @@ from deepaw.spectral import ChebyshevBasis
 LN_EPS = 1e-5
 """Added to variances where the section does not say."""
 
+TOGETHER = 16
+"""Atoms whose attention is held in memory at a time in training: 15 MB for each, with 90 neighbours and two layers."""
+
 
 class SeAtten(SeE2A):
     """D_i = A_i^T A_i[:, :axis_neuron], and the type embedding of i; A_i = (1 / sel) sum_j R_ij^T G_ij.
@@ -204,7 +207,7 @@ class SeAtten(SeE2A):
     def form(self, closest: float, polynomials: int) -> Form:
         """As of the base, with moments of their own where types fade; by the equations where there is attention."""
         if len(self.attention):
-            return DifferentiatedForm()
+            return DifferentiatedForm(TOGETHER)
         if not self.is_spectral or not self.config.fades_types:
             return super().form(closest, polynomials)
         return FadingForm(ChebyshevBasis(0.0, self.largest(closest), polynomials))

@@ -77,6 +77,59 @@ def in_shares(work: Work, ranges: Sequence[tuple[int, int]], weights: Sequence[T
     return results
 
 
+def pieces_of(ranges: Sequence[tuple[int, int]], most: int) -> list[list[tuple[int, int]]]:
+    """Each of the ranges in pieces of `most` atoms or less."""
+    return [[(first, min(first + most, last)) for first in range(start, last, most)] for start, last in ranges]
+
+
+def in_pieces(work: Work, pieces: Sequence[Sequence[tuple[int, int]]], weights: Sequence[Tensor]) -> Results:
+    """As `in_shares`, the pieces of a share one after the other, of which one at a time has a graph: each is worked on
+    once more on the way back, so that memory does not grow with the number of atoms."""
+    results: Results = _Pieces.apply(work, pieces, *weights)
+    return results
+
+
+class _Pieces(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, work: Work, pieces: Sequence[Sequence[tuple[int, int]]], *weights: Tensor) -> Results:
+        ctx.work, ctx.pieces, ctx.weights = work, pieces, weights
+
+        def values(share: int) -> Results:
+            energies, forces, virials = zip(*(work(*piece, False) for piece in pieces[share]), strict=True)
+            return torch.cat(energies), sum(forces[1:], forces[0]), sum(virials[1:], virials[0])
+
+        energies, forces, virials = zip(*each_share(values, len(pieces)), strict=True)
+        return torch.cat(energies), sum(forces[1:], forces[0]), sum(virials[1:], virials[0])
+
+    @staticmethod
+    def backward(ctx: Any, of_energy: Tensor, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
+        def gradients(share: int) -> list[Tensor | None]:
+            total: list[Tensor | None] = [None] * len(ctx.weights)
+            for first, last in ctx.pieces[share]:
+                results = ctx.work(first, last, True)
+                found = _gradients(results, (of_energy[first:last], of_force, of_virial), ctx.weights)
+                total = [b if a is None else a if b is None else a + b for a, b in zip(total, found, strict=True)]
+            return total
+
+        return None, None, *_sums(each_share(gradients, len(ctx.pieces)))
+
+
+def _gradients(results: Results, given: Sequence[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
+    """In the weights, of what depends on them."""
+    wanted = [(result, of_it) for result, of_it in zip(results, given, strict=True) if result.requires_grad]
+    outputs, cotangents = zip(*wanted, strict=True)
+    return torch.autograd.grad(outputs, weights, cotangents, allow_unused=True)
+
+
+def _sums(parts: Sequence[Sequence[Tensor | None]]) -> list[Tensor | None]:
+    """Of each weight, over the shares."""
+    sums: list[Tensor | None] = []
+    for of_weight in zip(*parts, strict=True):
+        known = [gradient for gradient in of_weight if gradient is not None]
+        sums.append(sum(known[1:], known[0]) if known else None)
+    return sums
+
+
 class _Shares(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, work: Work, ranges: Sequence[tuple[int, int]], training: bool, *weights: Tensor) -> Results:
@@ -94,17 +147,6 @@ class _Shares(torch.autograd.Function):
     def backward(ctx: Any, of_energy: Tensor, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
         def gradients(share: int) -> tuple[Tensor | None, ...]:
             first, last = ctx.ranges[share]
-            wanted = [
-                (result, given)
-                for result, given in zip(ctx.results[share], (of_energy[first:last], of_force, of_virial), strict=True)
-                if result.requires_grad
-            ]
-            outputs, cotangents = zip(*wanted, strict=True)
-            return torch.autograd.grad(outputs, ctx.weights, cotangents, allow_unused=True)
+            return _gradients(ctx.results[share], (of_energy[first:last], of_force, of_virial), ctx.weights)
 
-        parts = each_share(gradients, len(ctx.ranges))
-        sums = []
-        for of_weight in zip(*parts, strict=True):
-            known = [gradient for gradient in of_weight if gradient is not None]
-            sums.append(sum(known[1:], known[0]) if known else None)
-        return None, None, None, *sums
+        return None, None, None, *_sums(each_share(gradients, len(ctx.ranges)))

@@ -14,7 +14,7 @@ from deepaw.potential.model import PotentialModel
 from deepaw.potential.shortrange.mixture import Mixture
 from deepaw.potential.training.batch import Batch
 from deepaw.potential.training.passes import can_pass, run_passes
-from deepaw.potential.training.shares import in_shares, ranges_of
+from deepaw.potential.training.shares import in_pieces, in_shares, pieces_of, ranges_of
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,13 @@ def predict(
     else:
         ranges = ranges_of(len(batch.atoms), batch.atoms.device)
         work = partial(_share, model, batch, forms, virial, factor, beside, compute)
-        if len(ranges) == 1:
+        limits = [form.together for form in forms if form.together is not None]
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        if limits:
+            atom_energy, force, virials = in_pieces(work, pieces_of(ranges, min(limits)), weights)
+        elif len(ranges) == 1:
             atom_energy, force, virials = work(*ranges[0], torch.is_grad_enabled())
         else:
-            weights = [weight for weight in model.parameters() if weight.requires_grad]
             atom_energy, force, virials = in_shares(work, ranges, weights)
     if batch.mixture is not None:
         atom_energy, force, virials = _mixed(model, batch, batch.mixture, atom_energy, force, virials)

@@ -1,0 +1,93 @@
+"""Training with attention: by pieces that are worked on once more on the way back, and beside other descriptors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from deepaw.infer import DeepPot
+from deepaw.potential.descriptor.differentiated import DifferentiatedForm
+from deepaw.potential.descriptor.form import Form
+from deepaw.potential.model import PotentialModel
+from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
+from deepaw.potential.training.shares import pieces_of
+from deepaw.potential.training.step import predict
+from potential.physics import crowd, random_model
+from potential.test_physics_typed import ATTEN, config_of
+from potential.trainings import DESCRIPTOR, curve, settings, train, write_data
+
+
+def test_pieces_cover_the_ranges() -> None:
+    assert pieces_of([(0, 5), (5, 7)], 3) == [[(0, 3), (3, 5)], [(5, 7)]]
+
+
+def batch_of(model: PotentialModel, forms: list[Form]) -> Batch:
+    structures = [crowd(2), crowd(2, seed=1, periodic=False)]
+    return make_batch([frame_geometry(model, forms, each.types, each.coord, each.cell) for each in structures])
+
+
+def gradients(model: PotentialModel, batch: Batch, forms: list[Form]) -> list[Tensor]:
+    """Energies, forces and virials, and the gradient of a sum of their squares in the weights."""
+    found = predict(model, batch, forms, virial=True)
+    assert found.virial is not None
+    numbers = [found.energy, found.atom_energy, found.force, found.virial]
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    of_weights = torch.autograd.grad(sum(each.square().sum() for each in numbers), weights)  # type: ignore[arg-type]
+    return [*(each.detach() for each in numbers), *of_weights]
+
+
+@pytest.mark.parametrize("name", ["attention", "attention_fading", "hybrid"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pieces_give_the_same_gradients(name: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = random_model(config_of(name))
+    forms = [part.form(1.0, 40) for part in model.descriptor.parts]
+    whole = [DifferentiatedForm() if isinstance(form, DifferentiatedForm) else form for form in forms]
+    pieces = [DifferentiatedForm(3) if isinstance(form, DifferentiatedForm) else form for form in forms]
+    assert whole != forms and whole != pieces
+    batch = batch_of(model, forms)
+    expected = gradients(model, batch, whole)
+    monkeypatch.setattr("deepaw.potential.training.shares.SMALLEST_SHARE", 5)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = gradients(model, batch, pieces)
+    finally:
+        torch.set_num_threads(before)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9 * float(other.abs().max()))
+
+
+def test_a_validation_needs_no_graph() -> None:
+    model = random_model(config_of("attention"))
+    forms = [part.form(1.0, 40) for part in model.descriptor.parts]
+    with torch.no_grad():
+        found = predict(model, batch_of(model, forms), forms)
+    assert not found.force.requires_grad and found.force.abs().max() > 0
+
+
+ATTENTION: dict[str, Any] = ATTEN | {"attn_layer": 1, "smooth_type_embedding": True, "sel": "auto"}
+
+
+@pytest.mark.filterwarnings("ignore:sel is")
+def test_trains_beside_another_descriptor(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    model = {
+        "type_map": ["O", "H"],
+        "descriptor": {"type": "hybrid", "list": [DESCRIPTOR, ATTENTION | {"attn_mask": False}]},
+        "fitting_net": {"neuron": [10, 10]},
+    }
+    sections = {"loss": {"start_pref_f": 10.0, "limit_pref_f": 10.0}, "training": {"numb_steps": 20, "disp_freq": 1}}
+    frozen = train(settings(tmp_path, model=model, **sections), tmp_path, tmp_path / "run")
+    losses = curve(tmp_path / "run")
+    assert np.isfinite(losses).all()
+    data = tmp_path / "valid"
+    coord, cell = (np.load(data / "set.000" / f"{array}.npy") for array in ("coord", "box"))
+    types = np.loadtxt(data / "type.raw", dtype=int)
+    exact = DeepPot(tmp_path / "run" / "frozen_model.safetensors", "exact").eval(coord, cell, types)
+    for found, expected in zip(DeepPot(frozen).eval(coord, cell, types), exact, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7 * np.abs(expected).max())
