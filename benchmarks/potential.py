@@ -5,7 +5,8 @@
 
 --peer (or DEEPAW_PEER): the Python that DeePMD-kit is installed for, with `dp` beside it. --water (or DEEPAW_WATER): a
 folder with the water systems data_0 to data_3 of DeePMD-kit's example. --quick: few repetitions, one thread, no 12,288
-atoms; it shows that everything runs, and its numbers mean little.
+atoms; it shows that everything runs, and its numbers mean little. --peer-torch (or DEEPAW_PEER_TORCH): a Python with
+the peer's PyTorch backend, for family, where that of --peer has none. --member: of family, for some members alone.
 
 training: seconds a step of the water input (se_e2_a, one frame a batch), float64 and float32, 1 and 2 threads.
 inference: energy, forces and virial of 192 to 12,288 atoms with neighbours, one thread, the peer's compressed model
@@ -25,7 +26,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deeppot.family import answer_family, run_family
+from deeppot.family import MEMBERS, answer_family, run_family
 from deeppot.floor import answer_floor, run_floor
 from deeppot.inference import answer_inference, run_inference
 from deeppot.run import Run
@@ -41,6 +42,9 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Potentials beside DeePMD-kit 3.2.0.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; by default all but family")
     parser.add_argument("--peer", type=Path, default=Path(os.environ.get("DEEPAW_PEER", ".peer/bin/python")))
+    other = os.environ.get("DEEPAW_PEER_TORCH")
+    parser.add_argument("--peer-torch", type=Path, default=Path(other) if other else None)
+    parser.add_argument("--member", action="append", choices=[*MEMBERS], default=[], help="of the part family")
     parser.add_argument("--water", type=Path, default=Path(os.environ.get("DEEPAW_WATER", "../shared/data/water")))
     parser.add_argument("--family", action="store_true", help="the part family alone")
     parser.add_argument("--quick", action="store_true", help="few repetitions: does everything run?")
@@ -52,6 +56,8 @@ def read_arguments() -> argparse.Namespace:
         refusal = f"There is no part {unknown[0]}; the parts are {', '.join(PARTS)}."
     elif not given.peer.is_file() or not given.peer.with_name("dp").is_file():
         refusal = f"{given.peer} is no Python with DeePMD-kit's dp beside it; give one with --peer."
+    elif given.peer_torch is not None and not given.peer_torch.is_file():
+        refusal = f"There is no {given.peer_torch}; give a Python with DeePMD-kit's PyTorch backend."
     elif missing := [name for name in (*TRAINED_ON, "data_3") if not (given.water / name / "type.raw").is_file()]:
         refusal = f"{given.water} has no water system {missing[0]}; give the folder of data_0 to data_3 with --water."
     if refusal is not None:
@@ -72,7 +78,8 @@ def main() -> None:
     versions = subprocess.run([peer, "-c", asked], capture_output=True, text=True, check=False).stdout.split()
     print(json.dumps({"peer": versions, "python": platform.python_version(), "processors": os.cpu_count()}))
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(peer, water, Path(folder), given.quick)
+        torch = None if given.peer_torch is None else Path.cwd() / given.peer_torch
+        run = Run(peer, water, Path(folder), given.quick, torch, given.member)
         for name in given.parts or [part for part in PARTS if part != "family"]:
             print(f"\n{name}", flush=True)
             PARTS[name](run)

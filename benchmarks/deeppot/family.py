@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,14 @@ MEMBERS: dict[str, Section] = {
     "dipole": {"descriptor": SE_A, "fitting_net": {"type": "dipole", "sel_type": [0]}},
     "polar": {"descriptor": SE_A, "fitting_net": {"type": "polar", "sel_type": [0]}},
 }
-KINDS = {"dipole": "DeepDipole", "polar": "DeepPolar"}
+KINDS = {"dipole": ("DeepDipole", "deep_dipole"), "polar": ("DeepPolar", "deep_polar")}
+"""Members that are no potentials: classes, and where the peer has them."""
 
 COPIES = ((1, 6), (2, 3))
 """Of the frame of 192 atoms along each axis, and evaluations."""
+
+MOST = 8 * 10**9
+"""Bytes that the peer may take: beyond, it fails."""
 
 
 def make_model(water: Path, folder: Path, member: str) -> Path:
@@ -81,11 +86,11 @@ def make_model(water: Path, folder: Path, member: str) -> Path:
 
 def answer_family(program: str, model: str, member: str, water: str) -> None:
     """Seconds of an evaluation, and memory of the process, GB."""
-    if program == "ours":
-        from deepaw import infer
-    else:
-        from deepmd import infer  # type: ignore[import-not-found]
-    potential = getattr(infer, KINDS.get(member, "DeepPot"))(model)
+    kind, module = KINDS.get(member, ("DeepPot", "deep_pot"))
+    infer = import_module("deepaw.infer" if program == "ours" else f"deepmd.infer.{module}")
+    if program != "ours":
+        resource.setrlimit(resource.RLIMIT_DATA, (MOST, MOST))
+    potential = getattr(infer, kind)(model)
     evaluate = potential.eval_full if member in KINDS else potential.eval
 
     def measure(copies: int, seed: int) -> dict[str, Any]:
@@ -98,43 +103,48 @@ def answer_family(program: str, model: str, member: str, water: str) -> None:
     answer(measure)
 
 
-def converted(run: Run, folder: Path) -> dict[str, Path]:
-    """The model for the peer's backends, where they read it."""
-    files = {"TensorFlow": folder / "model.pb", "PyTorch": folder / "model.pth"}
-    for path in files.values():
-        words = [run.peer.with_name("dp"), "convert-backend", "model.dp", path.name]
+def converted(run: Run, folder: Path) -> dict[str, tuple[Path, Path]]:
+    """The Python and the model of each backend of the peer that there is and that reads the model."""
+    found = {}
+    for backend, python, ending in (("TensorFlow", run.peer, ".pb"), ("PyTorch", run.peer_torch or run.peer, ".pth")):
+        path = folder / f"model{ending}"
+        words = [python, "-m", "deepmd", "convert-backend", "model.dp", path.name]
         subprocess.run(words, cwd=folder, env=run.environment(1), capture_output=True, check=False)
-    return {name: path for name, path in files.items() if path.exists()}
+        if path.exists():
+            found[backend] = python, path
+    return found
 
 
 def run_family(run: Run) -> None:
     """Each member in turn; a program in a process of its own."""
     print("us an atom, least of evaluations with forces (of the dipole and polarizability, of every component),")
-    print("float64, 1 thread, and peak memory of the process, GB; the peer's model is not compressed")
-    sizes = [f"{192 * copies**3:,d}" for copies, _ in COPIES]
+    print("float64, 1 thread, and peak memory of the process, GB; the ratio is that of the largest size that both ran.")
+    print(f"The peer's model is not compressed; it fails where it takes more than {MOST / 1e9:g} GB.")
+    runs = COPIES[:1] if run.quick else COPIES
+    sizes = [f"{192 * copies**3:,d}" for copies, _ in runs]
     print(f"{'member':20s}{'program':12s}" + "".join(f"{size:>10s}" for size in sizes) + f"{'GB':>8s}{'ratio':>8s}")
-    for number, member in enumerate(MEMBERS):
+    for number, member in enumerate(run.members or MEMBERS):
         folder = run.folder / f"member-{number}"
-        models = {"ours": make_model(run.water, folder, member)}
+        models = {"ours": (Path(sys.executable), make_model(run.water, folder, member))}
         if (folder / "model.dp").exists():
             models |= converted(run, folder)
-        ours = None
-        for name, path in models.items():
-            program, python = ("ours", sys.executable) if name == "ours" else ("peer", run.peer)
+        ours: list[float] = []
+        for name, (python, path) in models.items():
+            program = "ours" if name == "ours" else "peer"
             worker = Worker(run, python, "family", program, str(path), member, str(run.water))
-            least, text, memory = [], f"{member:20s}{name:12s}", float("nan")
-            for copies, times in COPIES[:1] if run.quick else COPIES:
+            least: list[float] = []
+            text, memory = f"{member:20s}{name:12s}", float("nan")
+            for copies, times in runs:
                 replies = [worker.try_to_ask(copies=copies, seed=turn) for turn in range(times)]
                 if replies[-1] is None:
-                    text += f"{'fails':>10s}"
                     break
                 least.append(min(reply["seconds"] for reply in replies) / (192 * copies**3))
                 memory = replies[-1]["memory"]
                 text += f"{1e6 * least[-1]:10.1f}"
             worker.close()
-            text += f"{memory:8.2f}"
+            text += f"{'fails':>10s}" * (len(sizes) - len(least)) + f"{memory:8.2f}"
             if name == "ours":
-                ours = least[-1]
-            elif ours is not None and least:
-                text += f"{least[-1] / ours:8.2f}"
+                ours = least
+            elif common := list(zip(least, ours, strict=False)):
+                text += f"{common[-1][0] / common[-1][1]:8.2f}"
             print(text, flush=True)

@@ -25,6 +25,10 @@ class Run:
     water: Path
     folder: Path
     quick: bool
+    peer_torch: Path | None = None
+    """A Python with the peer's PyTorch backend, where it is another one."""
+    members: list[str] = field(default_factory=list)
+    """Of the family, that are asked for; all, if none is."""
     models: dict[str, Path] = field(default_factory=dict)
     """By precision: a folder with the peer's g.pb, gc.pb (compressed) and g.dp."""
     seconds_per_atom: dict[tuple[str, str], float] = field(default_factory=dict)
