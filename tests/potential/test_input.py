@@ -162,6 +162,12 @@ WRONG = [
     ("loss.huber_delta", [1, 2], "loss.huber_delta: [1, 2] should be a number greater than 0, or a list of three."),
     ("optimizer.type", "LKF", 'optimizer.type is "LKF"; it should be one of'),
     ("validating.full_validation", True, "validating is not supported: use training.validation_data."),
+    (
+        "model.fitting_net.trainable",
+        [True, False, False, False],
+        "model.fitting_net.trainable: [true, false, false, false] should be true or false, or one of them for each of "
+        "the 4 layers; that only some layers are trained is not supported.",
+    ),
     ("nvnmd", {"enable": True}, "nvnmd is not supported: models for NVNMD hardware are not."),
     ("foo", 1, "foo is not a key; the keys there are learning_rate, loss, model, optimizer, training."),
     ("training", [], "training is []; it should be an object."),

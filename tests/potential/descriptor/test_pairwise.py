@@ -28,6 +28,7 @@ CASES = {
     "few": SE_A | {"sel": [3, 4]},
     "none_of_a_type": SE_A | {"sel": [0, 18]},
     "radial": SE_R,
+    "radial_pairs": SE_R | {"type_one_side": False},
     "radial_excluded": SE_R | {"exclude_types": [[0, 1]]},
     "radial_few": SE_R | {"sel": [3, 4], "exclude_types": [[1, 1]]},
 }
@@ -120,5 +121,3 @@ def test_sel_must_be_counts_for_every_type(config: SeE2AConfig) -> None:
 def test_keys_that_are_wrong(keys: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         SeE2AConfig(**keys)
-    with pytest.raises(ValueError, match="not defined for se_e2_r"):
-        SeE2RConfig(type_one_side=False)

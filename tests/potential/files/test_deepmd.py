@@ -11,7 +11,7 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.files.container import Tree, read_tree
-from deepaw.potential.files.deepmd import model_of, tree_of, write_deepmd
+from deepaw.potential.files.deepmd import differences, model_of, tree_of, write_deepmd
 from deepaw.potential.model import ModelConfig, PotentialModel
 from potential.files.peer_models import path_of, places
 
@@ -296,3 +296,33 @@ def test_a_type_embedding_that_the_descriptor_describes_is_not_a_section_of_its_
         assert model_of(tree, "a file").config.type_embedding is None
     tree["model"]["descriptor"]["type_embedding"]["precision"] = "float32"
     assert model_of(tree, "a file").config.type_embedding is not None
+
+
+def test_nets_of_pairs_of_distances_are_read_and_not_written() -> None:
+    descriptor = {"type": "se_e2_r", "sel": [8, 8], "neuron": [4], "type_one_side": False}
+    config = ModelConfig.model_validate({"type_map": ["O", "H"], "descriptor": descriptor})
+    with pytest.raises(InputError, match="type_one_side false cannot be written"):
+        tree_of(PotentialModel(config))
+    tree = _tree("radial")
+    embeddings = tree["model"]["descriptor"]["embeddings"]
+    embeddings["networks"] = [embeddings["networks"][kind] for kind in (0, 0, 1, 1)]
+    embeddings["ndim"] = 2
+    tree["model"]["descriptor"]["type_one_side"] = False
+    torch.testing.assert_close(_energies(model_of(tree, "a file"), "radial"), _energies(model_of(_tree("radial"), "a")))
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "sentences"),
+    [
+        ("excluded", {}, 0),
+        ("one_side", {"fixed_slots": False}, 1),
+        ("excluded", {"fixed_slots": False}, 2),
+        ("radial_excluded", {"fixed_slots": False}, 2),
+        ("pair_excluded_radial", {"fixed_slots": False}, 1),
+    ],
+)
+def test_it_is_said_what_another_program_does_otherwise(case: str, changes: dict, sentences: int) -> None:
+    tree = _tree(case) | changes
+    assert len(differences(model_of(tree, "a file"))) == sentences
+    tree["model"]["descriptor"]["@variables"]["davg"][:] = 0
+    assert len(differences(model_of(tree, "a file"))) == min(sentences, 1)

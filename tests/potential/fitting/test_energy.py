@@ -95,3 +95,10 @@ def test_keys_that_are_wrong() -> None:
         EnergyFittingConfig(numb_fparam=2, default_fparam=(1.0,))
     with pytest.raises(ValueError, match="widths of layers"):
         EnergyFittingConfig(neuron=(4, 0))
+
+
+def test_one_word_for_every_layer_is_one_for_all() -> None:
+    assert not EnergyFittingConfig(neuron=(6, 6), trainable=[False, False, False]).trainable
+    for trainable in ([True, True], [True, False, True], [1, 1, 1]):
+        with pytest.raises(ValueError):
+            EnergyFittingConfig(neuron=(6, 6), trainable=trainable)

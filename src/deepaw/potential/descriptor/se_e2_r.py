@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
@@ -21,14 +21,11 @@ class SeE2RConfig(PairwiseConfig):
     """Two-body embedding of a neighbour's distance."""
 
     type: Literal["se_e2_r", "se_r"] = "se_e2_r"
-    type_one_side: bool = Field(True, description="one net for each neighbour type; there is no other form of it")
-
-    @field_validator("type_one_side")
-    @classmethod
-    def _one_side(cls, type_one_side: bool) -> bool:
-        if not type_one_side:
-            raise ValueError("false is not defined for se_e2_r; it should be true")
-        return type_one_side
+    type_one_side: bool = Field(
+        True,
+        description="one net for each neighbour type; with false, which only DeePMD-kit's TensorFlow backend has, one "
+        "for each pair of types",
+    )
 
 
 class SeE2R(PairwiseDescriptor):

@@ -14,6 +14,7 @@ import numpy as np
 
 from deepaw import __version__
 from deepaw.errors import InputError
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.files.component import DescriptorPart, FittingPart
 from deepaw.potential.files.container import Tree, read_tree, write_tree
 from deepaw.potential.files.descriptors import read_descriptor, write_descriptor
@@ -46,6 +47,20 @@ def read_deepmd(path: str | Path) -> AtomicModel:
 def write_deepmd(path: str | Path, model: AtomicModel) -> None:
     """Write a model as `.dp` or `.yaml`, for DeePMD-kit 3; raises InputError where it cannot be written."""
     write_tree(path, tree_of(model))
+
+
+def differences(model: AtomicModel) -> list[str]:
+    """What DeePMD-kit does otherwise with a model that is written for it, in sentences."""
+    if model.fixed_slots:
+        return []
+    found = ["Where an atom has more neighbours than 'sel', DeePMD-kit drops the farthest and deepaw does not."]
+    parts = [part for part in model.descriptor.parts if isinstance(part, PairwiseDescriptor)]
+    if any(part.config.exclude_types and part.davg.any() for part in parts):
+        found.append(
+            "Neighbours left out by 'exclude_types' take places of 'sel' in DeePMD-kit and none in deepaw, so that its "
+            "numbers for this model differ; with 'set_davg_zero' true they would be the same."
+        )
+    return found
 
 
 def model_of(tree: Tree, name: str) -> AtomicModel:

@@ -64,7 +64,12 @@ def write_se_e2_a(module: SeE2A, type_map: list[str]) -> dict[str, Any]:
 
 
 def write_se_e2_r(module: SeE2R, type_map: list[str]) -> dict[str, Any]:
-    """The object of the descriptor in a file."""
+    """The object of the descriptor in a file; raises InputError for nets of pairs, which most backends misread."""
+    if not module.config.type_one_side:
+        raise InputError(
+            "A model of se_e2_r with type_one_side false cannot be written for DeePMD-kit, whose backends, but for "
+            "TensorFlow, take it for another model; keep it in a .safetensors file."
+        )
     return {**_written(module, type_map), "type": "se_r"}
 
 

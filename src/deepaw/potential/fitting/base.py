@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from torch import Tensor, nn
 
 from deepaw.errors import InputError
@@ -34,6 +34,19 @@ class NetsConfig(Section):
         if min(neuron, default=1) < 1:
             raise ValueError(f"{list(neuron)} should be widths of layers, 1 or more")
         return neuron
+
+    @field_validator("trainable", mode="before")
+    @classmethod
+    def _all_layers_alike(cls, trainable: object, info: ValidationInfo) -> object:
+        if not isinstance(trainable, list) or not all(type(layer) is bool for layer in trainable):
+            return trainable
+        layers = len(info.data.get("neuron", trainable[1:])) + 1
+        if len(trainable) != layers or len(set(trainable)) != 1:
+            raise ValueError(
+                f"{str(trainable).lower()} should be true or false, or one of them for each of the {layers} layers; "
+                "that only some layers are trained is not supported"
+            )
+        return trainable[0]
 
     @model_validator(mode="after")
     def _default_parameters(self) -> NetsConfig:
