@@ -6,9 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepaw.potential.network.products import add_product, product, transposed_product
+from deepaw.potential.network import products
+from deepaw.potential.network.products import batch_product, product
 
 DTYPES = [torch.float32, torch.float64]
+
+
+@pytest.fixture(autouse=True, params=["at hand", "torch"])
+def _library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "torch":
+        monkeypatch.setattr(products, "find_openblas", lambda: None)
 
 
 def random(*shape: int, seed: int, dtype: torch.dtype) -> Tensor:
@@ -24,15 +31,29 @@ def test_products_of_rows_columns_and_transposes(dtype: torch.dtype) -> None:
     for left in (a, a.t().contiguous().t(), wide[:, 2:16]):
         for right in (b, b.t().contiguous().t(), tall[:, 3:9]):
             torch.testing.assert_close(product(left, right), expected)
-            torch.testing.assert_close(add_product(expected[:1], left, right), expected + expected[:1])
-            torch.testing.assert_close(add_product(expected, left, right), 2 * expected)
-            found = torch.full_like(expected, torch.nan)
-            transposed_product(left.t().contiguous(), right, out=found)
+            found = torch.full((9, 8), torch.nan, dtype=dtype)[:, 1:7]
+            assert product(left, right, out=found) is found
             torch.testing.assert_close(found, expected)
+            product(left, right, out=found, add=True)
+            torch.testing.assert_close(found, 2 * expected)
 
 
-def test_what_is_added_stays_as_it_was() -> None:
-    c = random(3, 2, seed=1, dtype=torch.float32)
-    before = c.clone()
-    add_product(c, random(3, 4, seed=2, dtype=torch.float32), random(4, 2, seed=3, dtype=torch.float32))
-    assert torch.equal(c, before)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sums_of_nothing(dtype: torch.dtype) -> None:
+    out = torch.ones(3, 2, dtype=dtype)
+    assert (product(out[:, :0], out[:0], out=out.clone(), add=True) == 1).all()
+    assert (product(out[:, :0], out[:0], out=torch.full_like(out, torch.nan)) == 0).all()
+    assert product(out[:0], out[:2]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_products_of_many(dtype: torch.dtype) -> None:
+    a, b = random(5, 3, 4, seed=1, dtype=dtype), random(5, 4, 2, seed=2, dtype=dtype)
+    expected = torch.einsum("nij,njk->nik", a, b)
+    torch.testing.assert_close(batch_product(a, b), expected)
+    out = torch.full((5, 3, 6), torch.nan, dtype=dtype)[:, :, 1:3]
+    assert batch_product(a, b, out=out) is out
+    torch.testing.assert_close(out, expected)
+    torch.testing.assert_close(batch_product(a, b, out=out, add=True), 2 * expected)
+    turned = b.transpose(1, 2).contiguous().transpose(1, 2)
+    torch.testing.assert_close(batch_product(a, turned), expected)

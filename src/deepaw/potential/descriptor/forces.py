@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.geometry import PairGeometry
+from deepaw.potential.network.products import batch_product, product
 
 
 class Maps(NamedTuple):
@@ -51,10 +52,10 @@ def _pair_gradient(geometry: PairGeometry, gradient: Tensor) -> Tensor:
     natoms, components, ntypes, K = gradient.shape
     both = torch.stack([gradient * geometry.scale[:, :, None, None], gradient @ geometry.derivative.T], dim=1)
     both = both.view(natoms, 2 * components, ntypes, K)
-    parts = []
-    for kind, phi in enumerate(geometry.phi.split(geometry.widths, dim=1)):
-        parts.append(torch.bmm(both[:, :, kind], phi.transpose(1, 2)))
-    UV = torch.cat(parts, dim=2)
+    UV = both.new_empty(natoms, 2 * components, geometry.phi.shape[1])
+    pieces = zip(geometry.phi.split(geometry.widths, dim=1), UV.split(geometry.widths, dim=2), strict=True)
+    for kind, (phi, columns) in enumerate(pieces):
+        batch_product(both[:, :, kind], phi.transpose(1, 2), out=columns)
     U, V = UV[:, :components], UV[:, components:]
     along = (geometry.rows * V).sum(1)
     if components == 1:
@@ -75,15 +76,14 @@ def _moment_tangent(geometry: PairGeometry, shift: Tensor) -> Tensor:
         turned = torch.addcmul(geometry.unit * (geometry.bend * along).unsqueeze(1), shift, geometry.ratio.unsqueeze(1))
         dR = torch.cat([ds.unsqueeze(1), turned], dim=1)
     both = torch.cat([dR * geometry.scale.unsqueeze(2), geometry.rows * ds.unsqueeze(1)], dim=1)
-    parts = []
-    start = 0
-    for width in geometry.widths:
-        parts.append(torch.bmm(both[:, :, start : start + width], geometry.phi[:, start : start + width]))
-        start += width
-    dB = torch.stack(parts, dim=2)
-    return torch.addmm(
-        dB[:, :components].reshape(-1, dB.shape[-1]), dB[:, components:].reshape(-1, dB.shape[-1]), geometry.derivative
-    ).view(natoms, components, *dB.shape[2:])
+    dB = both.new_empty(natoms, 2 * components, len(geometry.widths), geometry.phi.shape[2])
+    pieces = zip(both.split(geometry.widths, dim=2), geometry.phi.split(geometry.widths, dim=1), strict=True)
+    for kind, (columns, phi) in enumerate(pieces):
+        batch_product(columns, phi, out=dB[:, :, kind])
+    result = dB[:, :components].contiguous()
+    flat = result.view(-1, dB.shape[-1])
+    product(dB[:, components:].reshape(flat.shape), geometry.derivative, out=flat, add=True)
+    return result
 
 
 PAIRS = Maps(_pair_gradient, _moment_tangent)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from deepaw.potential.network.activation import find_activation
+from deepaw.potential.network.activation import find_activation, tanh_by_sigmoid
 from deepaw.potential.network.layer import Layer
+from deepaw.potential.network.products import product
 
 
 class FoldedFitting:
@@ -32,10 +33,10 @@ class FoldedFitting:
 
     def there(self, features: Tensor, beside: Tensor | None) -> tuple[Tensor, list[Tensor | None]]:
         """Outputs (n, outputs), and what `back` needs of the way."""
-        product = features @ self._first
+        both = product(features, self._first)
         if beside is not None:
-            product = torch.addmm(product, beside.to(product.dtype), self._beside)
-        z, x = product[:, : self._width], product[:, self._width :]
+            product(beside.to(both.dtype), self._beside, out=both, add=True)
+        z, x = both[:, : self._width], both[:, self._width :]
         slopes = []
         for position, layer in enumerate(self._layers):
             x, slope = layer.forward(layer.product(x) if position else layer.shifted(z), x)
@@ -45,11 +46,10 @@ class FoldedFitting:
     def back(self, gradient: Tensor, slopes: Sequence[Tensor | None]) -> Tensor:
         """From d / d outputs (n, outputs) to d / d features (n, features)."""
         for layer, slope in zip(self._layers[:0:-1], slopes[:0:-1], strict=True):
-            of_z, of_x = layer.backward(gradient, slope)
-            gradient = layer.through(of_z) if of_x is None else layer.through(of_z).add_(of_x)
+            gradient = layer.through(*layer.backward(gradient, slope))
         of_z, of_x = self._layers[0].backward(gradient, slopes[0])
         of_product = of_z if of_x is None else torch.cat([of_z, of_x], dim=1)
-        return of_product @ self._first_back
+        return product(of_product, self._first_back)
 
 
 def first_weights(layer: Layer) -> Tensor:
@@ -72,7 +72,9 @@ class _Constants:
 
     def product(self, x: Tensor) -> Tensor:
         """x w + b."""
-        return x @ self._w if self._b is None else torch.addmm(self._b, x, self._w)
+        if self._b is None:
+            return product(x, self._w)
+        return product(x, self._w, out=self._b.repeat(len(x), 1), add=True)
 
     def shifted(self, z: Tensor) -> Tensor:
         """z + b."""
@@ -96,15 +98,17 @@ class _Constants:
             return of_z, first + second
         return of_z, gradient if self._copies else None
 
-    def through(self, of_z: Tensor) -> Tensor:
-        """From d / dz to d / dx."""
-        return of_z @ self._w_back
+    def through(self, of_z: Tensor, of_x: Tensor | None) -> Tensor:
+        """From d / dz to d / dx, with that of the x that is added."""
+        if of_x is None:
+            return product(of_z, self._w_back)
+        return product(of_z, self._w_back, out=of_x.clone(), add=True)
 
     def _activate(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
         if self._activation in ("none", "linear"):
             return z, None
         if self._activation == "tanh":
-            y = torch.tanh(z)
+            y = tanh_by_sigmoid(z)
             return y, torch.addcmul(torch.ones((), dtype=y.dtype), y, y, value=-1)
         with torch.enable_grad():
             z = z.detach().requires_grad_()

@@ -13,6 +13,7 @@ from deepaw.potential.engine.folding import Fold, fitting_basis, fold
 from deepaw.potential.engine.kernel import FoldSize, Kernel
 from deepaw.potential.engine.precision import Budget
 from deepaw.potential.engine.typed import split_off_type, with_type
+from deepaw.potential.network.products import batch_product, product
 from deepaw.spectral import ChebyshevBasis
 
 
@@ -79,11 +80,11 @@ class PairKernel(Kernel):
                 hidden = count[:, t, None, None].to(Q) if part.fixed_slots else Q.new_zeros(1, 1, 1)
                 Q += (self._slots[t] - hidden) * self._empty[t] + hidden * self._hidden[t]
             else:
-                B = torch.bmm(rows[:, :, first:last].transpose(0, 1), phi[:, :, first:last].permute(1, 2, 0))
-                Q += (B.view(n * self._components, -1) @ self._there[t]).view_as(Q)
+                B = batch_product(rows[:, :, first:last].transpose(0, 1), phi[:, :, first:last].permute(1, 2, 0))
+                product(B.flatten(0, 1), self._there[t], out=Q.view(-1, self._functions), add=True)
                 Q += (self._slots[t] - width) * self._empty[t]
             first = last
-        features = torch.bmm(Q.transpose(1, 2), Q[:, :, : self._axes]) if self._axes else Q
+        features = batch_product(Q.transpose(1, 2), Q[:, :, : self._axes]) if self._axes else Q
         return features.flatten(1), Kept(Q, vector, inverse, slope, ratio, bend, rows, phi, phi_inside, widths)
 
     def _polynomials(self, s: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,28 +152,26 @@ class PairKernel(Kernel):
         if not self._axes:
             return gradient.view_as(Q)
         G = gradient.view(len(Q), Q.shape[2], self._axes)
-        result = torch.bmm(Q[:, :, : self._axes], G.transpose(1, 2))
-        result[:, :, : self._axes] += torch.bmm(Q, G)
+        result = batch_product(Q[:, :, : self._axes], G.transpose(1, 2))
+        batch_product(Q, G, out=result[:, :, : self._axes], add=True)
         return result
 
     def _functions_of_slots(self, of_Q: Tensor, kept: Kept) -> Tensor:
         """U over dstd and V of every slot, (n, components, 2, slots): `deepaw.potential.descriptor.forces`."""
         n, components = of_Q.shape[:2]
-        parts = []
-        for t, (back, phi, inside) in enumerate(
-            zip(self._back, kept.phi.split(kept.widths, 2), kept.phi_inside.split(kept.widths, 2), strict=True)
-        ):
+        of_Q = of_Q.reshape(n * components, self._functions)
+        UV = of_Q.new_empty(n, 2 * components, sum(kept.widths))
+        pieces = (kept.phi.split(kept.widths, 2), kept.phi_inside.split(kept.widths, 2), UV.split(kept.widths, 2))
+        for t, (back, phi, inside, columns) in enumerate(zip(self._back, *pieces, strict=True)):
             if self._excluded[t]:
-                parts.append(of_Q.new_zeros(n, 2 * components, kept.widths[t]))
+                columns.zero_()
                 continue
-            g = (of_Q.reshape(n * components, self._functions) @ back).view(n, components, 2, self._basis.size)
+            g = product(of_Q, back).view(n, components, 2, self._basis.size)
             g[:, :, 0] *= self._scale
             g = g.view(n, 2 * components, -1)
-            part = torch.bmm(g, phi.transpose(0, 1))
+            batch_product(g, phi.transpose(0, 1), out=columns)
             if kept.phi is not kept.phi_inside:
-                part[:, 1::2] = torch.bmm(g[:, 1::2], inside.transpose(0, 1))
-            parts.append(part)
-        UV = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
+                columns[:, 1::2] = batch_product(g[:, 1::2], inside.transpose(0, 1))
         return UV.view(n, components, 2, -1)
 
 

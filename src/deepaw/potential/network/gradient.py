@@ -27,14 +27,16 @@ class _WithGradient(torch.autograd.Function):
     def forward(
         ctx: Any, net: FittingNet, x: Tensor, factor: Tensor, compute: torch.dtype | None, *weights: Tensor
     ) -> tuple[Tensor, Tensor]:
-        ctx.net, ctx.passes = net, NetPasses(net, compute)
-        return ctx.passes.value(x), ctx.passes.gradient(factor.to(x.dtype))
+        ctx.net, ctx.passes = net, NetPasses([net], [len(x)], compute)
+        ctx.passes.x.copy_(x)
+        return ctx.passes.value(), ctx.passes.gradient(factor.to(x.dtype))
 
     @staticmethod
     def backward(ctx: Any, e: Tensor, t: Tensor) -> tuple[Tensor | None, ...]:
-        h = ctx.passes.reverse(e, t)
+        ctx.passes.x_dot.copy_(t)
+        h = ctx.passes.reverse(e)
         if not any(ctx.needs_input_grad[4:]):
             return None, h, None, None, *(None for _ in ctx.needs_input_grad[4:])
         weights = [torch.empty_like(weight) for weight in weights_of(ctx.net)]
-        gradients_of_weights([ctx.passes], weights)
+        gradients_of_weights([ctx.passes], [weights])
         return None, h, None, None, *weights

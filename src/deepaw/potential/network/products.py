@@ -9,51 +9,39 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_ONEDNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
-_HAS_BFLOAT16 = _ONEDNN is not None and torch.cpu._is_avx512_bf16_supported()
+from deepaw.potential.network.openblas import find_openblas
+
+_HAS_BFLOAT16 = torch.cpu._is_avx512_bf16_supported()
 
 _LARGEST = 15
 """Operands in float16 are scaled to below 2^15; the largest number of that type is nearly 2^16."""
 
 
-def product(a: Tensor, b: Tensor, compute: torch.dtype | None = None) -> Tensor:
-    """a @ b of matrices."""
+def product(
+    a: Tensor, b: Tensor, compute: torch.dtype | None = None, *, out: Tensor | None = None, add: bool = False
+) -> Tensor:
+    """a @ b of matrices; written to `out`, whose rows are in one piece, or, where `add`, added to it."""
+    if out is None:
+        out = a.new_empty(a.shape[0], b.shape[1])
     if compute is not None:
-        return _rounded(a, b, compute)
-    return _by_onednn(a, b, None) if _is_for_onednn(a) else a @ b
+        found = _rounded(a, b, compute)
+        return out.add_(found) if add else out.copy_(found)
+    blas = find_openblas() if out.device.type == "cpu" else None
+    if blas is not None:
+        blas.multiply(a, b, out, add=add)
+        return out
+    return torch.addmm(out, a, b, out=out) if add else torch.mm(a, b, out=out)
 
 
-def add_product(c: Tensor, a: Tensor, b: Tensor, compute: torch.dtype | None = None) -> Tensor:
-    """c + a @ b, c being a matrix or one row."""
-    if compute is not None:
-        return _rounded(a, b, compute).add_(c)
-    if not _is_for_onednn(a):
-        return torch.addmm(c, a, b)
-    return _by_onednn(a, b, c.view(-1)) if c.shape[0] == 1 else _by_onednn(a, b, None).add_(c)
-
-
-def transposed_product(a: Tensor, b: Tensor, out: Tensor, compute: torch.dtype | None = None) -> None:
-    """out = a^T @ b."""
-    if compute is not None:
-        out.copy_(_rounded(b.t(), a, compute).t())
-    elif _is_for_onednn(a):
-        out.copy_(_by_onednn(b.t(), a, None).t())  # what is transposed on the left is copied: the narrower one, here
-    else:
-        torch.mm(a.t(), b, out=out)
-
-
-def _is_for_onednn(a: Tensor) -> bool:
-    # torch multiplies by MKL, which uses half of the vector width of AMD's processors; oneDNN has no float64
-    return _ONEDNN is not None and a.dtype == torch.float32 and a.device.type == "cpu"
-
-
-def _by_onednn(a: Tensor, b: Tensor, bias: Tensor | None) -> Tensor:
-    assert _ONEDNN is not None
-    transposed = b.t()
-    if not (b.is_contiguous() or transposed.is_contiguous()):
-        transposed = transposed.contiguous()  # it is very slow for anything else
-    result: Tensor = _ONEDNN(a, transposed, bias, "none", [], "")
-    return result
+def batch_product(a: Tensor, b: Tensor, *, out: Tensor | None = None, add: bool = False) -> Tensor:
+    """The same of each of the matrices a (n, ...) and b (n, ...)."""
+    if out is None:
+        out = a.new_empty(len(a), a.shape[1], b.shape[2])
+    blas = find_openblas() if out.device.type == "cpu" else None
+    if blas is not None:
+        blas.multiply(a, b, out, add=add)
+        return out
+    return torch.baddbmm(out, a, b, out=out) if add else torch.bmm(a, b, out=out)
 
 
 def _rounded(a: Tensor, b: Tensor, compute: torch.dtype) -> Tensor:
@@ -76,5 +64,5 @@ def _of_rounded(a: Tensor, b: Tensor) -> Tensor:
     if a.device.type == "cuda":
         return torch.mm(a, b, out_dtype=torch.float32)
     if a.dtype == torch.bfloat16 and _HAS_BFLOAT16:
-        return _by_onednn(a, b, None).float()
+        return (a @ b).float()
     return product(a.float(), b.float())

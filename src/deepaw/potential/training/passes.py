@@ -8,7 +8,8 @@ gradients of the fitting nets' weights are products over all atoms, of which eac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -22,9 +23,10 @@ from deepaw.potential.descriptor.pairform import PairForm
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.passes import contraction_passes
 from deepaw.potential.model import PotentialModel
+from deepaw.potential.network.openblas import find_openblas
 from deepaw.potential.network.passes import NetPasses, gradients_of_weights, has_passes, weights_of
 from deepaw.potential.training.batch import Batch
-from deepaw.potential.training.shares import each_share, ranges_of
+from deepaw.potential.training.shares import alone, each_share, ranges_of
 
 
 def can_pass(model: PotentialModel, forms: Sequence[Form]) -> bool:
@@ -65,6 +67,9 @@ def run_passes(
     return found
 
 
+MANY = 1000
+"""Atoms for which operations on each number are long enough to be divided over threads."""
+
 _INPUTS = 7
 """Of `_Passes`, before those that have gradients."""
 
@@ -82,15 +87,22 @@ class _Passes(torch.autograd.Function):
         parts: int,
         *inputs: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        ranges = ranges_of(len(batch.atoms), batch.atoms.device)
+        natoms, device = len(batch.atoms), batch.atoms.device
+        ranges = ranges_of(natoms, device) if find_openblas() is None else [(0, natoms)]
         shares = [_Share(model, batch, inputs[:parts], factor, beside, virial, compute, *atoms) for atoms in ranges]
-        found = each_share(lambda share: shares[share].forward(), len(shares))
+        with _products_in_parallel(natoms):
+            found = each_share(lambda share: shares[share].forward(), len(shares))
         ctx.shares, ctx.parts, ctx.fitting = shares, parts, model.fitting
         energies, forces, virials = zip(*found, strict=True)
         return torch.cat(energies), sum(forces[1:], forces[0]), sum(virials[1:], virials[0])
 
     @staticmethod
     def backward(ctx: Any, e: Tensor, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
+        with _products_in_parallel(len(e)):
+            return _Passes._backward(ctx, e, of_force, of_virial)
+
+    @staticmethod
+    def _backward(ctx: Any, e: Tensor, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
         shares = ctx.shares
         found = each_share(lambda share: shares[share].backward(e, of_force, of_virial), len(shares))
         of_coefficients = [sum(given[1:], given[0]) for given in zip(*found, strict=True)]
@@ -98,21 +110,20 @@ class _Passes(torch.autograd.Function):
         if not any(wanted):
             return *(None,) * _INPUTS, *of_coefficients, *(None for _ in wanted)
         gradients = [[torch.empty_like(weight) for weight in weights_of(net)] for net in ctx.fitting.nets]
-        by_type = [
-            [kind.net for share in shares for kind in share.kinds if kind.kind == number]
-            for number in range(len(gradients))
-        ]
-
-        def weights(share: int) -> None:
-            for passes, out in zip(by_type, gradients, strict=True):
-                if passes:
-                    gradients_of_weights(passes, out, share, len(shares))
-                elif share == 0:
-                    for each in out:
-                        each.zero_()
-
-        each_share(weights, len(shares))
+        passes = [share.nets for share in shares]
+        each_share(lambda share: gradients_of_weights(passes, gradients, share, len(shares)), len(shares))
         return *(None,) * _INPUTS, *of_coefficients, *(each for of_net in gradients for each in of_net)
+
+
+@contextmanager
+def _products_in_parallel(natoms: int) -> Iterator[None]:
+    """Products are divided over threads, which wait for each other without sleeping; for few atoms, nothing else is."""
+    blas = find_openblas()
+    if blas is None:
+        yield
+        return
+    with blas.spread(torch.get_num_threads()), alone() if natoms < MANY else nullcontext():
+        yield
 
 
 class _Share:
@@ -140,76 +151,41 @@ class _Share:
 
     def forward(self) -> tuple[Tensor, Tensor, Tensor]:
         """What the nets say of these atoms, and what they add to forces and virials."""
-        first, last, batch = self._first, self._last, self._batch
+        first, last, batch, model = self._first, self._last, self._batch, self._model
+        counts, start = [], 0
+        for count in batch.counts:
+            counts.append(max(0, min(last, start + count) - max(first, start)))
+            start += count
         whole = last - first == len(batch.atoms)
         self._geometries = [
             part if whole else part.share(first, last) for part in batch.parts if isinstance(part, PairGeometry)
         ]
-        self.kinds: list[_Kind] = []
-        start = 0
-        for kind, count in enumerate(batch.counts):
-            mine = slice(max(first, start) - first, min(last, start + count) - first)
-            if mine.start < mine.stop:
-                self.kinds.append(_Kind(self._model, kind, mine, self._geometries, self._coefficients, self._compute))
-            start += count
-        values = [kind.value(None if self._beside is None else self._beside[kind.atoms]) for kind in self.kinds]
-        gradients = [kind.gradient(self._factor[kind.atoms]) for kind in self.kinds]
+        self._parts = [
+            _passes(part)(part, geometry.moments, C, counts)
+            for part, geometry, C in zip(model.descriptor.parts, self._geometries, self._coefficients, strict=True)
+        ]
+        self._widths = [part.width for part in model.descriptor.parts]
+        self.nets = nets = NetPasses([model.fitting.net(kind) for kind in range(len(counts))], counts, self._compute)
+        for part, columns in zip(self._parts, self._split(nets.x), strict=True):
+            part.value(columns)
+        if self._beside is not None:
+            nets.x[:, sum(self._widths) :] = self._beside
+        values = nets.value()
+        gradients = self._split(nets.gradient(self._factor))
         found = [
-            forces_of(geometry, torch.cat(gradient), self._frame, len(batch.natoms), first, len(batch.atoms))
-            for geometry, gradient in zip(self._geometries, zip(*gradients, strict=True), strict=True)
+            forces_of(geometry, part.gradient(G), self._frame, len(batch.natoms), first, len(batch.atoms))
+            for geometry, part, G in zip(self._geometries, self._parts, gradients, strict=True)
         ]
         forces, virials = zip(*found, strict=True)
-        return torch.cat(values), sum(forces[1:], forces[0]), sum(virials[1:], virials[0])
+        return values, sum(forces[1:], forces[0]), sum(virials[1:], virials[0])
 
     def backward(self, e: Tensor, of_force: Tensor, of_virial: Tensor) -> list[Tensor]:
         """dJ/d(coefficients) of each part; the nets are ready for those of their weights."""
-        directions = [
-            moments_of(geometry, of_force, of_virial, self._frame, self._first) for geometry in self._geometries
-        ]
-        found = [torch.zeros_like(each) for each in self._coefficients]
-        for kind in self.kinds:
-            of_kind = kind.reverse(e[self._first : self._last][kind.atoms], [each[kind.atoms] for each in directions])
-            for into, gradient in zip(found, of_kind, strict=True):
-                into[kind.kind] = gradient
-        return found
-
-
-class _Kind:
-    """Those of a share that are of one type: `atoms`, a range in it."""
-
-    def __init__(
-        self,
-        model: PotentialModel,
-        kind: int,
-        atoms: slice,
-        geometries: Sequence[PairGeometry],
-        coefficients: Sequence[Tensor],
-        compute: torch.dtype | None,
-    ) -> None:
-        self.kind, self.atoms = kind, atoms
-        self.net = NetPasses(model.fitting.net(kind), compute)
-        self._widths = [part.width for part in model.descriptor.parts]
-        self._parts = [
-            _passes(part)(part, geometry.moments[atoms], C[kind])
-            for part, geometry, C in zip(model.descriptor.parts, geometries, coefficients, strict=True)
-        ]
-
-    def value(self, beside: Tensor | None) -> Tensor:
-        columns = [part.value() for part in self._parts]
-        return self.net.value(_together(columns if beside is None else [*columns, beside]))
-
-    def gradient(self, factor: Tensor) -> list[Tensor]:
-        """dE/dB of each part."""
-        columns = self._split(self.net.gradient(factor))
-        return [part.gradient(G) for part, G in zip(self._parts, columns, strict=True)]
-
-    def reverse(self, e: Tensor, directions: Sequence[Tensor]) -> list[Tensor]:
-        """dJ/dC of each part."""
-        columns = [part.tangent(B_dot) for part, B_dot in zip(self._parts, directions, strict=True)]
-        if parameters := self.net.layers[0].x.shape[1] - sum(self._widths):
-            columns.append(e.new_zeros(len(e), parameters))
-        columns = self._split(self.net.reverse(e, _together(columns)))
-        return [part.reverse(H) for part, H in zip(self._parts, columns, strict=True)]
+        for geometry, part, columns in zip(self._geometries, self._parts, self._split(self.nets.x_dot), strict=True):
+            part.tangent(moments_of(geometry, of_force, of_virial, self._frame, self._first), columns)
+        self.nets.x_dot[:, sum(self._widths) :] = 0
+        of_columns = self._split(self.nets.reverse(e[self._first : self._last]))
+        return [part.reverse(H) for part, H in zip(self._parts, of_columns, strict=True)]
 
     def _split(self, rows: Tensor) -> list[Tensor]:
         return list(rows[:, : sum(self._widths)].split(self._widths, dim=1))
@@ -219,7 +195,3 @@ def _passes(part: Descriptor) -> Any:
     found = contraction_passes(part)
     assert found is not None
     return found
-
-
-def _together(columns: Sequence[Tensor]) -> Tensor:
-    return columns[0] if len(columns) == 1 else torch.cat(list(columns), dim=1)

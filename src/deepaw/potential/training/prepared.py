@@ -101,6 +101,7 @@ class PreparedFrames:
         self._device = device
         self._memory = memory
         self._kept: dict[tuple[int, int], PreparedFrame] = {}
+        self._alone: dict[tuple[int, int], PreparedBatch] = {}
 
     @property
     def kept(self) -> int:
@@ -119,6 +120,17 @@ class PreparedFrames:
 
     def batch(self, frames: Sequence[tuple[int, int]]) -> PreparedBatch:
         """(system, frame) each, at least one, put together."""
+        if len(frames) > 1:
+            return self._together(frames)
+        (frame,) = frames
+        known = self._alone.get(frame)
+        if known is None:
+            known = self._together(frames)
+            if frame in self._kept:
+                self._alone[frame] = known
+        return known
+
+    def _together(self, frames: Sequence[tuple[int, int]]) -> PreparedBatch:
         prepared = [self.frame(*frame) for frame in frames]
         batch = make_batch([frame.geometry for frame in prepared])
         back = torch.empty_like(batch.atoms)
