@@ -84,7 +84,7 @@ def without_unsupported(content: dict[str, Any], names: dict[str, str], inside: 
     names: what messages call places that have another one in the file; inside: the place of `content`, with a dot.
     Raises InputError: a key that is not supported asks for something.
     """
-    kept = {}
+    kept: dict[str, Any] = {}
     for key, value in content.items():
         place = f"{inside}{key}"
         general = _PART.sub("", place)
