@@ -74,7 +74,7 @@ class _Constants:
         """x w + b."""
         if self._b is None:
             return product(x, self._w)
-        return product(x, self._w, out=self._b.repeat(len(x), 1), add=True)
+        return product(x, self._w, out=x.new_empty(len(x), self._w.shape[1]).copy_(self._b), add=True)
 
     def shifted(self, z: Tensor) -> Tensor:
         """z + b."""
