@@ -19,20 +19,22 @@ FLOOR_ROWS = (128, 512, 2048)
 
 
 def answer_floor(model: str, precision: str, water: str) -> None:
-    """Seconds an atom of the fitting net's products, as wide as the descriptor and as narrow as we fold it."""
+    """Seconds an atom of the fitting net's products: as wide as the descriptor, by torch, and as narrow as we fold it, by
+    what we multiply with."""
 
     def measure() -> dict[str, Any]:
         import torch
 
         from deepaw.potential.engine.engine import PotentialEngine
         from deepaw.potential.files.formats import read_potential
+        from deepaw.potential.network.products import product
 
         potential = read_potential(model)
         sizes = PotentialEngine(potential, precision).sizes()
         share = np.bincount(supercell(Path(water), 1, 0)[2], minlength=len(sizes)) / 192
         neurons, dtype = potential.config.fitting_net.neuron, getattr(torch, precision)
 
-        def seconds(width: int) -> float:
+        def seconds(width: int, multiply: Any) -> float:
             widths = (width, *neurons)
             best = float("inf")
             for rows in FLOOR_ROWS:
@@ -44,21 +46,21 @@ def answer_floor(model: str, precision: str, water: str) -> None:
                 for _ in range(20):
                     start = time.perf_counter()
                     for left, right in pairs:
-                        torch.mm(left, right)
+                        multiply(left, right)
                     best = min(best, (time.perf_counter() - start) / rows)
             return best
 
         folded = [sum(size.features for size in of_kind) for of_kind in sizes]
-        ours = sum(part * seconds(width) for part, width in zip(share, folded, strict=True))
+        ours = sum(part * seconds(width, product) for part, width in zip(share, folded, strict=True))
         wide = sum(size.width for size in sizes[0])
-        return {"wide": wide, "peer": seconds(wide), "folded": folded, "ours": float(ours)}
+        return {"wide": wide, "peer": seconds(wide, torch.mm), "folded": folded, "ours": float(ours)}
 
     answer(measure)
 
 
 def run_floor(run: Run) -> None:
     """What the products alone take beside what evaluation takes."""
-    print("us an atom: products forward and backward by torch.mm, 1 thread, beside evaluating the largest frame above")
+    print("us an atom: products forward and backward, 1 thread, beside evaluating the largest frame above")
     for precision in PRECISIONS:
         worker = Worker(
             run, sys.executable, "floor", str(peer_models(run, precision) / "g.dp"), precision, str(run.water)
