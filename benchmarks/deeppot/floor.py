@@ -19,8 +19,8 @@ FLOOR_ROWS = (128, 512, 2048)
 
 
 def answer_floor(model: str, precision: str, water: str) -> None:
-    """Seconds an atom of the fitting net's products: as wide as the descriptor, by torch, and as narrow as we fold it, by
-    what we multiply with."""
+    """Seconds an atom of the fitting net's products: as wide as the descriptor, by torch; and as narrow as we fold it,
+    by what we multiply with."""
 
     def measure() -> dict[str, Any]:
         import torch
