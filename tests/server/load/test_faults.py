@@ -174,7 +174,7 @@ def test_a_full_queue_says_so_at_once(machine: Machine) -> None:
         assert "waiting" in answer.json()["error"]
         assert len(taken) >= 2
         with pytest.raises(BusyError):
-            DeePAWClient(socket, timeout=30)._connection.open("POST", "/predict", [answer.request.content])
+            DeePAWClient(socket, timeout=30)._connection.ask("POST", "/predict", [answer.request.content], repeat=False)
         for id in taken:
             assert http.delete(f"/jobs/{id}").json()["state"] == "cancelled"
         small = {**body, "grid_shape": [4, 4, 4], "wait": True}

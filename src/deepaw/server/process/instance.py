@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -37,15 +38,20 @@ class Claim:
         self._file = self._locked(home)
 
     def tell(self, socket: Path, url: str) -> None:
-        """Write down who this is."""
-        self._file.truncate(0)
-        self._file.write(f"{os.getpid()}\n{socket}\n{url}\n")
-        self._file.flush()
+        """Write down who this is. Raises InputError: the file cannot be written."""
+        try:
+            self._file.truncate(0)
+            self._file.write(f"{os.getpid()}\n{socket}\n{url}\n")
+            self._file.flush()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(f"The file {self._path} cannot be written: {reason}.") from None
 
     def release(self) -> None:
         """Remove the file."""
         self._path.unlink(missing_ok=True)
-        self._file.close()
+        with suppress(OSError):  # what could not be written cannot be now
+            self._file.close()
 
     def _locked(self, home: Home) -> IO[str]:
         for _ in range(ATTEMPTS):

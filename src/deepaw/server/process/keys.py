@@ -20,16 +20,12 @@ def server_keys(path: Path) -> tuple[str, ...]:
 
     Where there is neither, a key is made and written to `path`, for its owner alone.
 
-    Raises InputError: a file that others may read, or a key that is too short.
+    Raises InputError: a file that others may read or that cannot be written, or a key that is too short.
     """
     if VARIABLE in os.environ:
         return _checked(os.environ[VARIABLE].replace(",", " ").split(), f"the variable {VARIABLE}")
     if not path.exists():
-        key = secrets.token_urlsafe(32)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(key + "\n")
-        return (key,)
+        return (_made(path),)
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise InputError(f"{path} may be read by others; take that away with: chmod 600 {path}")
     return _checked(read_keys(path), str(path))
@@ -39,6 +35,23 @@ def read_keys(path: Path) -> list[str]:
     """The keys in a file; blank lines and those that begin with # are passed over."""
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def _made(path: Path) -> str:
+    """A new key, in a file of its own."""
+    key = secrets.token_urlsafe(32)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(key + "\n")
+        except OSError:
+            path.unlink(missing_ok=True)  # an empty file would be taken for one without keys
+            raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"The file {path} cannot be written: {reason}.") from None
+    return key
 
 
 def _checked(keys: list[str], where: str) -> tuple[str, ...]:
