@@ -51,6 +51,12 @@ def against_exact(potential: PotentialModel, structure: Structure, limits: dict[
             same(getattr(found, name), getattr(exact, name), limit)
 
 
+def test_where_the_norm_leaves_nothing_the_equations_take_over() -> None:
+    potential = model({"attn_layer": 1, "neuron": [3, 1], "axis_neuron": 1})
+    engine = PotentialEngine(potential)
+    assert engine.sizes() == [] and torch.isfinite(evaluate(engine, crowd(2)).force).all()
+
+
 @pytest.mark.parametrize("keys", VARIANTS, ids=str)
 @pytest.mark.parametrize("fixed_slots", [True, False])
 def test_as_the_equations_have_it(keys: dict, fixed_slots: bool) -> None:

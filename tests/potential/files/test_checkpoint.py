@@ -108,7 +108,7 @@ def _layer(layer: dict[str, Any], prefix: str) -> dict[str, torch.Tensor]:
     [
         *("one_side", "pairs_resnet_dt", "hybrid", "radial_excluded", "parameters", "atom_ener", "three_types"),
         *("atten_one_side", "atten_strip", "atten_layers", "atten_layers_strip", "atten_scaled", "atten_v2"),
-        *("atten_electrons", "triples_resnet_dt", "triples_excluded", "triples_beside_pairs"),
+        *("atten_electrons", "triples_resnet_dt", "triples_excluded", "triples_beside_pairs", "hybrid_atten"),
     ],
 )
 def test_a_checkpoint_is_the_model_that_a_dp_file_is(case: str, tmp_path: Path) -> None:

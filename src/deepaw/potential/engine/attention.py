@@ -250,8 +250,10 @@ def _functions(
     return project, Y, torch.linalg.vector_norm(U, dim=0) / (len(nodes) * len(project)) ** 0.5
 
 
-def attention_kernels(part: SeAtten, shortest: float, weights: Sequence[Tensor], budget: Budget) -> list[Kernel]:
+def attention_kernels(part: SeAtten, shortest: float, weights: Sequence[Tensor], budget: Budget) -> list[Kernel] | None:
     """One for each type of centre: `deepaw.potential.engine.registry`."""
+    if part.config.neuron[-1] == 1:  # the norm of one number leaves nothing of it
+        return None
     basis = fitting_basis(part, part.largest(shortest), budget.tolerance)
     kernels: list[Kernel] = []
     for kind, of_kind in enumerate(weights):

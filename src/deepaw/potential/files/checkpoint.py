@@ -95,7 +95,7 @@ def _tree(parameters: dict[str, Any], tensors: dict[str, np.ndarray]) -> Tree:
         "type": "standard",
         **model,
         "descriptor": _descriptor(descriptor, tensors, f"{network}descriptor."),
-        "fitting": _fitting(fitting, tensors, f"{network}fitting_net.", descriptor.get("type") in ATTENTION),
+        "fitting": _fitting(fitting, tensors, f"{network}fitting_net.", _is_shared(descriptor)),
         "@variables": _variables(tensors, "atomic_model.", ("out_bias", "out_std")),
     }
     if short:
@@ -120,6 +120,11 @@ def _with_table(network: dict[str, Any], section: dict[str, Any], tensors: dict[
     for number, part in enumerate(whole["models"]):
         part["@variables"] = _variables(tensors, f"atomic_model.models.{number}.", ("out_bias", "out_std"))
     return whole
+
+
+def _is_shared(descriptor: dict[str, Any]) -> bool:
+    """Whether one fitting net serves all types: in a hybrid as soon as a part asks for it."""
+    return any(part.get("type") in ATTENTION for part in descriptor.get("list", [descriptor]))
 
 
 def _descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
