@@ -64,7 +64,8 @@ class Running:
 def running(settings: Settings, *models: str, options: tuple[str, ...] = ()) -> Iterator[Running]:
     """A server with some models."""
     home = Path(tempfile.mkdtemp(prefix="home", dir=settings.folder))
-    environment = {**os.environ, "DEEPAW_HOME": str(home)}
+    compiled = str(settings.folder / "compiled")
+    environment = {**os.environ, "DEEPAW_HOME": str(home), "TORCHINDUCTOR_CACHE_DIR": compiled}
     asked = [part for model in models for part in ("--model", model)]
     command = [*COMMAND, "start", "--daemon", "--host", "127.0.0.1", "--port", "0", *asked, *options]
     start = time.perf_counter()

@@ -56,6 +56,12 @@ def start(
         str, typer.Option(help="cpu, cuda or cuda:N, or several with commas.", rich_help_panel=MODELS)
     ] = "cpu",
     precision: Precision = "default",
+    compile: Annotated[
+        bool,
+        typer.Option(
+            "--compile", help="Densities by torch.compile; the first start takes longer.", rich_help_panel=MODELS
+        ),
+    ] = False,
     batch_size: BatchSize = 0,
     daemon: Annotated[
         bool, typer.Option("--daemon", help="Go to the background once it is ready.", rich_help_panel=ADDRESS)
@@ -84,6 +90,7 @@ def start(
         device=device,
         density_precision=of_densities,
         potential_precision=of_potentials,
+        compile=compile,
         batch_size=batch_size,
         data_dirs=folders,
         require_key=require_key.value,

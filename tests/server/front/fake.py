@@ -134,7 +134,7 @@ class FakeScheduler:
         return self.models()[0]
 
     def models(self) -> list[ModelInfo]:
-        return [ModelInfo("fast", "/secret/fast.safetensors", HASH, "density", ("H", "O"), 4.0, 0.2)]
+        return [ModelInfo("fast", "/secret/fast.safetensors", HASH, "density", ("H", "O"), 4.0, 0.2, compiled=True)]
 
     def state(self) -> SchedulerState:
         return SchedulerState(self.running, "cpu", "default", queued=2, served={"done": 5}, batches={"potential": 1})

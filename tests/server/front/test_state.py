@@ -24,7 +24,7 @@ def test_status():
         models = (await asking.http.get("/model_info")).json()["models"]
         assert models == found["models"]
 
-    asked(steps, FrontConfig(compile=True, batch_size=300))
+    asked(steps, FrontConfig(batch_size=300))
 
 
 def test_metrics():

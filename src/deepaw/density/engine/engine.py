@@ -13,6 +13,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike
 
 from deepaw.density.engine.gated import GatedEvaluator
+from deepaw.density.engine.multipolepairs import CompilationError
 from deepaw.density.engine.multipoles import MultipoleEvaluator
 from deepaw.density.engine.precision import find_precision
 from deepaw.density.engine.prediction import Prediction, PredictionSummary
@@ -32,13 +33,19 @@ class InferenceEngine:
         model: a bundled model's name, a model file, a directory in the published layout, or a model.
         device: 'cpu', 'cuda' or 'cuda:N'.
         precision: the error budget, 'tight', 'default' or 'fast'; `deepaw info` states what each deviates by.
+        compiled: multipoles of atoms by torch.compile, which takes a minute when it is done first.
 
     Raises:
         InputError: no such model, device or precision.
+        CompilationError: of `deepaw.density.engine.multipolepairs`; there is nothing to compile, or no compiler.
     """
 
     def __init__(
-        self, model: str | Path | DensityModel = "fast", device: str = "cpu", precision: str = "default"
+        self,
+        model: str | Path | DensityModel = "fast",
+        device: str = "cpu",
+        precision: str = "default",
+        compiled: bool = False,
     ) -> None:
         self.model = model if isinstance(model, DensityModel) else load_density_model(model)
         self.device = find_device(device)
@@ -46,11 +53,13 @@ class InferenceEngine:
         network, fitted = self.model.network, self.model.fitted
         self._evaluators: list[Evaluator] = []
         if isinstance(network, ExpansionNetwork):
-            self._evaluators.append(MultipoleEvaluator(network, fitted, self.precision, self.device))
+            self._evaluators.append(MultipoleEvaluator(network, fitted, self.precision, self.device, compiled))
         else:
+            if compiled and fitted is None:
+                raise CompilationError("the model has no multipoles of atoms")
             self._evaluators.append(GatedEvaluator(copy.deepcopy(network).to(self.device), self.precision))
             if fitted is not None:
-                self._evaluators.append(MultipoleEvaluator(None, fitted, self.precision, self.device))
+                self._evaluators.append(MultipoleEvaluator(None, fitted, self.precision, self.device, compiled))
 
     @property
     def cutoff(self) -> float:

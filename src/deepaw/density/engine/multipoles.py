@@ -10,13 +10,13 @@ import torch
 from ase import Atoms
 from torch import Tensor
 
+from deepaw.density.engine.multipolepairs import MultipolePairs, compiled_multipole_pairs, multipole_pairs
 from deepaw.density.engine.precision import Precision
 from deepaw.density.engine.tiles import Tile, TileSize
 from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.model import FittedAtoms
 from deepaw.density.model.multipoles import radial_profiles
 from deepaw.density.model.splines import SplineConfig, spline_values
-from deepaw.equivariant.harmonics import harmonic_components
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class MultipoleEvaluator:
     """rho(r) = sum_a sum_lm Y_lm f_a,lm(|r - r_a|), the profiles f read from a table: one row a pair, no basis at all.
 
     With a network, its coefficients and the fitted atoms' add up before anything is evaluated; without one the
-    density is that of the fitted atoms.
+    density is that of the fitted atoms. compiled: with torch.compile; raises CompilationError where that cannot be.
     """
 
     invariant = True
@@ -47,7 +47,12 @@ class MultipoleEvaluator:
     tile_size = TileSize(1.5, 2048, enough=1024, widest=8.0)
 
     def __init__(
-        self, network: ExpansionNetwork | None, fitted: FittedAtoms | None, precision: Precision, device: torch.device
+        self,
+        network: ExpansionNetwork | None,
+        fitted: FittedAtoms | None,
+        precision: Precision,
+        device: torch.device,
+        compiled: bool = False,
     ) -> None:
         if network is None and fitted is None:
             raise ValueError("neither a network nor fitted atoms")
@@ -60,6 +65,9 @@ class MultipoleEvaluator:
         rows = torch.arange(self._intervals + 1, dtype=torch.float64) / self._intervals
         self._like = self._network.embedding if self._network is not None else fitted.coefficients.to(device)  # type: ignore[union-attr]
         self._functions = spline_values(self._splines, self.cutoff * rows.square()).to(self._like)
+        self._pairs: MultipolePairs = multipole_pairs
+        if compiled:
+            self._pairs = compiled_multipole_pairs(device, self._like.dtype, self._splines.lmax)
 
     @torch.no_grad()
     def prepare(self, atoms: Atoms) -> Profiles:
@@ -94,16 +102,5 @@ class MultipoleEvaluator:
         index = position.int().clamp(max=self._intervals - 1)
         fraction = position - index
         row = tile.atom.to(self._device)[centre] * (self._intervals + 1) + index
-        # linear interpolation in one pass over memory
-        profile = torch.nn.functional.embedding_bag(
-            torch.stack((row, row + 1), dim=-1),
-            part.values.flatten(0, 1),
-            mode="sum",
-            per_sample_weights=torch.stack((1 - fraction, fraction), dim=-1),
-        )
-        inverse = 1 / r.clamp(min=1e-12)
-        components = harmonic_components(self._splines.lmax, (x * inverse, y * inverse, z * inverse))
-        value = profile[:, 0].clone()
-        for lm, component in enumerate(components[1:], start=1):
-            value.addcmul_(profile[:, lm], component)
+        value = self._pairs(part.values.flatten(0, 1), row, fraction, (x, y, z), r, self._splines.lmax)
         return value.new_zeros(npoints).index_add_(0, near - centre * npoints, value).unsqueeze(-1)

@@ -41,14 +41,13 @@ class Limits:
 @dataclass(frozen=True)
 class FrontConfig:
     """keys: any of them opens the server. require_key: 'remote', from addresses that are not loopback; 'always', over
-    TCP at all. data_dirs: where databases and models may lie, over TCP. compile, batch_size: as started with, for
-    /status. replica: one of several that answer for one another, and therefore keep their models.
+    TCP at all. data_dirs: where databases and models may lie, over TCP. batch_size: as started with, for /status.
+    replica: one of several that answer for one another, and therefore keep their models.
     """
 
     keys: tuple[str, ...] = ()
     require_key: Literal["remote", "always"] = "remote"
     data_dirs: tuple[Path, ...] = ()
     limits: Limits = field(default_factory=Limits)
-    compile: bool = False
     batch_size: int = 0
     replica: bool = False

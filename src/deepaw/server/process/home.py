@@ -34,6 +34,11 @@ class Home:
     def keys(self) -> Path:
         return self.path / "api-keys"
 
+    @property
+    def compiled(self) -> Path:
+        """A folder."""
+        return self.path / "compiled"
+
     def make(self) -> None:
         """Make the folder, for its owner alone, where there is none. Raises InputError."""
         try:

@@ -43,7 +43,7 @@ def serve(config: ServerConfig, ready: Callable[[str], None]) -> None:
             claim.tell(path, url)
             start = time.perf_counter()
             # they import what they need while this process does
-            spawned = [spawn() for _ in config.device.split(",")]
+            spawned = [spawn(home.compiled) for _ in config.device.split(",")]
             gc.disable()
             from deepaw.server.process.service import Service, Told
 
@@ -78,7 +78,6 @@ def front_config(config: ServerConfig, keys: tuple[str, ...]) -> Any:
         require_key=config.require_key,
         data_dirs=tuple(Path(folder) for folder in config.data_dirs),
         limits=limits,
-        compile=config.compile,
         batch_size=config.batch_size,
     )
 
@@ -90,7 +89,7 @@ def make_scheduler(config: ServerConfig, spawned: Sequence[Spawned] = ()) -> Sch
     from deepaw.server.worker.process import ProcessWorker
 
     of_workers = [
-        WorkerConfig(device, config.density_precision, config.potential_precision)
+        WorkerConfig(device, config.density_precision, config.potential_precision, compile=config.compile)
         for device in config.device.split(",")
     ]
     workers = [ProcessWorker(one, begun) for one, begun in zip_longest(of_workers, spawned)]

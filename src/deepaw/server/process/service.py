@@ -35,7 +35,13 @@ class Told:
         seconds = time.perf_counter() - self._start
         lines = [
             f"{model.name:<10} {model.kind}, {model.hash[:16]}, loaded in {model.loaded_in:.2f} s"
+            f"{', compiled' if model.compiled else ''}"
             for model in scheduler.models()
+        ]
+        lines += [
+            f"note       {model.name} is not compiled: {model.not_compiled}"
+            for model in scheduler.models()
+            if model.not_compiled
         ]
         lines += [f"socket     {self._path}", *([f"address    {self._url}"] if self._url else [])]
         self._say("\n".join([*lines, f"ready      after {seconds:.2f} s"]))

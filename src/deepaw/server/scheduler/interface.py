@@ -171,7 +171,8 @@ class NotReadyError(Exception):
 class ModelInfo:
     """name: as it is asked for. hash: SHA-256 of the file. kind: what it predicts.
 
-    elements: symbols it knows, or names of types in their order. spin: whether densities have two values.
+    elements: symbols it knows, or names of types in their order. spin: whether densities have two values. compiled:
+    whether its engine is; not_compiled: why not, where that was asked for.
     """
 
     name: str
@@ -184,6 +185,8 @@ class ModelInfo:
     spin: bool = False
     numb_fparam: int = 0
     numb_aparam: int = 0
+    compiled: bool = False
+    not_compiled: str = ""
 
 
 @dataclass(frozen=True)

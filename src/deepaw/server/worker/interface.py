@@ -13,13 +13,15 @@ BESIDE = frozenset({"load", "drop"})
 @dataclass(frozen=True)
 class WorkerConfig:
     """device: cpu, cuda or cuda:N. density_precision, potential_precision: of the engines. threads: of torch; None for
-    its own choice. prepared_bytes: that the atom parts of structures may take, the least recently used given up first.
+    its own choice. compile: densities by torch.compile, where that can be. prepared_bytes: that the atom parts of
+    structures may take, the least recently used given up first.
     """
 
     device: str = "cpu"
     density_precision: str = "default"
     potential_precision: str = "float64"
     threads: int | None = None
+    compile: bool = False
     prepared_bytes: int = 2**30
 
 

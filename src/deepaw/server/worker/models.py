@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from deepaw.density.engine import InferenceEngine
+from deepaw.density.engine.multipolepairs import CompilationError
 from deepaw.density.model.model import KIND as DENSITY
 from deepaw.density.model.model import find_density_model, load_density_model
 from deepaw.errors import InputError
@@ -49,7 +50,11 @@ def load_model(name: str, source: str, config: WorkerConfig) -> LoadedModel:
 
 
 def _load_density(name: str, path: Path, hash: str, config: WorkerConfig) -> LoadedModel:
-    engine = InferenceEngine(load_density_model(path), config.device, config.density_precision)
+    model, not_compiled = load_density_model(path), ""
+    try:
+        engine = InferenceEngine(model, config.device, config.density_precision, config.compile)
+    except CompilationError as error:
+        engine, not_compiled = InferenceEngine(model, config.device, config.density_precision), str(error)
     known = engine.model.elements
     atoms = Atoms([(known or (1,))[0]], cell=[4.0, 4.0, 4.0], pbc=True)
     _check_finite(engine.predict_at(atoms, np.linspace(0.3, 3.7, 96).reshape(32, 3)), path)
@@ -61,6 +66,8 @@ def _load_density(name: str, path: Path, hash: str, config: WorkerConfig) -> Loa
         elements=tuple(chemical_symbols[number] for number in known),
         cutoff=engine.cutoff,
         spin=engine.outputs == 2,
+        compiled=config.compile and not not_compiled,
+        not_compiled=not_compiled,
     )
     return LoadedModel(info, engine)
 

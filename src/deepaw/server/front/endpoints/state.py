@@ -54,7 +54,7 @@ def _status(context: Context) -> StatusForm:
         device=state.device,
         precision=state.precision,
         cuda_available=state.device.startswith("cuda"),
-        use_compile=context.config.compile,
+        use_compile=any(model.compiled for model in models),
         use_dual_model={"density", "potential"} <= kinds,
         data_batch_size=context.config.batch_size,
         version=__version__,
