@@ -149,6 +149,7 @@ def test_checkpoints_of_something_else(tmp_path: Path) -> None:
     _refused(path, [1, 2], "not hold a state dict")
     _refused(path, {"a": torch.zeros(1)}, "no model parameters")
     _refused(path, {"model": {"_extra_state": {"model_params": {"model_dict": {"a": {}, "b": {}}}}}}, r"\(a, b\)")
+    _refused(path, {"model": {"_extra_state": {"model_params": {"spin": {}}}}}, "atoms with spins")
     _refused(path, {"model": {"_extra_state": {"model_params": {}}}}, "no tensors named")
 
 

@@ -57,6 +57,8 @@ def read_checkpoint(path: str | Path) -> AtomicModel:
     if "model_dict" in parameters:
         names = ", ".join(parameters["model_dict"])
         raise InputError(f"{path} holds several models ({names}), which is not supported; freeze one of them.")
+    if parameters.get("spin") is not None:
+        raise InputError(f"{path} holds a model of atoms with spins (model.spin), which is not supported.")
     tensors = {
         name.removeprefix(BRANCH): value.detach().cpu().double().numpy()
         for name, value in state.items()
