@@ -43,12 +43,13 @@ class FrameGeometry:
 class Batch:
     """Frames put together, their atoms sorted by type.
 
-    atoms: (natoms,), where each atom is among those of the frames one after the other. frame: (natoms,), its frame.
-    natoms: (nframes,). counts: atoms of each type. parts, mixture: as in `FrameGeometry`.
+    atoms: (natoms,), where each atom is among those of the frames one after the other. frame, types: (natoms,), its
+    frame and type. natoms: (nframes,). counts: atoms of each type. parts, mixture: as in `FrameGeometry`.
     """
 
     atoms: Tensor
     frame: Tensor
+    types: Tensor
     natoms: Tensor
     counts: tuple[int, ...]
     parts: tuple[Geometry, ...]
@@ -101,4 +102,5 @@ def make_batch(frames: Sequence[FrameGeometry]) -> Batch:
         parts = tuple(type(part[0]).join(part, pieces, places) for part in of_parts)
     natoms = torch.tensor(sizes, device=device)
     mixture = join_mixtures([frame.mixture for frame in frames], places)
-    return Batch(torch.cat(atoms), torch.cat(of_frame), natoms, tuple(counts), parts, mixture)
+    types = torch.arange(len(counts), device=device).repeat_interleave(torch.tensor(counts, device=device))
+    return Batch(torch.cat(atoms), torch.cat(of_frame), types, natoms, tuple(counts), parts, mixture)

@@ -45,17 +45,16 @@ def predict(
     gradients are enabled.
     """
     beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
-    factor = _types(batch, model.contributes)
+    factor = model.contributes[batch.types]
     if batch.mixture is not None:
         factor = factor * (1 - batch.mixture.weight)
     if can_pass(model, forms):
         found, force, virials = run_passes(model, batch, forms, factor, beside, virial, compute)
-        of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
-        energies = [
-            model.with_bias(kind, of_type - model.fitting.alone(kind, of_atoms[kind]))
-            for kind, of_type in enumerate(found.split(batch.counts))
-        ]
-        atom_energy = torch.cat(energies)
+        if any(energy is not None for energy in model.fitting.config.atom_ener):
+            of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
+            alone = [model.fitting.alone(kind, parameters) for kind, parameters in enumerate(of_atoms)]
+            found = torch.cat([of_type - own for of_type, own in zip(found.split(batch.counts), alone, strict=True)])
+        atom_energy = model.with_bias(batch.types, found)
     else:
         ranges = ranges_of(len(batch.atoms), batch.atoms.device)
         work = partial(_share, model, batch, forms, virial, factor, beside, compute)
@@ -73,18 +72,11 @@ def predict(
     return Prediction(energy, atom_energy, force, virials if virial else None)
 
 
-def _types(batch: Batch, values: Tensor) -> Tensor:
-    """Values (ntypes,) for each atom."""
-    counts = torch.tensor(batch.counts, device=values.device)
-    return values.repeat_interleave(counts, output_size=len(batch.atoms))
-
-
 def _mixed(
     model: PotentialModel, batch: Batch, mixture: Mixture, energy: Tensor, force: Tensor, virials: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """With what a table of pair energies adds to energies, and to what remains of the forces and virials of these."""
-    types = _types(batch, torch.arange(len(batch.counts), device=energy.device))
-    shift = model.table_shift(types)
+    shift = model.table_shift(batch.types)
     gradient = mixture.gradient(energy, shift)
     more = mixture.virials(gradient, batch.frame[mixture.centre], len(batch.natoms))
     return mixture.energies(energy, shift), force + mixture.forces(gradient).to(force), virials + more.to(virials)
