@@ -90,6 +90,14 @@ def test_an_atom_alone_has_a_descriptor() -> None:
         torch.testing.assert_close(part(alone).detach(), expected)
 
 
+def test_types_that_a_batch_has_no_atoms_of() -> None:
+    part = descriptor("pairs", False)
+    basis = ChebyshevBasis(0.0, 1.2, 16)
+    moments = pair_geometry(part, environment(), basis).moments
+    D, T = part.contract_with_vectors(moments[:0], part.coefficients(basis)[0])
+    assert D.shape == (0, part.width) and T.shape == (0, part.channels, 3)
+
+
 def test_a_frozen_descriptor_has_no_gradients() -> None:
     part = make_descriptor(SeE2AConfig(sel=(4,), trainable=False), 1)
     assert not any(parameter.requires_grad for parameter in part.parameters())

@@ -94,8 +94,8 @@ class SeE2A(PairwiseDescriptor):
         return self.invariants(A), vectors(A)
 
     def _contracted(self, moments: Tensor, coefficients: Tensor) -> Tensor:
-        n = len(moments)
-        return (moments.reshape(n * 4, -1) @ coefficients).view(n, 4, -1) / self.nnei
+        A = moments.flatten(0, 1).flatten(1) @ coefficients
+        return A.unflatten(0, (len(moments), 4)) / self.nnei
 
 
 def vectors(A: Tensor) -> Tensor:
