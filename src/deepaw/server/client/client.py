@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +15,10 @@ from numpy.typing import ArrayLike
 
 from deepaw.errors import InputError
 from deepaw.server.client.connection import Connection
+from deepaw.server.client.densities import atoms_of, density_message, structure_arrays
 from deepaw.server.client.errors import FailedError, ServerError, refusal
 from deepaw.server.client.frames import frames_message
+from deepaw.server.client.jobs import Progress, followed
 from deepaw.server.messages.binary import MEDIA_TYPE, binary_to_dict, message_parts
 from deepaw.server.messages.stream import STREAM_TYPE, read_stream
 from deepaw.server.process.home import find_home
@@ -25,11 +26,6 @@ from deepaw.server.process.instance import find_instance
 
 TIMEOUT = 3600.0
 """Seconds without an answer."""
-
-PULSE = 0.5
-"""Seconds between two reports of progress."""
-
-Progress = Callable[[int, int], None]
 
 
 class DeePAWClient:
@@ -108,8 +104,11 @@ class DeePAWClient:
             seconds in the engine; model, the hash of the one that gave it; electrons_predicted, electrons_exact, scale
             and points_evaluated as of `deepaw.density.engine.PredictionSummary`; magnetisation_3d or None.
         """
-        message = self._asked(atoms, structure, db_path, db_id, {"model": model, "raw": raw, "grid_shape": grid_shape})
-        found = self._infer(message) if progress is None else self._followed(message, progress)
+        place = self._place(db_path)
+        message = density_message(atoms, structure, place, db_id, model=model, raw=raw, grid_shape=grid_shape)
+        found = (
+            self._infer(message) if progress is None else followed(self._connection, message, self._session, progress)
+        )
         density = found.pop("density")
         row = found.pop("atoms", None)
         return {
@@ -117,7 +116,7 @@ class DeePAWClient:
             "density_3d": density,
             "density_flat": density.reshape(-1),
             "magnetisation_3d": found.pop("magnetisation", None),
-            "atoms": atoms if row is None else _atoms(row),
+            "atoms": atoms if row is None else atoms_of(row),
             "grid_shape": density.shape,
         }
 
@@ -131,7 +130,7 @@ class DeePAWClient:
     ) -> np.ndarray:
         """The density, not scaled, at points (n, 3) in A: (n,) float32, e/A^3; (n, 2) with spin."""
         places = np.asarray(points, dtype=np.float64)
-        found = self._infer(self._asked(atoms, structure, None, None, {"model": model, "points": places}))
+        found = self._infer(density_message(atoms, structure, model=model, points=places))
         spin = found.get("magnetisation")
         return found["density"] if spin is None else np.stack([found["density"], spin], axis=-1)
 
@@ -158,7 +157,7 @@ class DeePAWClient:
         Yields maps with `offset` and `values`, (n,) or (n, 2) with spin, of the points in C order, not scaled; the
         last has `end`, what `predict` returns besides the density, with `scale`. Closing the iterator cancels.
         """
-        message = self._asked(atoms, None, None, None, {"model": model, "raw": raw, "grid_shape": grid_shape})
+        message = density_message(atoms, model=model, raw=raw, grid_shape=grid_shape)
         headers = {"Content-Type": MEDIA_TYPE, "Accept": STREAM_TYPE}
         try:
             with self._connection.stream("POST", "/infer", message_parts(message), headers) as response:
@@ -226,7 +225,7 @@ class DeePAWClient:
 
     def keep(self, atoms: Atoms) -> str:
         """A handle that stands for a structure until the server gives it up for others."""
-        body = message_parts({"atoms": _structure(atoms)})
+        body = message_parts({"atoms": structure_arrays(atoms)})
         _, found = self._connection.ask("POST", "/structures", body, {"Content-Type": MEDIA_TYPE, **self._session})
         return str(json.loads(found)["handle"])
 
@@ -240,59 +239,17 @@ class DeePAWClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _asked(
-        self,
-        atoms: Atoms | None,
-        handle: str | None,
-        db_path: str | Path | None,
-        db_id: int | None,
-        rest: dict[str, Any],
-    ) -> dict[str, Any]:
-        message = {"kind": "density", **{key: value for key, value in rest.items() if value is not None}}
-        if "grid_shape" in message:
-            message["grid_shape"] = [int(size) for size in message["grid_shape"]]
-        if atoms is not None:
-            message["atoms"] = _structure(atoms)
-        if handle is not None:
-            message["structure"] = handle
-        if db_path is not None:
-            message["db_path"] = str(Path(db_path).absolute()) if self._over_socket else str(db_path)
-        if db_id is not None:
-            message["db_id"] = db_id
-        return message
+    def _place(self, path: str | Path | None) -> str | None:
+        """Of a file, as the server finds it."""
+        return None if path is None else str(Path(path).absolute()) if self._over_socket else str(path)
 
     def _infer(self, message: dict[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": MEDIA_TYPE, **(self._session if "structure" in message else {})}
         _, body = self._connection.ask("POST", "/infer", message_parts(message), headers)
         return binary_to_dict(body)
 
-    def _followed(self, message: dict[str, Any], progress: Progress) -> dict[str, Any]:
-        """The answer to a message, with reports until it is there; the job is cancelled if this is left before."""
-        body = message_parts({**message, "wait": False})
-        _, answer = self._connection.ask("POST", "/infer", body, {"Content-Type": MEDIA_TYPE, **self._session})
-        job = f"/jobs/{json.loads(answer)['id']}"
-        try:
-            while True:
-                found = self._json("GET", f"{job}?wait={PULSE}")
-                progress(found["done"], found["total"])
-                if found["state"] not in ("queued", "running"):
-                    return binary_to_dict(
-                        self._connection.ask("GET", f"{job}/answer", (), self._session, repeat=False)[1]
-                    )
-        except BaseException:
-            self._connection.close()
-            with suppress(ServerError):  # it has ended, or the server has
-                self._json("DELETE", job)
-            raise
-
     def _json(self, method: str, path: str, body: Any = None, *, repeat: bool = True) -> Any:
-        sent = [] if body is None else [json.dumps(body).encode()]
-        headers = {"Content-Type": "application/json", **self._session}
-        _, found = self._connection.ask(method, path, sent, headers, repeat=repeat)
-        try:
-            return json.loads(found)
-        except ValueError:
-            raise FailedError(f"What answers on {self.where} is no server of this kind.") from None
+        return self._connection.ask_json(method, path, body, self._session, repeat=repeat)
 
 
 def default_socket() -> Path:
@@ -300,16 +257,3 @@ def default_socket() -> Path:
     home = find_home()
     live = find_instance(home)
     return home.socket if live is None else live.socket
-
-
-def _structure(atoms: Atoms) -> dict[str, np.ndarray]:
-    return {
-        "numbers": np.asarray(atoms.numbers, dtype=np.int64),
-        "positions": np.asarray(atoms.positions, dtype=np.float64),
-        "cell": np.asarray(atoms.cell.array, dtype=np.float64),
-        "pbc": np.asarray(atoms.pbc, dtype=np.bool_),
-    }
-
-
-def _atoms(row: dict[str, np.ndarray]) -> Atoms:
-    return Atoms(row["numbers"], row["positions"], cell=row["cell"], pbc=row["pbc"])

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from deepaw.server.client.errors import (
@@ -84,6 +85,23 @@ class Connection:
                 self.close()
                 raise self._failure(error) from None
         raise AssertionError
+
+    def ask_json(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        repeat: bool = True,
+    ) -> Any:
+        """As `ask`, with JSON both ways."""
+        sent = [] if body is None else [json.dumps(body).encode()]
+        _, found = self.ask(method, path, sent, {"Content-Type": "application/json", **(headers or {})}, repeat=repeat)
+        try:
+            return json.loads(found)
+        except ValueError:
+            raise FailedError(f"What answers on {self.where} is no server of this kind.") from None
 
     @contextmanager
     def stream(

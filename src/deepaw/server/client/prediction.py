@@ -14,7 +14,8 @@ from deepaw.density.files.output import Output
 from deepaw.density.grid import Shape
 from deepaw.density.request import PredictRequest
 from deepaw.outputfile import disk_errors
-from deepaw.server.client.client import DeePAWClient, Progress
+from deepaw.server.client.client import DeePAWClient
+from deepaw.server.client.jobs import Progress
 
 IN_MEMORY = 50_000_000
 """Points of the largest grid that is asked for in one piece."""
