@@ -83,6 +83,12 @@ def test_pairs_beyond_the_cutoff_are_passed_over(keys: dict) -> None:
     torch.testing.assert_close(part(environment(4.5)), part(environment()))
 
 
+def test_attention_counts_as_work() -> None:
+    env = environment()
+    plain, layers = (model(attn_layer=number).descriptor.evaluations(env) for number in (0, 2))
+    assert plain.sum() == len(env.centre) and (layers >= 3 * plain).all()
+
+
 @pytest.mark.parametrize("keys", [FADING, FADING | {"attn_layer": 1}, {"attn_layer": 1}], ids=str)
 def test_the_rules_for_too_many_neighbours_differ_and_for_enough_slots_agree(keys: dict) -> None:
     env = environment()

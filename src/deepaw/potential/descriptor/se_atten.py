@@ -119,6 +119,11 @@ class SeAtten(SeE2A):
         """One fitting net serves all types, as in DeePMD-kit, even where `concat_output_tebd` is false."""
         return True
 
+    def evaluations(self, env: Environment) -> Tensor:
+        """A layer leaves as much of a neighbour as its embedding does, and as much of 100 pairs of neighbours."""
+        count, layers = super().evaluations(env), len(self.attention)
+        return count * (1 + layers) + layers * count**2 // 100
+
     def chosen(self, env: Environment) -> Environment:
         """The nearest neighbours of all types, with `fixed_slots`."""
         return nearest(env, self.nnei) if self.fixed_slots else env
