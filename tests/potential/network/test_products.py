@@ -57,3 +57,10 @@ def test_products_of_many(dtype: torch.dtype) -> None:
     torch.testing.assert_close(batch_product(a, b, out=out, add=True), 2 * expected)
     turned = b.transpose(1, 2).contiguous().transpose(1, 2)
     torch.testing.assert_close(batch_product(a, turned), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_products_of_half_precision(dtype: torch.dtype) -> None:
+    a, b = random(3, 4, seed=1, dtype=dtype), random(4, 2, seed=2, dtype=dtype)
+    torch.testing.assert_close(product(a, b), a @ b)
+    torch.testing.assert_close(batch_product(a[None], b[None])[0], a @ b)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from deepaw.potential.network.openblas import find_openblas
+from deepaw.potential.network.openblas import OpenBLAS, find_openblas
 
 _HAS_BFLOAT16 = torch.cpu._is_avx512_bf16_supported()
 
@@ -26,8 +26,7 @@ def product(
     if compute is not None:
         found = _rounded(a, b, compute)
         return out.add_(found) if add else out.copy_(found)
-    blas = find_openblas() if out.device.type == "cpu" else None
-    if blas is not None:
+    if (blas := _library(out)) is not None:
         blas.multiply(a, b, out, add=add)
         return out
     return torch.addmm(out, a, b, out=out) if add else torch.mm(a, b, out=out)
@@ -37,11 +36,15 @@ def batch_product(a: Tensor, b: Tensor, *, out: Tensor | None = None, add: bool 
     """The same of each of the matrices a (n, ...) and b (n, ...)."""
     if out is None:
         out = a.new_empty(len(a), a.shape[1], b.shape[2])
-    blas = find_openblas() if out.device.type == "cpu" else None
-    if blas is not None:
+    if (blas := _library(out)) is not None:
         blas.multiply(a, b, out, add=add)
         return out
     return torch.baddbmm(out, a, b, out=out) if add else torch.bmm(a, b, out=out)
+
+
+def _library(out: Tensor) -> OpenBLAS | None:
+    """What is to multiply, other than torch."""
+    return find_openblas() if out.device.type == "cpu" and out.dtype in (torch.float32, torch.float64) else None
 
 
 def _rounded(a: Tensor, b: Tensor, compute: torch.dtype) -> Tensor:
