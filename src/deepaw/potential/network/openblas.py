@@ -22,7 +22,8 @@ _ROWS, _PLAIN, _TRANSPOSED = 101, 111, 112  # as in cblas.h
 
 
 class OpenBLAS:
-    """Its C interface; on one thread, whichever calls it, except where `spread` says otherwise."""
+    """Its C interface; on one thread, whichever calls it: threads of its own would wait for each other at every product,
+    very long where other programs keep a core busy."""
 
     def __init__(self, library: Path) -> None:
         """Raises OSError if it cannot be loaded."""
@@ -37,16 +38,6 @@ class OpenBLAS:
             operands = [address, whole, whole] * 2
             many.argtypes = [*[whole] * 6, real, *operands, real, address, whole, whole, whole]
             one.restype = many.restype = None
-        self._set_threads = blas.scipy_openblas_set_num_threads
-
-    @contextmanager
-    def spread(self, threads: int) -> Iterator[None]:
-        """Products in the block, whichever thread asks for them, are divided over some threads that are kept."""
-        self._set_threads(threads)
-        try:
-            yield
-        finally:
-            self._set_threads(1)
 
     def multiply(self, a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> None:
         """out = a @ b, or, where `add`, out += a @ b, for matrices or batches of as many of them.

@@ -8,8 +8,7 @@ gradients of the fitting nets' weights are products over all atoms, of which eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -23,10 +22,9 @@ from deepaw.potential.descriptor.pairform import PairForm
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.passes import contraction_passes
 from deepaw.potential.model import PotentialModel
-from deepaw.potential.network.openblas import find_openblas
 from deepaw.potential.network.passes import NetPasses, gradients_of_weights, has_passes, weights_of
 from deepaw.potential.training.batch import Batch
-from deepaw.potential.training.shares import alone, each_share, ranges_of
+from deepaw.potential.training.shares import each_share, ranges_of
 
 
 def can_pass(model: PotentialModel, forms: Sequence[Form]) -> bool:
@@ -67,9 +65,6 @@ def run_passes(
     return found
 
 
-MANY = 1000
-"""Atoms for which operations on each number are long enough to be divided over threads."""
-
 _INPUTS = 7
 """Of `_Passes`, before those that have gradients."""
 
@@ -87,22 +82,15 @@ class _Passes(torch.autograd.Function):
         parts: int,
         *inputs: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        natoms, device = len(batch.atoms), batch.atoms.device
-        ranges = ranges_of(natoms, device) if find_openblas() is None else [(0, natoms)]
+        ranges = ranges_of(len(batch.atoms), batch.atoms.device)
         shares = [_Share(model, batch, inputs[:parts], factor, beside, virial, compute, *atoms) for atoms in ranges]
-        with _products_in_parallel(natoms):
-            found = each_share(lambda share: shares[share].forward(), len(shares))
+        found = each_share(lambda share: shares[share].forward(), len(shares))
         ctx.shares, ctx.parts, ctx.fitting = shares, parts, model.fitting
         energies, forces, virials = zip(*found, strict=True)
         return torch.cat(energies), sum(forces[1:], forces[0]), sum(virials[1:], virials[0])
 
     @staticmethod
     def backward(ctx: Any, e: Tensor, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
-        with _products_in_parallel(len(e)):
-            return _Passes._backward(ctx, e, of_force, of_virial)
-
-    @staticmethod
-    def _backward(ctx: Any, e: Tensor, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
         shares = ctx.shares
         found = each_share(lambda share: shares[share].backward(e, of_force, of_virial), len(shares))
         of_coefficients = [sum(given[1:], given[0]) for given in zip(*found, strict=True)]
@@ -113,17 +101,6 @@ class _Passes(torch.autograd.Function):
         passes = [share.nets for share in shares]
         each_share(lambda share: gradients_of_weights(passes, gradients, share, len(shares)), len(shares))
         return *(None,) * _INPUTS, *of_coefficients, *(each for of_net in gradients for each in of_net)
-
-
-@contextmanager
-def _products_in_parallel(natoms: int) -> Iterator[None]:
-    """Products are divided over threads, which wait for each other without sleeping; for few atoms, nothing else is."""
-    blas = find_openblas()
-    if blas is None:
-        yield
-        return
-    with blas.spread(torch.get_num_threads()), alone() if natoms < MANY else nullcontext():
-        yield
 
 
 class _Share:
