@@ -22,8 +22,10 @@ _ROWS, _PLAIN, _TRANSPOSED = 101, 111, 112  # as in cblas.h
 
 
 class OpenBLAS:
-    """Its C interface; on one thread, whichever calls it: threads of its own would wait for each other at every product,
-    very long where other programs keep a core busy."""
+    """Its C interface; on one thread, whichever calls it.
+
+    Threads of its own would wait for each other at every product, very long where other programs keep a core busy.
+    """
 
     def __init__(self, library: Path) -> None:
         """Raises OSError if it cannot be loaded."""
