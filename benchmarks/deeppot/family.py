@@ -59,8 +59,9 @@ def make_model(water: Path, folder: Path, member: str) -> Path:
     from deepaw.errors import InputError
     from deepaw.potential.files.formats import write_potential
     from deepaw.potential.input import read_potential_input
-    from deepaw.potential.model import AtomicModel, ModelConfig
-    from deepaw.potential.tensor import TensorModel
+    from deepaw.potential.model.atomic import AtomicModel
+    from deepaw.potential.model.config import ModelConfig
+    from deepaw.potential.model.tensor import TensorModel
     from deepaw.potential.training.trainer import Trainer
 
     folder.mkdir()

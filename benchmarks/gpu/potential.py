@@ -18,7 +18,8 @@ from deepaw.potential.descriptor.form import Form
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
 from deepaw.potential.exact import evaluate_exactly
 from deepaw.potential.fitting.energy import EnergyFittingConfig
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.batch import FrameGeometry, frame_geometry, make_batch
 from deepaw.potential.training.forms import forms_of

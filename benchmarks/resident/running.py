@@ -17,7 +17,8 @@ import torch
 from ase import Atoms
 from ase.spacegroup import crystal
 
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.server import DeePAWClient
 
 POTENTIAL = {

@@ -20,7 +20,8 @@ from deepaw.errors import InputError
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.evaluation.frames import read_frames
 from deepaw.potential.files.formats import read_potential
-from deepaw.potential.model import PotentialModel, types_of
+from deepaw.potential.model.energy import PotentialModel
+from deepaw.potential.model.typemap import types_of
 from deepaw.structure.checks import check_geometry
 
 __all__ = ["DeepPotCalculator"]

@@ -23,8 +23,8 @@ from deepaw.potential.evaluation.deepeval import DeepEval, naming, structure
 from deepaw.potential.evaluation.frames import VIRTUAL, read_frames
 from deepaw.potential.exact_tensors import TensorEvaluation
 from deepaw.potential.files.formats import read_potential, read_tensor
-from deepaw.potential.model import PotentialModel
-from deepaw.potential.tensor import TensorModel
+from deepaw.potential.model.energy import PotentialModel
+from deepaw.potential.model.tensor import TensorModel
 
 __all__ = ["DeepDipole", "DeepPolar", "DeepPot"]
 

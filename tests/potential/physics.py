@@ -22,7 +22,8 @@ from deepaw.potential.descriptor.slotted import SlottedDescriptor
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.exact import Evaluation
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.native import load_model
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.batch import frame_geometry, make_batch

@@ -17,9 +17,9 @@ from scipy.spatial.transform import Rotation
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.exact_tensors import TensorEvaluation
 from deepaw.potential.fitting.polar import PolarFitting
-from deepaw.potential.model import ModelConfig
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.native import load_model
-from deepaw.potential.tensor import TensorModel
 from deepaw.potential.training.batch import frame_geometry, make_batch
 from deepaw.potential.training.tensor_step import predict_tensors
 from potential.physics import Structure, crowd, given, same

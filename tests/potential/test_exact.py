@@ -8,7 +8,7 @@ import torch
 
 from deepaw.potential import exact
 from deepaw.potential.exact import describe_exactly, evaluate_exactly
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.physics import crowd, random_model

@@ -11,7 +11,7 @@ import pytest
 from deepaw.errors import InputError
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
 from deepaw.potential.input import PotentialInput, complete, read_potential_input, write_complete
-from deepaw.potential.model import ModelConfig
+from deepaw.potential.model.config import ModelConfig
 from potential.inputs import COMPLETED, FIRST, METHANE, WATER
 
 

@@ -9,7 +9,10 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.modelfile import ModelFile, read_metadata, read_model, write_model
-from deepaw.potential.model import KIND, ModelConfig, PotentialModel, types_of
+from deepaw.potential.model.atomic import KIND
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
+from deepaw.potential.model.typemap import types_of
 from deepaw.potential.native import load_model
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.physics import crowd, random_model

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from potential.physics import PotentialPhysics, random_model
 
 SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [5, 6], "neuron": [4, 8], "axis_neuron": 3}

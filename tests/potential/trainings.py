@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from deepaw.potential.input import PotentialInput, read_potential_input
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.checkpoint import Checkpoint, read_checkpoint
 from deepaw.potential.training.start import choose_start
 from deepaw.potential.training.trainer import Trainer

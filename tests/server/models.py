@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
-from deepaw.potential.model import ModelConfig
+from deepaw.potential.model.config import ModelConfig
 from deepaw.server.scheduler.frames import PotentialWork
 from deepaw.server.scheduler.interface import Structure
 from potential.physics import crowd, random_model

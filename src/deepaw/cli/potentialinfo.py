@@ -15,9 +15,10 @@ from deepaw.potential.evaluation.deviation import Deviation, measure_deviations,
 from deepaw.potential.evaluation.tensor_deviation import TensorDeviation, measure_tensor_deviations
 from deepaw.potential.files.formats import read_any
 from deepaw.potential.fitting.polar import PolarFitting
-from deepaw.potential.model import AtomicModel, PotentialModel
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.energy import PotentialModel
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.shortrange.table import PairTable
-from deepaw.potential.tensor import TensorModel
 
 ENERGIES = ("energy, eV/atom", "force, relative")
 """What deviates, of a model of energies."""

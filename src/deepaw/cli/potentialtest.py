@@ -52,8 +52,8 @@ def test_potential(
     from deepaw.potential.evaluation.details import DetailFiles, detail_files
     from deepaw.potential.evaluation.picture import ParitySample, write_picture
     from deepaw.potential.files.formats import read_any
-    from deepaw.potential.model import PotentialModel
-    from deepaw.potential.tensor import TensorModel
+    from deepaw.potential.model.energy import PotentialModel
+    from deepaw.potential.model.tensor import TensorModel
 
     loaded = read_any(model)
     picture = None if prefix is None else prefix.with_name(prefix.name + ".png")

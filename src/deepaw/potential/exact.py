@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from deepaw.potential.model import AtomicModel, PotentialModel
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment, parts
 
 EVALUATIONS = 20_000

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.exact import EVALUATIONS, forces_of_pairs
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.neighbours.environment import Environment, parts
-from deepaw.potential.tensor import TensorModel
 
 
 @dataclass(frozen=True)

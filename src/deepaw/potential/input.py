@@ -12,7 +12,7 @@ from deepaw.inputfile import Section, read_input_file
 from deepaw.outputfile import output_file
 from deepaw.potential.descriptor.sel import check_excluded
 from deepaw.potential.input_layout import current_layout
-from deepaw.potential.model import ModelConfig
+from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.training.config import TrainingInput
 from deepaw.potential.training.learning_rate import ExponentialRate, RateInput
 from deepaw.potential.training.loss import EnergyLossInput

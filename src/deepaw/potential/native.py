@@ -13,9 +13,11 @@ from deepaw.errors import InputError
 from deepaw.modelfile import ModelFile, read_model
 from deepaw.potential.fitting.tensor import TensorConfig
 from deepaw.potential.longrange.dipole_charge import DipoleCharge
-from deepaw.potential.model import KIND, AtomicModel, ModelConfig, PotentialModel
+from deepaw.potential.model.atomic import KIND, AtomicModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.shortrange.table import PairTable, types_of_columns
-from deepaw.potential.tensor import TensorModel
 
 DIPOLE = "modifier.dipole."
 """What the names of tensors of a modifier's model of dipoles begin with."""

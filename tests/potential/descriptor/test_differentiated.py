@@ -10,7 +10,8 @@ import torch
 from deepaw.potential.descriptor.differentiated import DifferentiatedForm, PairVectors
 from deepaw.potential.descriptor.pairform import PairForm
 from deepaw.potential.exact import evaluate_exactly
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.batch import frame_geometry, make_batch
 from deepaw.potential.training.step import Prediction, predict

@@ -8,7 +8,7 @@ import torch
 from deepaw.errors import InputError
 from deepaw.potential.descriptor.hybrid import Hybrid
 from deepaw.potential.files.deepmd import model_of, tree_of
-from deepaw.potential.model import ModelConfig
+from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.physics import crowd, random_model
 

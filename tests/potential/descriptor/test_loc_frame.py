@@ -16,7 +16,8 @@ from deepaw.potential.descriptor.loc_frame import LocFrame, LocFrameConfig
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.evaluation.deviation import measure_deviations
 from deepaw.potential.files.deepmd import read_deepmd
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.files.peer_tensorflow_models import FRAMES, path_of

@@ -11,7 +11,7 @@ from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.registry import make_descriptor
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
 from deepaw.potential.descriptor.se_e2_r import SeE2RConfig
-from deepaw.potential.model import ModelConfig
+from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.spectral import ChebyshevBasis

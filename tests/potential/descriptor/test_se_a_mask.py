@@ -15,7 +15,8 @@ from deepaw.infer import DeepPot
 from deepaw.potential.descriptor.se_a_mask import SeAMask
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.evaluation.deviation import measure_deviations
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.batch import frame_geometry, make_batch
 from deepaw.potential.training.step import predict
 from potential.physics import POLYNOMIALS, PotentialPhysics, Structure, crowd, evaluate, random_model, same

@@ -15,7 +15,8 @@ from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_atten_config import SeAttenConfig, SeAttenV2Config
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.files.formats import read_potential, write_potential
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.descriptor.reference import smooth

@@ -9,7 +9,7 @@ from deepaw.errors import InputError
 from deepaw.potential.descriptor.differentiated import DifferentiatedForm
 from deepaw.potential.descriptor.registry import make_descriptor
 from deepaw.potential.descriptor.se_e3 import SeE3, SeE3Config
-from deepaw.potential.model import ModelConfig
+from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.descriptor.reference import se_e3

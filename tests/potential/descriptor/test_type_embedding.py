@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from deepaw.potential.descriptor.type_embedding import InputMode, TypedNets, TypeEmbedding, TypeEmbeddingConfig
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 
 
 def types(width: int = 3, **keys: object) -> TypeEmbedding:

@@ -14,7 +14,8 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.gates import Gates
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.files.deepmd import read_deepmd
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from potential.descriptor.test_attention import HIDDEN, layer, slots
 from potential.files.peer_models import CASES, SINGLE, path_of, places
 from potential.physics import Structure, crowd, evaluate, random_model, same

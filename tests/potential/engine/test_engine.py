@@ -14,7 +14,8 @@ from deepaw.errors import InputError
 from deepaw.potential.engine import base as module
 from deepaw.potential.engine.base import COVERED, SHORTEST
 from deepaw.potential.engine.engine import PotentialEngine
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from potential.physics import Structure, crowd, evaluate, random_model, same
 
 SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [9, 10], "neuron": [4, 8], "axis_neuron": 3}

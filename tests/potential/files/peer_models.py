@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from deepaw.potential.exact import evaluate_exactly
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from deepaw.potential.exact_tensors import evaluate_tensors_exactly
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.neighbours.pairs import find_environment
-from deepaw.potential.tensor import TensorModel
 
 PEER = Path(__file__).parent / "peer_tensors"
 CASES = sorted(path.parent.name for path in PEER.glob("*/model.dp"))

@@ -12,7 +12,8 @@ import torch
 from deepaw.errors import InputError
 from deepaw.potential.files.container import Tree, read_tree
 from deepaw.potential.files.deepmd import differences, model_of, tree_of, write_deepmd
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from potential.files.peer_models import path_of, places
 
 

@@ -13,7 +13,7 @@ from deepaw.errors import InputError
 from deepaw.potential.files.container import read_tree
 from deepaw.potential.files.deepmd import model_of, read_deepmd, tree_of
 from deepaw.potential.files.formats import read_potential, write_potential
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.shortrange.table import read_table
 from potential.files.peer_models import deviations, path_of, places
 from potential.files.test_checkpoint import PREFIX, checkpoint_of

@@ -8,9 +8,10 @@ import torch
 
 from deepaw.potential.longrange.config import DipoleChargeConfig
 from deepaw.potential.longrange.dipole_charge import DipoleCharge
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.shortrange.table import PairTable
-from deepaw.potential.tensor import TensorModel
 from potential.physics import random_model
 
 DESCRIPTOR: dict[str, Any] = {

@@ -11,7 +11,7 @@ import torch
 from deepaw.errors import InputError
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.frames import Frame
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from potential.longrange.models import long_range_model
 from potential.physics import PotentialPhysics, Structure, crowd, evaluate, same
 

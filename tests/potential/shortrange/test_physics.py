@@ -10,7 +10,8 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.engine.engine import PotentialEngine
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.shortrange.zbl import zbl_energy, zbl_table
 from potential.physics import PotentialPhysics, Structure, crowd, evaluate, random_model, same

@@ -13,7 +13,7 @@ from torch import Tensor
 from deepaw.infer import DeepPot
 from deepaw.potential.descriptor.differentiated import DifferentiatedForm
 from deepaw.potential.descriptor.form import Form
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
 from deepaw.potential.training.shares import pieces_of
 from deepaw.potential.training.step import predict

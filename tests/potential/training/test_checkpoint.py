@@ -13,7 +13,8 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.files.formats import read_potential
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.checkpoint import (
     Checkpoint,
     CheckpointFiles,

@@ -8,7 +8,8 @@ import torch
 
 from deepaw.potential.data.system import System, read_system
 from deepaw.potential.exact import evaluate_exactly
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.forms import ROOM, SIZES, forms_of
 from deepaw.potential.training.labels import Labels, Predictions

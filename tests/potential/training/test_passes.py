@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
 from deepaw.potential.training.forms import forms_of
 from deepaw.potential.training.passes import can_pass

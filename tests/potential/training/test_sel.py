@@ -7,7 +7,7 @@ import pytest
 
 from deepaw.errors import InputError
 from deepaw.potential.data.system import read_system
-from deepaw.potential.model import ModelConfig
+from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.training.sel import count_neighbours
 from potential.systems import Frames, water, write_system
 

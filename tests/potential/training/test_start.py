@@ -7,7 +7,8 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.files.formats import write_potential
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.start import Start, check_architecture, choose_start
 from potential.files.peer_models import path_of
 from potential.trainings import DESCRIPTOR, FITTING

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from deepaw.potential.data.system import System, read_system
-from deepaw.potential.model import ModelConfig, PotentialModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.statistics import (
     fit_energies,
     sampled_frames,

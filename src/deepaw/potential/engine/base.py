@@ -23,7 +23,7 @@ from deepaw.potential.engine.precision import EXACT, Budget, find_budget
 from deepaw.potential.engine.registry import ENDING, KERNELS, is_spectral
 from deepaw.potential.engine.trial import Trial, trial
 from deepaw.potential.exact import describe_exactly
-from deepaw.potential.model import AtomicModel
+from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import SAME_PLACE
 from deepaw.potential.neighbours.slots import SlotTable, slot_table

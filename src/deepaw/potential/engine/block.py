@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepaw.potential.engine.fitting import FoldedFitting, first_weights
 from deepaw.potential.engine.kernel import Kernel
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.slots import SlotTable
 
 Geometry = list[tuple[Tensor, Tensor]]

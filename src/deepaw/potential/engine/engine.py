@@ -16,7 +16,7 @@ from deepaw.potential.engine.kernel import Kernel
 from deepaw.potential.engine.trial import Trial
 from deepaw.potential.exact import Evaluation, evaluate_exactly
 from deepaw.potential.longrange.evaluation import LongRange
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.shortrange.mixture import Mixture
 

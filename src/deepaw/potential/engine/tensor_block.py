@@ -11,9 +11,9 @@ from torch import Tensor
 from deepaw.potential.engine.block import Block, PairForces
 from deepaw.potential.engine.fitting import FoldedFitting, first_weights
 from deepaw.potential.engine.kernel import Kernel
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.neighbours.slots import SlotTable
 from deepaw.potential.network.layer import Layer
-from deepaw.potential.tensor import TensorModel
 
 
 class TensorBlock(Block):

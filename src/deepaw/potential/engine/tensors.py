@@ -13,8 +13,8 @@ from deepaw.potential.engine.kernel import Kernel
 from deepaw.potential.engine.tensor_block import TensorBlock
 from deepaw.potential.engine.trial import Trial
 from deepaw.potential.exact_tensors import TensorEvaluation, evaluate_tensors_exactly
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.neighbours.environment import Environment
-from deepaw.potential.tensor import TensorModel
 
 
 class TensorEngine(Engine[TensorModel, TensorBlock]):

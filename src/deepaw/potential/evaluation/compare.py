@@ -13,8 +13,8 @@ from deepaw.errors import InputError
 from deepaw.potential.data.system import Frame, System
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.tensors import TensorEngine
-from deepaw.potential.model import AtomicModel
-from deepaw.potential.tensor import TensorModel
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.tensor import TensorModel
 
 Quantity = Literal[
     "energy",

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from deepaw.errors import InputError
 from deepaw.potential.engine.base import Engine
 from deepaw.potential.evaluation.frames import VIRTUAL, Frames, read_frames
-from deepaw.potential.model import AtomicModel
+from deepaw.potential.model.atomic import AtomicModel
 
 Model = TypeVar("Model", bound=AtomicModel)
 EngineOfModel = TypeVar("EngineOfModel", bound=Engine[Any, Any])

@@ -14,7 +14,8 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.kernel import FoldSize
 from deepaw.potential.engine.precision import BUDGETS, EXACT
 from deepaw.potential.exact import Evaluation
-from deepaw.potential.model import AtomicModel, PotentialModel
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.energy import PotentialModel
 
 EDGE = 6
 """Atoms along each edge of the sample structure."""

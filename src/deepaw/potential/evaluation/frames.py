@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from deepaw.errors import InputError
 from deepaw.potential.data.geometry import cell_faults, coord_faults
-from deepaw.potential.model import AtomicModel
+from deepaw.potential.model.atomic import AtomicModel
 
 VIRTUAL = -1
 """The type of places that hold no atom."""

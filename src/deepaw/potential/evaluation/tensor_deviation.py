@@ -15,7 +15,7 @@ from deepaw.potential.engine.precision import BUDGETS, EXACT
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.evaluation.deviation import SECONDS, sample_frame
 from deepaw.potential.exact_tensors import TensorEvaluation
-from deepaw.potential.tensor import TensorModel
+from deepaw.potential.model.tensor import TensorModel
 
 
 @dataclass(frozen=True)

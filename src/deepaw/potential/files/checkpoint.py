@@ -20,7 +20,7 @@ from deepaw.potential.files.checkpoint_networks import read_networks
 from deepaw.potential.files.container import Tree
 from deepaw.potential.files.deepmd import CLOSEST, model_of
 from deepaw.potential.files.shortrange import SECTION, beside_table, table_of_splines
-from deepaw.potential.model import AtomicModel
+from deepaw.potential.model.atomic import AtomicModel
 
 BRANCH = "model.Default."
 """What the tensors of a model that is not one of several begin with."""

@@ -21,7 +21,9 @@ from deepaw.potential.files.descriptors import read_descriptor, write_descriptor
 from deepaw.potential.files.fields import Fields, naming
 from deepaw.potential.files.fittings import read_fitting, write_fitting
 from deepaw.potential.files.shortrange import check_short_range, read_short_range, write_short_range
-from deepaw.potential.model import AtomicModel, ModelConfig, PotentialModel
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.native import make_model
 
 VERSION = 2

@@ -12,7 +12,7 @@ from deepaw.potential.files.component import DescriptorPart, FittingPart
 from deepaw.potential.files.fields import Fields
 from deepaw.potential.files.nets import read_nets, write_nets
 from deepaw.potential.fitting.energy import EnergyFittingConfig
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 
 VERSION = 4
 

@@ -11,7 +11,7 @@ from deepaw.potential.files.component import DescriptorPart, FittingPart
 from deepaw.potential.files.energy import read_energy, write_energy
 from deepaw.potential.files.fields import Fields
 from deepaw.potential.files.tensors import read_dipole, read_polar, write_dipole, write_polar
-from deepaw.potential.model import AtomicModel
+from deepaw.potential.model.atomic import AtomicModel
 
 READERS: dict[str, Callable[[Fields, list[str], DescriptorPart, dict[str, Any]], FittingPart]] = {
     "ener": read_energy,

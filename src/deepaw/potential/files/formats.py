@@ -8,9 +8,10 @@ from deepaw.errors import InputError
 from deepaw.modelfile import read_metadata
 from deepaw.potential.files.checkpoint import read_checkpoint
 from deepaw.potential.files.deepmd import read_deepmd, write_deepmd
-from deepaw.potential.model import KIND, AtomicModel, PotentialModel
+from deepaw.potential.model.atomic import KIND, AtomicModel
+from deepaw.potential.model.energy import PotentialModel
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.native import load_model
-from deepaw.potential.tensor import TensorModel
 from deepaw.potential.training.checkpoint import content_of
 
 

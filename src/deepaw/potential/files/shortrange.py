@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepaw.potential.files.fields import Fields
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.shortrange.table import PairTable, types_of_columns
 
 VERSION = 2

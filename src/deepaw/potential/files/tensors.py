@@ -18,7 +18,7 @@ from deepaw.potential.files.nets import Nets, read_nets, write_nets
 from deepaw.potential.fitting.dipole import DipoleFittingConfig
 from deepaw.potential.fitting.polar import PolarFitting, PolarFittingConfig
 from deepaw.potential.fitting.tensor import TensorConfig
-from deepaw.potential.tensor import TensorModel
+from deepaw.potential.model.tensor import TensorModel
 
 DIPOLE, POLAR = 4, 5
 """The newest versions of these objects that are known."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from deepaw.errors import InputError
 from deepaw.potential.fitting.dipole import DipoleFittingConfig
 from deepaw.potential.longrange.config import DipoleChargeConfig
-from deepaw.potential.tensor import TensorModel
+from deepaw.potential.model.tensor import TensorModel
 
 
 class DipoleCharge(nn.Module):

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.form import Form, Geometry
-from deepaw.potential.model import AtomicModel, PotentialModel
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.shortrange.mixture import Mixture, join_mixtures
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.setup import Setup
 from deepaw.potential.training.statistics import sampled_frames, shift_energies
 from deepaw.potential.training.step import predict

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from deepaw.errors import InputError
 from deepaw.outputfile import output_file
-from deepaw.potential.model import AtomicModel
+from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.native import described
 
 KIND = "training of a potential"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from deepaw.potential.descriptor.form import Form
-from deepaw.potential.model import AtomicModel
+from deepaw.potential.model.atomic import AtomicModel
 
 ROOM = 0.95
 """Spectral bases reach down to this part of the shortest distance."""

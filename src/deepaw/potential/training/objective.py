@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.form import Form
-from deepaw.potential.model import AtomicModel
+from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.training.errors import Errors
 from deepaw.potential.training.labels import Predictions
 from deepaw.potential.training.losses import Loss

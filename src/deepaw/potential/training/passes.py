@@ -21,7 +21,7 @@ from deepaw.potential.descriptor.geometry import PairGeometry
 from deepaw.potential.descriptor.pairform import PairForm
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.passes import contraction_passes
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.network.passes import NetPasses, gradients_of_weights, has_passes, weights_of
 from deepaw.potential.training.batch import Batch
 from deepaw.potential.training.shares import each_share, ranges_of

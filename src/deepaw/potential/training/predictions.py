@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 
 from deepaw.potential.descriptor.form import Form
-from deepaw.potential.model import AtomicModel, PotentialModel
-from deepaw.potential.tensor import TensorModel
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.energy import PotentialModel
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.training.labels import Predictions
 from deepaw.potential.training.prepared import PreparedBatch
 from deepaw.potential.training.step import predict

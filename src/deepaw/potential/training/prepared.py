@@ -15,7 +15,7 @@ from torch import Tensor
 
 from deepaw.potential.data.system import System
 from deepaw.potential.descriptor.form import Form
-from deepaw.potential.model import AtomicModel
+from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.training.batch import Batch, FrameGeometry, frame_geometry, make_batch
 from deepaw.potential.training.labels import LABELS, Labels
 from deepaw.potential.training.shares import alone

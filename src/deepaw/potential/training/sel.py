@@ -9,7 +9,7 @@ from deepaw.potential.data.neighbours import neighbour_statistics
 from deepaw.potential.data.system import System
 from deepaw.potential.descriptor.base import DescriptorSection
 from deepaw.potential.descriptor.registry import HybridConfig
-from deepaw.potential.model import ModelConfig
+from deepaw.potential.model.config import ModelConfig
 
 Progress = Callable[[int, int], None]
 

@@ -22,7 +22,9 @@ from deepaw.potential.files.formats import read_tensor
 from deepaw.potential.input import PotentialInput
 from deepaw.potential.longrange.dipole_charge import DipoleCharge
 from deepaw.potential.longrange.labels import without_long_range
-from deepaw.potential.model import AtomicModel, ModelConfig, PotentialModel
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.config import ModelConfig
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.native import make_model
 from deepaw.potential.precision import dtype_of
 from deepaw.potential.shortrange.table import read_table

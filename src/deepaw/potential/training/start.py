@@ -10,7 +10,8 @@ from typing import Any, Literal
 from deepaw.errors import InputError
 from deepaw.potential.descriptor.se_atten import LN_EPS
 from deepaw.potential.files.formats import read_any
-from deepaw.potential.model import AtomicModel, ModelConfig
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.training.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
 
 INDIFFERENT = ("seed", "trainable", "use_srtab", "model_name")

@@ -14,7 +14,8 @@ from deepaw.potential.data.system import Frame, System
 from deepaw.potential.descriptor.statistics import spread
 from deepaw.potential.fitting.energy import EnergyFittingConfig
 from deepaw.potential.fitting.polar import PolarFitting
-from deepaw.potential.model import AtomicModel, PotentialModel
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.energy import PotentialModel
 
 
 def sampled_frames(systems: Sequence[System], sizes: Sequence[int], batches: int) -> list[tuple[int, int]]:

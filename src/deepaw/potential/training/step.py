@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.form import Form
-from deepaw.potential.model import PotentialModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.shortrange.mixture import Mixture
 from deepaw.potential.training.batch import Batch
 from deepaw.potential.training.passes import can_pass, run_passes

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.form import Form
-from deepaw.potential.tensor import TensorModel
+from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.training.batch import Batch
 
 

@@ -17,7 +17,7 @@ from deepaw.optimisation.determinism import deterministic
 from deepaw.optimisation.interruption import Interruption
 from deepaw.outputfile import check_output, disk_errors
 from deepaw.potential.input import PotentialInput, complete, write_complete
-from deepaw.potential.model import AtomicModel
+from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.precision import dtype_of
 from deepaw.potential.training.bias import fit_bias_again
 from deepaw.potential.training.checkpoint import Checkpoint, CheckpointFiles, ema_prefix

@@ -15,7 +15,8 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.evaluation.frames import VIRTUAL, Frames, read_frames
 from deepaw.potential.exact import Evaluation
-from deepaw.potential.model import AtomicModel, types_of
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.typemap import types_of
 from deepaw.server.scheduler.interface import OutOfMemoryError
 from deepaw.server.worker.memory import Halving
 from deepaw.server.worker.threads import SMALL_ATOMS, one_thread

@@ -78,8 +78,8 @@ def _load_of_atoms(name: str, path: Path, hash: str, config: WorkerConfig) -> Lo
     from deepaw.potential.engine.tensors import TensorEngine
     from deepaw.potential.exact_tensors import TensorEvaluation
     from deepaw.potential.files.formats import read_any
-    from deepaw.potential.model import PotentialModel
-    from deepaw.potential.tensor import TensorModel
+    from deepaw.potential.model.energy import PotentialModel
+    from deepaw.potential.model.tensor import TensorModel
 
     model = read_any(path)
     engine: PotentialEngine | TensorEngine

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from deepaw.potential.fitting.registry import make_tensor_fitting
 from deepaw.potential.fitting.tensor import TensorConfig, TensorFitting
-from deepaw.potential.model import AtomicModel, ModelConfig
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.neighbours.environment import Environment
 
 
