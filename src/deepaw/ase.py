@@ -8,6 +8,7 @@ atoms.calc = DeepPotCalculator("water.safetensors")
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,14 +82,8 @@ class DeepPotCalculator(Calculator):
         self._given = {name: None if value is None else np.array(value) for name, value in _parameters(atoms).items()}
         frames = read_frames(self._engine.model, atoms.positions, None, types, **self._given)
         periodic = atoms.pbc.any()
-        found = self._engine.evaluate(
-            atoms.positions,
-            atoms.cell.array * atoms.pbc[:, None] if periodic else None,
-            types,
-            periodic=atoms.pbc,
-            fparam=None if frames.fparam is None else frames.fparam[0],
-            aparam=None if frames.aparam is None else frames.aparam[0],
-        )
+        cell = atoms.cell.array * atoms.pbc[:, None] if periodic else None
+        found = self._engine.evaluate(replace(frames.frame(0, atoms.pbc), cell=cell))
         energy = float(found.energy)
         self.results = {
             "energy": energy,

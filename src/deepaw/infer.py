@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from deepaw.errors import InputError
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.tensors import TensorEngine
-from deepaw.potential.evaluation.deepeval import DeepEval, naming, structure
+from deepaw.potential.evaluation.deepeval import DeepEval, naming
 from deepaw.potential.evaluation.frames import VIRTUAL, read_frames
 from deepaw.potential.exact_tensors import TensorEvaluation
 from deepaw.potential.files.formats import read_potential, read_tensor
@@ -74,12 +74,7 @@ class DeepPot(DeepEval[PotentialModel, PotentialEngine]):
         for index in range(nframes):
             real = frames.types[index] != VIRTUAL
             with naming(index, nframes):
-                found = self._engine.evaluate(
-                    *structure(frames, index, real),
-                    fparam=None if frames.fparam is None else frames.fparam[index],
-                    aparam=None if frames.aparam is None else frames.aparam[index, real],
-                    atomic_virial=atomic,
-                )
+                found = self._engine.evaluate(frames.frame(index), atomic_virial=atomic)
             energy[index], virial[index] = float(found.energy), found.virial.numpy().reshape(9)
             force[index, real] = found.force.numpy()
             if atomic and found.atom_virial is not None:
@@ -179,9 +174,7 @@ class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
             with naming(index, len(frames)):
                 found.append(
                     self._engine.evaluate(
-                        *structure(frames, index, real),
-                        fparam=None if frames.fparam is None else frames.fparam[index],
-                        aparam=None if frames.aparam is None else frames.aparam[index, real],
+                        frames.frame(index),
                         weights=np.broadcast_to(unit, (self._size, int(real.sum()), *shape)) if full else None,
                         atomic_virial=atomic,
                     )

@@ -6,6 +6,7 @@ activations, such as `random_model` makes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -22,6 +23,7 @@ from deepaw.potential.descriptor.slotted import SlottedDescriptor
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.exact import Evaluation
+from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.native import load_model
@@ -103,17 +105,30 @@ def random_model(config: ModelConfig, seed: int = 1, fixed_slots: bool = False, 
 
 def evaluate(engine: PotentialEngine, structure: Structure, **options: bool) -> Evaluation:
     """By an engine, with the parameters that its model asks for."""
-    return engine.evaluate(
-        structure.coord, structure.cell, structure.types, **given(engine.model, structure), **options
+    return engine.evaluate(frame_of(engine.model, structure), **options)
+
+
+def frame_of(model: AtomicModel, structure: Structure) -> Frame:
+    """With the parameters that a model asks for."""
+    config = model.config.fitting_net
+    return Frame(
+        structure.coord,
+        structure.cell,
+        structure.types,
+        fparam=FPARAM[: config.numb_fparam] if config.numb_fparam else None,
+        aparam=structure.aparam[:, : config.numb_aparam] if config.numb_aparam else None,
     )
 
 
-def given(model: PotentialModel, structure: Structure) -> dict[str, np.ndarray | None]:
-    """fparam and aparam."""
-    config = model.config.fitting_net
+def parameters(frames: Sequence[Frame], atoms: torch.Tensor) -> dict[str, torch.Tensor | None]:
+    """fparam and aparam of atoms (natoms, n) of frames, one after the other, in the order of `atoms` (natoms,)."""
+    of_frames = [
+        np.broadcast_to(each.fparam, (len(each.types), each.fparam.size)) for each in frames if each.fparam is not None
+    ]
+    of_atoms = [each.aparam for each in frames if each.aparam is not None]
     return {
-        "fparam": FPARAM[: config.numb_fparam] if config.numb_fparam else None,
-        "aparam": structure.aparam[:, : config.numb_aparam] if config.numb_aparam else None,
+        name: torch.from_numpy(np.concatenate(rows))[atoms] if rows else None
+        for name, rows in (("fparam", of_frames), ("aparam", of_atoms))
     }
 
 
@@ -351,7 +366,7 @@ class PotentialPhysics:
     @pytest.mark.parametrize("precision", ["float64", "exact"])
     def test_frames_together_are_frames_alone(self, model: PotentialModel, precision: str) -> None:
         engine, structures = PotentialEngine(model, precision), self._frames(model)
-        frames = [Frame(each.coord, each.cell, each.types, **given(model, each)) for each in structures]
+        frames = [frame_of(model, each) for each in structures]
         for structure, found in zip(structures, engine.evaluate_frames(frames, atomic_virial=True), strict=True):
             alone = evaluate(engine, structure, atomic_virial=True)
             assert found.atom_virial is not None and alone.atom_virial is not None
@@ -395,15 +410,7 @@ class PotentialPhysics:
         with torch.no_grad():
             forms = [part.form(0.8, POLYNOMIALS) for part in model.descriptor.parts]
         batch = make_batch([frame_geometry(model, forms, each.types, each.coord, each.cell) for each in structures])
-        parameters = [given(model, each) for each in structures]
-        beside = {}
-        for name in ("fparam", "aparam"):
-            rows = [
-                np.broadcast_to(values[name], (len(each.types), values[name].shape[-1]))
-                for values, each in zip(parameters, structures, strict=True)
-                if values[name] is not None
-            ]
-            beside[name] = torch.from_numpy(np.concatenate(rows))[batch.atoms] if rows else None
+        beside = parameters([frame_of(model, each) for each in structures], batch.atoms)
         with torch.set_grad_enabled(not detached):
             found = predict(model, batch, forms, virial=True, **beside)
         back = torch.argsort(batch.atoms)

@@ -22,7 +22,7 @@ from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.native import load_model
 from deepaw.potential.training.batch import frame_geometry, make_batch
 from deepaw.potential.training.tensor_step import predict_tensors
-from potential.physics import Structure, crowd, given, same
+from potential.physics import Structure, crowd, frame_of, parameters, same
 
 
 def random_tensor_model(config: ModelConfig, seed: int = 1, fixed_slots: bool = False) -> TensorModel:
@@ -50,14 +50,7 @@ def evaluate(
     engine: TensorEngine, structure: Structure, weights: np.ndarray | None = None, atomic_virial: bool = False
 ) -> TensorEvaluation:
     """By an engine, with the parameters that its model asks for."""
-    return engine.evaluate(
-        structure.coord,
-        structure.cell,
-        structure.types,
-        weights=weights,
-        atomic_virial=atomic_virial,
-        **given(engine.model, structure),
-    )
+    return engine.evaluate(frame_of(engine.model, structure), weights=weights, atomic_virial=atomic_virial)
 
 
 def turned(tensors: torch.Tensor, matrix: np.ndarray) -> torch.Tensor:
@@ -248,13 +241,5 @@ class TensorPhysics:
         """Atoms in the order of the structures."""
         forms = [part.form(0.8, 48) for part in model.descriptor.parts]
         batch = make_batch([frame_geometry(model, forms, each.types, each.coord, each.cell) for each in structures])
-        parameters = [given(model, each) for each in structures]
-        beside = {}
-        for name in ("fparam", "aparam"):
-            rows = [
-                np.broadcast_to(values[name], (len(each.types), values[name].shape[-1]))
-                for values, each in zip(parameters, structures, strict=True)
-                if values[name] is not None
-            ]
-            beside[name] = torch.from_numpy(np.concatenate(rows))[batch.atoms] if rows else None
+        beside = parameters([frame_of(model, each) for each in structures], batch.atoms)
         return predict_tensors(model, batch, forms, **beside)[torch.argsort(batch.atoms)]

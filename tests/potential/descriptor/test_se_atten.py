@@ -14,6 +14,7 @@ from deepaw.potential.data.neighbours import NeighbourStatistics
 from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_atten_config import SeAttenConfig, SeAttenV2Config
 from deepaw.potential.engine.engine import PotentialEngine
+from deepaw.potential.engine.frames import Frame
 from deepaw.potential.files.formats import read_potential, write_potential
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
@@ -102,7 +103,7 @@ def test_the_rules_for_too_many_neighbours_differ_and_for_enough_slots_agree(key
 @pytest.mark.parametrize("precision", ["exact", "float64", "float32"])
 def test_an_atom_alone(keys: dict, precision: str) -> None:
     engine = PotentialEngine(model(**keys), precision)
-    found = engine.evaluate(np.zeros((1, 3)), None, np.array([1]))
+    found = engine.evaluate(Frame(np.zeros((1, 3)), None, np.array([1])))
     assert torch.isfinite(found.energy) and not found.force.any() and not found.virial.any()
 
 
@@ -123,7 +124,7 @@ def test_below_the_shortest_distance_forces_are_still_the_gradient() -> None:
 
     def pair(distance: float) -> object:
         coord = np.array([[0, 0, 0], [0, 0, distance], [1.5, 0.2, 0.4]])
-        return engine.evaluate(coord, None, np.array([0, 1, 1]))
+        return engine.evaluate(Frame(coord, None, np.array([0, 1, 1])))
 
     force = pair(0.2).force
     slope = (float(pair(0.2 + 1e-6).energy) - float(pair(0.2 - 1e-6).energy)) / 2e-6

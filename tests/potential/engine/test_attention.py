@@ -11,6 +11,7 @@ import torch
 from deepaw.potential.engine import attention
 from deepaw.potential.engine.attention_layer import FoldedLayer, filled
 from deepaw.potential.engine.engine import PotentialEngine
+from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.gates import Gates
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.files.deepmd import read_deepmd
@@ -18,7 +19,7 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from potential.descriptor.test_attention import HIDDEN, layer, slots
 from potential.files.peer_models import CASES, SINGLE, path_of, places
-from potential.physics import Structure, crowd, evaluate, random_model, same
+from potential.physics import Structure, crowd, evaluate, frame_of, random_model, same
 from potential.tensor_physics import random_tensor_model
 from potential.test_physics_typed import ATTEN, FADING
 
@@ -71,9 +72,8 @@ def test_the_answers_of_deepmd_kit(case: str) -> None:
     for place in places(case).values():
         of_atoms = None if place.aparam is None else place.aparam.numpy()
         of_frame = None if place.fparam is None else place.fparam[0].numpy()
-        found = engine.evaluate(
-            place.coord, place.cell, place.atype, fparam=of_frame, aparam=of_atoms, atomic_virial=True
-        )
+        frame = Frame(place.coord, place.cell, place.atype, fparam=of_frame, aparam=of_atoms)
+        found = engine.evaluate(frame, atomic_virial=True)
         for name in ("energy", "atom_energy", "force", "virial", "atom_virial"):
             value, expected = getattr(found, name), torch.from_numpy(place.answers[name])
             limit = max(1e-8 * float(expected.abs().max()), 1e-14)
@@ -94,7 +94,7 @@ def test_below_the_shortest_distance_forces_are_still_the_gradient() -> None:
 
     def pair(distance: float) -> object:
         coord = np.array([[0, 0, 0], [0, 0, distance], [1.5, 0.2, 0.4]])
-        return engine.evaluate(coord, None, np.array([0, 1, 1]))
+        return engine.evaluate(Frame(coord, None, np.array([0, 1, 1])))
 
     force = pair(0.2).force
     slope = (float(pair(0.2 + 1e-6).energy) - float(pair(0.2 - 1e-6).energy)) / 2e-6
@@ -132,7 +132,7 @@ def test_tensors(kind: str) -> None:
     potential, structure = random_tensor_model(ModelConfig.model_validate(config)), crowd(2)
     weights = np.random.default_rng(5).normal(size=(3, 7, *potential.shape))
     exact, found = (
-        TensorEngine(potential, precision).evaluate(structure.coord, structure.cell, structure.types, weights=weights)
+        TensorEngine(potential, precision).evaluate(frame_of(potential, structure), weights=weights)
         for precision in ("exact", "float64")
     )
     for name in ("atom_tensor", "force", "virial"):

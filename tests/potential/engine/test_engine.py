@@ -16,7 +16,7 @@ from deepaw.potential.engine.base import COVERED, SHORTEST
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
-from potential.physics import Structure, crowd, evaluate, random_model, same
+from potential.physics import Structure, crowd, evaluate, frame_of, random_model, same
 
 SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [9, 10], "neuron": [4, 8], "axis_neuron": 3}
 SE_T = {"type": "se_e3", "rcut": 3.2, "rcut_smth": 0.8, "sel": [9, 10], "neuron": [4, 8]}
@@ -129,7 +129,7 @@ def test_tiles_of_any_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TILE_SLOTS", size)
     seen: list[tuple[int, int]] = []
     found = PotentialEngine(potential).evaluate(
-        structure.coord, structure.cell, structure.types, progress=lambda *pair: seen.append(pair)
+        frame_of(potential, structure), progress=lambda *pair: seen.append(pair)
     )
     same(found.force, expected.force, 1e-12)
     assert seen[-1] == (9, 9) and all(a < b for (a, _), (b, _) in pairwise(seen))
@@ -174,7 +174,7 @@ def test_a_kept_neighbour_list_is_as_good_as_a_new_one(precision: str) -> None:
 def test_periods_along_some_cell_vectors() -> None:
     structure = crowd(2)
     engine = PotentialEngine(model())
-    slab = engine.evaluate(structure.coord, structure.cell, structure.types, periodic=(True, True, False))
+    slab = engine.evaluate(replace(frame_of(engine.model, structure), periodic=(True, True, False)))
     padded = replace(structure, cell=structure.cells * np.array([[1], [1], [5]]))
     same(slab.force, evaluate(engine, padded).force, 1e-10)
 

@@ -44,9 +44,7 @@ def test_together_and_alone(precision: str, parameters: bool) -> None:
     limit = 1e-5 if precision == "float32" else 1e-11
     given = frames(parameters)
     for frame, found in zip(given, engine.evaluate_frames(given, atomic_virial=True), strict=True):
-        alone = engine.evaluate(
-            frame.coord, frame.cell, frame.types, fparam=frame.fparam, aparam=frame.aparam, atomic_virial=True
-        )
+        alone = engine.evaluate(frame, atomic_virial=True)
         assert found.atom_virial is not None and alone.atom_virial is not None
         for name in ("energy", "force", "virial", "atom_energy", "atom_virial"):
             same(getattr(found, name), getattr(alone, name), limit)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from deepaw.errors import InputError
+from deepaw.potential.engine.frames import Frame
 from deepaw.potential.files.formats import read_tensor
 from deepaw.potential.longrange.config import DipoleChargeConfig
 from deepaw.potential.longrange.dipole_charge import DipoleCharge
@@ -36,7 +37,7 @@ def test_it_is_what_deepmd_kit_says(place: str, precision: str, limit: float) ->
     )
     dipole = read_tensor(MODEL, "dipole")
     found = LongRange(DipoleCharge(config, dipole, dipole.type_map), precision).evaluate(
-        given["coord"], given["cell"], given["atype"]
+        Frame(given["coord"], given["cell"], given["atype"])
     )
     for name in ("energy", "force", "virial"):
         expected = given[name]

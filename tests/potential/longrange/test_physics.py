@@ -10,10 +10,9 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.engine.engine import PotentialEngine
-from deepaw.potential.engine.frames import Frame
 from deepaw.potential.model.energy import PotentialModel
 from potential.longrange.models import long_range_model
-from potential.physics import PotentialPhysics, Structure, crowd, evaluate, same
+from potential.physics import PotentialPhysics, Structure, crowd, evaluate, frame_of, same
 
 
 class TestLongRange(PotentialPhysics):
@@ -55,7 +54,7 @@ class TestLongRange(PotentialPhysics):
         alone.load_state_dict({k: v for k, v in engine.model.state_dict().items() if not k.startswith("modifier.")})
         whole, networks = (evaluate(each, structure, atomic_virial=True) for each in (engine, PotentialEngine(alone)))
         assert engine._long_range is not None
-        more = engine._long_range.evaluate(structure.coord, structure.cell, structure.types)
+        more = engine._long_range.evaluate(frame_of(engine.model, structure))
         assert float(more.energy.abs()) > 1.0 and float(more.force.abs().max()) > 1.0
         same(whole.energy, networks.energy + more.energy, 1e-12)
         same(whole.force, networks.force + more.force, 1e-12)
@@ -65,7 +64,7 @@ class TestLongRange(PotentialPhysics):
 
     def test_frames_together_are_each_alone(self, engine: PotentialEngine) -> None:
         structures = [crowd(2), crowd(2, 5, 3)]
-        frames = [Frame(each.coord, each.cell, each.types) for each in structures]
+        frames = [frame_of(engine.model, each) for each in structures]
         for found, structure in zip(engine.evaluate_frames(frames), structures, strict=True):
             alone = evaluate(engine, structure)
             same(found.energy, alone.energy, 1e-12)
@@ -75,7 +74,7 @@ class TestLongRange(PotentialPhysics):
         with pytest.raises(InputError, match=r"electrostatics .* needs a cell that is periodic in all directions"):
             evaluate(engine, replace(structure, cell=None))
         with pytest.raises(InputError, match="periodic in all directions"):
-            engine.evaluate(structure.coord, structure.cell, structure.types, periodic=(True, True, False))
+            engine.evaluate(replace(frame_of(engine.model, structure), periodic=(True, True, False)))
 
 
 def test_together_with_a_table_at_short_range() -> None:

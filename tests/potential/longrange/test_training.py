@@ -12,6 +12,7 @@ import torch
 from deepaw.errors import InputError
 from deepaw.infer import DeepPot
 from deepaw.potential.data.system import read_system
+from deepaw.potential.engine.frames import Frame
 from deepaw.potential.files.formats import read_potential, write_potential
 from deepaw.potential.longrange.evaluation import LongRange
 from deepaw.potential.longrange.labels import without_long_range
@@ -41,7 +42,7 @@ def test_labels_are_without_the_electrostatics(folder: Path) -> None:
     system = read_system(folder / "train" / "box", ["O", "H"])
     (corrected,) = without_long_range(charges(), [system])
     before, after = system.frame(2), corrected.frame(2)
-    found = LongRange(charges()).evaluate(before.coord, before.cell, before.types)
+    found = LongRange(charges()).evaluate(Frame(before.coord, before.cell, before.types))
     for name in ("energy", "force", "virial"):
         np.testing.assert_allclose(after.labels[name] + getattr(found, name).numpy(), before.labels[name], atol=1e-9)
         assert np.abs(after.labels[name] - before.labels[name]).max() > 0.1
@@ -61,7 +62,7 @@ def test_the_trained_model_adds_them_again(folder: Path) -> None:
     system = read_system(folder / "train" / "box", ["O", "H"])
     frame = system.frame(0)
     energy = DeepPot(model).eval(frame.coord, frame.cell, frame.types)[0][0, 0]
-    more = LongRange(model.modifier).evaluate(frame.coord, frame.cell, frame.types).energy
+    more = LongRange(model.modifier).evaluate(Frame(frame.coord, frame.cell, frame.types)).energy
     assert abs(energy - frame.labels["energy"]) < 0.3 * abs(float(more))
 
 

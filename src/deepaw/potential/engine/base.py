@@ -1,4 +1,4 @@
-"""What engines have in common: neighbour lists, kernels, tables of slots, tiles of atoms."""
+"""What engines have in common: kernels, how far they reach, tables of slots, tiles of atoms."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
-from vesin import NeighborList
 
-from deepaw.errors import InputError
 from deepaw.potential.engine.block import Block, PairForces
 from deepaw.potential.engine.fitting import first_weights
+from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.kernel import FoldSize, Kernel
 from deepaw.potential.engine.precision import EXACT, Budget, find_budget
 from deepaw.potential.engine.registry import ENDING, KERNELS, is_spectral
+from deepaw.potential.engine.sorting import AtomSorter, SortedAtoms
 from deepaw.potential.engine.trial import Trial, trial
 from deepaw.potential.exact import describe_exactly
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.neighbours.environment import Environment
-from deepaw.potential.neighbours.pairs import SAME_PLACE
 from deepaw.potential.neighbours.slots import SlotTable, slot_table
 
 COVERED = 0.75
@@ -59,24 +57,20 @@ class Engine(ABC, Generic[Model, BlockOfType]):
         self._out_of_reach = 0.0
         if not all(is_spectral(part) for part in self.model.descriptor.parts):
             self._out_of_reach = float("inf")
-        self._list = NeighborList(cutoff=model.rcut, full_list=True, skin=skin, n_threads=torch.get_num_threads())
+        self._sorter = AtomSorter(self.model, skin)
         self._blocks: list[BlockOfType] = []
         self._shortest = COVERED
-        self._warned_short = self._warned_cell = False
+        self._warned_short = False
 
     @abstractmethod
     def _block(self, kind: int, kernels: Sequence[Kernel], dtype: torch.dtype) -> BlockOfType:
         """What evaluates atoms of one type, from a kernel for each part of the descriptor."""
 
-    def descriptors(
-        self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, aparam: np.ndarray | None = None
-    ) -> Tensor:
-        """(natoms, width), by the equations whatever the precision; arguments and errors as of `evaluate`."""
-        order = np.arange(len(types))
-        env, distances = self._environment(coord, cell, types, (True, True, True), aparam)
-        self._check_places(env, distances, order)
-        self._check_distances(env, distances, order)
-        return describe_exactly(self.model, env)
+    def descriptors(self, frame: Frame) -> Tensor:
+        """(natoms, width), by the equations whatever the precision; errors as of `evaluate`."""
+        atoms = self._sorter.of_frame(frame)
+        self._check_distances(atoms)
+        return describe_exactly(self.model, atoms.env)[atoms.back]
 
     def sizes(self) -> list[list[FoldSize]]:
         """For each type of centre and each part of the descriptor; none where the equations are used."""
@@ -94,55 +88,22 @@ class Engine(ABC, Generic[Model, BlockOfType]):
             parameter.data = parameter.data.to(self._budget.dtype)
         return model
 
-    def _environment(
-        self,
-        coord: np.ndarray,
-        cell: np.ndarray | None,
-        types: np.ndarray,
-        periodic: Sequence[bool],
-        aparam: np.ndarray | None = None,
-    ) -> tuple[Environment, Tensor]:
-        """Pairs within the cutoff, and their distances."""
-        if self.model.config.is_masked:
-            if cell is not None and not self._warned_cell:
-                self._warned_cell = True
-                warnings.warn("the cell is passed over; se_a_mask has none", stacklevel=3)
-            env = self.model.environment(coord, None, types, aparam)
-            return env, torch.linalg.vector_norm(env.vector, dim=1)
-        centre, neighbour, vector = self._list.compute(
-            points=np.ascontiguousarray(coord, dtype=np.float64),
-            box=np.zeros((3, 3)) if cell is None else np.ascontiguousarray(cell, dtype=np.float64),
-            periodic=False if cell is None else np.array(periodic, dtype=bool),
-            quantities="ijD",
-            copy=False,
-        )
-        env = Environment(
-            torch.from_numpy(np.asarray(types, dtype=np.int64)),
-            torch.from_numpy(centre.view(np.int64)),
-            torch.from_numpy(neighbour.view(np.int64)),
-            torch.from_numpy(vector),
-        )
-        return env, torch.linalg.vector_norm(env.vector, dim=1)
-
-    def _check_places(self, env: Environment, distances: Tensor, order: np.ndarray) -> None:
-        """order: where each atom was when it was given."""
-        if len(distances) and float(distances.min()) < SAME_PLACE:
-            first, second = _numbers(env, int(distances.argmin()), order)
-            raise InputError(
-                f"atoms {first} and {second} are on one spot, perhaps as periodic images; no forces are defined there."
-            )
-
-    def _check_distances(self, env: Environment, distances: Tensor, order: np.ndarray) -> None:
-        """Warn, once; order: where each atom was when it was given."""
+    def _check_distances(self, atoms: SortedAtoms) -> None:
+        """Warn, once."""
+        distances = atoms.distances
         if self._warned_short or len(distances) == 0 or (shortest := float(distances.min())) >= SHORTEST:
             return
-        first, second = _numbers(env, int(distances.argmin()), order)
+        first, second = atoms.numbers(int(distances.argmin()))
         self._warned_short = True
         warnings.warn(
             f"atoms {first} and {second} are {shortest:.3g} A apart; below {SHORTEST:g} A the potential only goes "
             "on smoothly, and its numbers mean nothing",
             stacklevel=3,
         )
+
+    def _parameters(self, atoms: SortedAtoms) -> Tensor | None:
+        """As `FittingNets.parameters_of`."""
+        return self.model.fitting.parameters_of(atoms.env.natoms, atoms.fparam, atoms.aparam)
 
     def _tables(self, env: Environment) -> list[SlotTable]:
         """One for each part of the descriptor; they differ only where neighbours beyond `sel` are dropped."""
@@ -153,6 +114,11 @@ class Engine(ABC, Generic[Model, BlockOfType]):
             same = next((table for table in tables if table.env is seen), None)
             tables.append(same or slot_table(seen, part.ntypes))
         return tables
+
+    def _covers(self, distances: Tensor) -> bool:
+        """Whether there are blocks for these distances, which are made if need be."""
+        shortest = float(distances.min()) if len(distances) else COVERED
+        return self._budget is not None and self._prepare(shortest, self._budget)
 
     def _prepare(self, shortest: float, budget: Budget) -> bool:
         """Make the blocks so that they cover distances from `shortest` on; returns whether that can be."""
@@ -232,9 +198,3 @@ def scatter(pairs: PairForces, centres: slice, force: Tensor, virial: Tensor, at
             for row in range(9):
                 of_pairs = flat[row // 3] * vector[row % 3].reshape(-1)
                 atom_virial[row].index_add_(0, where, of_pairs, alpha=-1)
-
-
-def _numbers(env: Environment, pair: int, order: np.ndarray) -> tuple[int, int]:
-    """The numbers of a pair's atoms, from 1, as they were given."""
-    first, second = sorted(int(order[each[pair]]) + 1 for each in (env.centre, env.neighbour))
-    return first, second

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from deepaw.potential.engine.base import COVERED, Engine, scatter
+from deepaw.potential.engine.base import Engine, scatter
 from deepaw.potential.engine.block import EnergyBlock
-from deepaw.potential.engine.frames import Frame, divided, joined
+from deepaw.potential.engine.frames import Frame, divided
 from deepaw.potential.engine.kernel import Kernel
+from deepaw.potential.engine.sorting import SortedAtoms
 from deepaw.potential.engine.trial import Trial
 from deepaw.potential.exact import Evaluation, evaluate_exactly
 from deepaw.potential.longrange.evaluation import LongRange
@@ -34,34 +34,17 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
 
     @torch.no_grad()
     def evaluate(
-        self,
-        coord: np.ndarray,
-        cell: np.ndarray | None,
-        types: np.ndarray,
-        *,
-        periodic: Sequence[bool] = (True, True, True),
-        fparam: np.ndarray | None = None,
-        aparam: np.ndarray | None = None,
-        atomic_virial: bool = False,
-        progress: Callable[[int, int], None] | None = None,
+        self, frame: Frame, *, atomic_virial: bool = False, progress: Callable[[int, int], None] | None = None
     ) -> Evaluation:
         """One frame.
 
-        coord: (natoms, 3), A. cell: (3, 3), A, or None without periodicity. types: (natoms,), indices into the
-        model's type map. periodic: along which cell vectors. fparam: (numb_fparam,). aparam: (natoms, numb_aparam).
-        atomic_virial: whether those of atoms are wanted. progress: called with the atoms done and all of them.
+        atomic_virial: whether virials of atoms are wanted. progress: called with the atoms done and all of them.
 
         Raises InputError: parameters that are missing or of the wrong number; two atoms on one spot; atoms nearer than
         a table of pair energies begins; no cell though there is a modifier.
         """
-        order = np.argsort(types, kind="stable")
-        sorted_aparam = None if aparam is None else aparam[order]
-        env, distances = self._environment(coord[order], cell, types[order], periodic, sorted_aparam)
-        self._check_places(env, distances, order)
-        of_frame = None if fparam is None else torch.tensor(fparam).reshape(1, -1).expand(len(order), -1)
-        of_atoms = None if sorted_aparam is None else torch.from_numpy(sorted_aparam)
-        found = self._in_order(env, distances, order, of_frame, of_atoms, atomic_virial, progress)
-        return self._with_long_range(found, coord, cell, types, periodic)
+        found = self._of_atoms(self._sorter.of_frame(frame), atomic_virial, progress)
+        return self._with_long_range(found, frame)
 
     @torch.no_grad()
     def evaluate_frames(self, frames: Sequence[Frame], *, atomic_virial: bool = False) -> list[Evaluation]:
@@ -69,47 +52,14 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
 
         Raises InputError: as `evaluate`, without saying which frame.
         """
-        environments, distances = [], []
-        for frame in frames:
-            env, lengths = self._environment(frame.coord, frame.cell, frame.types, frame.periodic, frame.aparam)
-            self._check_places(env, lengths, np.arange(env.natoms))
-            # neighbour lists are lent until the next one is made
-            environments.append(replace(env, **{n: getattr(env, n).clone() for n in ("centre", "neighbour", "vector")}))
-            distances.append(lengths)
-        sizes = [env.natoms for env in environments]
-        order = np.argsort(np.concatenate([frame.types for frame in frames]), kind="stable")
-        back = torch.from_numpy(order)
-        of_frames = [
-            torch.tensor(frame.fparam).reshape(1, -1).expand(len(frame.types), -1)
-            for frame in frames
-            if frame.fparam is not None
-        ]
-        of_atoms = [torch.from_numpy(frame.aparam) for frame in frames if frame.aparam is not None]
-        found = self._in_order(
-            joined(environments, order),
-            torch.cat(distances),
-            order,
-            torch.cat(of_frames)[back] if of_frames else None,
-            torch.cat(of_atoms)[back] if of_atoms else None,
-            True,
-            None,
-        )
-        return [
-            self._with_long_range(each, frame.coord, frame.cell, frame.types, frame.periodic)
-            for each, frame in zip(divided(found, sizes, atomic_virial), frames, strict=True)
-        ]
+        found = self._of_atoms(self._sorter.of_frames(frames), True, None)
+        alone = divided(found, [len(frame.types) for frame in frames], atomic_virial)
+        return [self._with_long_range(each, frame) for each, frame in zip(alone, frames, strict=True)]
 
-    def _with_long_range(
-        self,
-        found: Evaluation,
-        coord: np.ndarray,
-        cell: np.ndarray | None,
-        types: np.ndarray,
-        periodic: Sequence[bool],
-    ) -> Evaluation:
+    def _with_long_range(self, found: Evaluation, frame: Frame) -> Evaluation:
         if self._long_range is None:
             return found
-        more = self._long_range.evaluate(coord, cell, types, periodic)
+        more = self._long_range.evaluate(frame)
         return replace(
             found,
             energy=found.energy + more.energy,
@@ -117,29 +67,21 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
             virial=found.virial + more.virial,
         )
 
-    def _in_order(
-        self,
-        env: Environment,
-        distances: Tensor,
-        order: np.ndarray,
-        of_frame: Tensor | None,
-        of_atoms: Tensor | None,
-        atomic_virial: bool,
-        progress: Callable[[int, int], None] | None,
+    def _of_atoms(
+        self, atoms: SortedAtoms, atomic_virial: bool, progress: Callable[[int, int], None] | None
     ) -> Evaluation:
-        """Of atoms sorted by type, in the order that they had: atom i was atom order[i]."""
+        """In the order that the atoms had."""
+        env, distances = atoms.env, atoms.distances
         mixture = self._mixture(env, distances)
         if mixture is not None:  # networks do not count where the table alone holds
             distances = distances.masked_fill(mixture.weight[env.centre] == 1, torch.inf)
-        self._check_distances(env, distances, order)
-        shortest = float(distances.min()) if len(distances) else COVERED
-        if self._budget is not None and self._prepare(shortest, self._budget):
-            beside = self.model.fitting.parameters_of(len(order), of_frame, of_atoms)
-            result = self._evaluate(env, beside, mixture, atomic_virial, progress)
+        self._check_distances(replace(atoms, distances=distances))
+        if self._covers(distances):
+            result = self._evaluate(env, self._parameters(atoms), mixture, atomic_virial, progress)
         else:
             with torch.enable_grad():
-                result = evaluate_exactly(self._by_equations, env, of_frame, of_atoms)
-        back = torch.from_numpy(np.argsort(order))
+                result = evaluate_exactly(self._by_equations, env, atoms.fparam, atoms.aparam)
+        back = atoms.back
         return Evaluation(
             result.energy,
             result.force[back],

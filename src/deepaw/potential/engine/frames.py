@@ -1,4 +1,4 @@
-"""Frames that are evaluated together: small ones cost little more than one alone."""
+"""What engines evaluate. Small frames together cost little more than one alone."""
 
 from __future__ import annotations
 

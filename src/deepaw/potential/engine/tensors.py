@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepaw.potential.engine.base import COVERED, Engine, scatter
+from deepaw.potential.engine.base import Engine, scatter
+from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.kernel import Kernel
 from deepaw.potential.engine.tensor_block import TensorBlock
 from deepaw.potential.engine.trial import Trial
@@ -22,41 +23,26 @@ class TensorEngine(Engine[TensorModel, TensorBlock]):
 
     @torch.no_grad()
     def evaluate(
-        self,
-        coord: np.ndarray,
-        cell: np.ndarray | None,
-        types: np.ndarray,
-        *,
-        periodic: Sequence[bool] = (True, True, True),
-        fparam: np.ndarray | None = None,
-        aparam: np.ndarray | None = None,
-        weights: np.ndarray | None = None,
-        atomic_virial: bool = False,
+        self, frame: Frame, *, weights: np.ndarray | None = None, atomic_virial: bool = False
     ) -> TensorEvaluation:
         """One frame; `TensorEvaluation` says what the derivatives are.
 
-        coord, cell, types, periodic, fparam, aparam: as of `PotentialEngine.evaluate`. weights: (nsums, natoms,
-        *shape), the sums whose derivatives are wanted. atomic_virial: whether virials of atoms are, too.
+        weights: (nsums, natoms, *shape), the sums whose derivatives are wanted. atomic_virial: whether virials of atoms
+        are, too.
 
         Raises InputError: parameters that are missing or of the wrong number; two atoms on one spot.
         """
-        order = np.argsort(types, kind="stable")
-        env, distances = self._environment(coord[order], cell, types[order], periodic)
-        self._check_places(env, distances, order)
-        self._check_distances(env, distances, order)
-        of_frame = None if fparam is None else torch.tensor(fparam).reshape(1, -1).expand(len(order), -1)
-        of_atoms = None if aparam is None else torch.from_numpy(aparam[order])
-        sums = torch.zeros(0, len(order), *self.model.shape, dtype=torch.float64)
+        atoms = self._sorter.of_frame(frame)
+        self._check_distances(atoms)
+        sums = torch.zeros(0, atoms.env.natoms, *self.model.shape, dtype=torch.float64)
         if weights is not None:
-            sums = torch.from_numpy(np.ascontiguousarray(weights[:, order], dtype=np.float64))
-        shortest = float(distances.min()) if len(distances) else COVERED
-        if self._budget is not None and self._prepare(shortest, self._budget):
-            beside = self.model.fitting.parameters_of(len(order), of_frame, of_atoms)
-            result = self._evaluate(env, beside, sums, atomic_virial)
+            sums = torch.from_numpy(np.ascontiguousarray(weights[:, atoms.order], dtype=np.float64))
+        if self._covers(atoms.distances):
+            result = self._evaluate(atoms.env, self._parameters(atoms), sums, atomic_virial)
         else:
             with torch.enable_grad():
-                result = evaluate_tensors_exactly(self._by_equations, env, of_frame, of_atoms, sums)
-        back = torch.from_numpy(np.argsort(order))
+                result = evaluate_tensors_exactly(self._by_equations, atoms.env, atoms.fparam, atoms.aparam, sums)
+        back = atoms.back
         return TensorEvaluation(
             result.atom_tensor[back],
             result.force[:, back],

@@ -13,6 +13,7 @@ from deepaw.errors import InputError
 from deepaw.potential.data.system import Frame, System
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.tensors import TensorEngine
+from deepaw.potential.evaluation.frames import without_labels
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.tensor import TensorModel
 
@@ -160,14 +161,7 @@ def compare(
 def compare_frame(engine: PotentialEngine, frame: Frame) -> FrameComparison:
     """One frame; a frame without a cell has no virial. Raises InputError: everything that the engine raises."""
     labels, natoms = frame.labels, len(frame.types)
-    config = engine.model.config.fitting_net
-    found = engine.evaluate(
-        frame.coord,
-        frame.cell,
-        frame.types,
-        fparam=labels.get("fparam") if config.numb_fparam else None,
-        aparam=labels.get("aparam") if config.numb_aparam else None,
-    )
+    found = engine.evaluate(without_labels(engine.model, frame))
     pairs: dict[Quantity, tuple[np.ndarray, np.ndarray]] = {}
     if "energy" in labels:
         energies = labels["energy"].reshape(1, 1), found.energy.numpy().reshape(1, 1)
@@ -184,14 +178,8 @@ def compare_frame(engine: PotentialEngine, frame: Frame) -> FrameComparison:
 
 def compare_tensors(engine: TensorEngine, frame: Frame) -> FrameComparison:
     """One frame, beside tensors; of atoms only those that have one. Raises InputError: all that the engine raises."""
-    labels, config = frame.labels, engine.model.fitting.config
-    found = engine.evaluate(
-        frame.coord,
-        frame.cell,
-        frame.types,
-        fparam=labels.get("fparam") if config.numb_fparam else None,
-        aparam=labels.get("aparam") if config.numb_aparam else None,
-    )
+    labels = frame.labels
+    found = engine.evaluate(without_labels(engine.model, frame))
     size = int(np.prod(engine.model.shape))
     atoms = np.isin(frame.types, engine.model.selected)
     predictions = found.atom_tensor.numpy().reshape(-1, size)

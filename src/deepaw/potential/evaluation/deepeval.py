@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from deepaw.errors import InputError
 from deepaw.potential.engine.base import Engine
-from deepaw.potential.evaluation.frames import VIRTUAL, Frames, read_frames
+from deepaw.potential.evaluation.frames import VIRTUAL, read_frames
 from deepaw.potential.model.atomic import AtomicModel
 
 Model = TypeVar("Model", bound=AtomicModel)
@@ -45,8 +45,7 @@ class DeepEval(Generic[Model, EngineOfModel]):
         for index in range(len(frames)):
             real = frames.types[index] != VIRTUAL
             with naming(index, len(frames)):
-                given = None if frames.aparam is None else frames.aparam[index, real]
-                result[index, real] = self._engine.descriptors(*structure(frames, index, real), given).numpy()
+                result[index, real] = self._engine.descriptors(frames.frame(index)).numpy()
         return result
 
     def get_rcut(self) -> float:
@@ -119,12 +118,6 @@ class DeepEval(Generic[Model, EngineOfModel]):
     def get_model(self) -> Model:
         """The model."""
         return self._model
-
-
-def structure(frames: Frames, index: int, real: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-    """Coordinates, cell and types of one frame."""
-    cell = None if frames.cell is None else frames.cell[index]
-    return frames.coord[index, real], cell, frames.types[index, real]
 
 
 @contextmanager

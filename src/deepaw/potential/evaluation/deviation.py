@@ -9,11 +9,10 @@ from math import pi
 
 import numpy as np
 
-from deepaw.potential.data.system import Frame
 from deepaw.potential.engine.engine import PotentialEngine
+from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.kernel import FoldSize
 from deepaw.potential.engine.precision import BUDGETS, EXACT
-from deepaw.potential.exact import Evaluation
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 
@@ -49,14 +48,14 @@ class Deviation:
 def measure_deviations(model: PotentialModel) -> Iterator[Deviation]:
     """Every precision in turn, the equations last."""
     frame = sample_frame(model)
-    expected = _evaluate(PotentialEngine(model, EXACT), frame)
+    expected = PotentialEngine(model, EXACT).evaluate(frame)
     scale = float(expected.force.abs().max()) or 1.0
     for precision in (*BUDGETS, EXACT):
         engine = PotentialEngine(model, precision)
-        found = _evaluate(engine, frame)
+        found = engine.evaluate(frame)
         rounds, start = 0, time.perf_counter()
         while rounds == 0 or time.perf_counter() - start < SECONDS:
-            _evaluate(engine, frame)
+            engine.evaluate(frame)
             rounds += 1
         yield Deviation(
             precision,
@@ -79,20 +78,13 @@ def sample_frame(model: AtomicModel) -> Frame:
     sites = spacing * np.array(list(np.ndindex(EDGE, EDGE, EDGE)))
     coord = sites + random.uniform(-0.05, 0.05, sites.shape) * spacing
     types = random.choice(len(sel), len(sites), p=np.maximum(sel, 1) / np.maximum(sel, 1).sum())
-    config = model.config.fitting_net
     if model.config.is_masked:
-        return Frame(types, coord, None, {"aparam": np.ones((len(sites), 1))})
-    parameters = {
-        "fparam": model.fitting.fparam_mean.cpu().numpy().copy(),
-        "aparam": np.tile(model.fitting.aparam_mean.cpu().numpy(), (len(sites), 1)),
-    }
-    counts = {"fparam": config.numb_fparam, "aparam": config.numb_aparam}
-    labels = {name: value for name, value in parameters.items() if counts[name]}
-    return Frame(types, coord, EDGE * spacing * np.eye(3), labels)
-
-
-def _evaluate(engine: PotentialEngine, frame: Frame) -> Evaluation:
-    labels = frame.labels
-    return engine.evaluate(
-        frame.coord, frame.cell, frame.types, fparam=labels.get("fparam"), aparam=labels.get("aparam")
+        return Frame(coord, None, types, aparam=np.ones((len(sites), 1)))
+    config, fitting = model.config.fitting_net, model.fitting
+    return Frame(
+        coord,
+        EDGE * spacing * np.eye(3),
+        types,
+        fparam=fitting.fparam_mean.cpu().numpy().copy() if config.numb_fparam else None,
+        aparam=np.tile(fitting.aparam_mean.cpu().numpy(), (len(sites), 1)) if config.numb_aparam else None,
     )

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from deepaw.errors import InputError
 from deepaw.potential.data.geometry import cell_faults, coord_faults
+from deepaw.potential.data.system import Frame as LabelledFrame
+from deepaw.potential.engine.frames import Frame
 from deepaw.potential.model.atomic import AtomicModel
 
 VIRTUAL = -1
@@ -33,6 +35,30 @@ class Frames:
 
     def __len__(self) -> int:
         return len(self.coord)
+
+    def frame(self, index: int, periodic: Sequence[bool] = (True, True, True)) -> Frame:
+        """The atoms that there are in one of them; periodic: along which cell vectors."""
+        real = self.types[index] != VIRTUAL
+        return Frame(
+            self.coord[index, real],
+            None if self.cell is None else self.cell[index],
+            self.types[index, real],
+            periodic,
+            None if self.fparam is None else self.fparam[index],
+            None if self.aparam is None else self.aparam[index, real],
+        )
+
+
+def without_labels(model: AtomicModel, frame: LabelledFrame) -> Frame:
+    """A frame of data as the engine of a model takes it: of its labels, the parameters that the model asks for."""
+    labels, config = frame.labels, model.config.fitting_net
+    return Frame(
+        frame.coord,
+        frame.cell,
+        frame.types,
+        fparam=labels.get("fparam") if config.numb_fparam else None,
+        aparam=labels.get("aparam") if config.numb_aparam else None,
+    )
 
 
 def read_frames(

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from deepaw.potential.data.system import Frame
 from deepaw.potential.engine.kernel import FoldSize
 from deepaw.potential.engine.precision import BUDGETS, EXACT
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.evaluation.deviation import SECONDS, sample_frame
-from deepaw.potential.exact_tensors import TensorEvaluation
 from deepaw.potential.model.tensor import TensorModel
 
 
@@ -39,13 +37,13 @@ def measure_tensor_deviations(model: TensorModel) -> Iterator[TensorDeviation]:
     frame = sample_frame(model)
     weights = np.zeros((1, len(frame.types), *model.shape))
     weights.reshape(len(frame.types), -1)[:, 0] = 1
-    expected = _evaluate(TensorEngine(model, EXACT), frame, weights)
+    expected = TensorEngine(model, EXACT).evaluate(frame, weights=weights)
     for precision in (*BUDGETS, EXACT):
         engine = TensorEngine(model, precision)
-        found = _evaluate(engine, frame, weights)
+        found = engine.evaluate(frame, weights=weights)
         rounds, start = 0, time.perf_counter()
         while rounds == 0 or time.perf_counter() - start < SECONDS:
-            _evaluate(engine, frame)
+            engine.evaluate(frame)
             rounds += 1
         speed = rounds * len(frame.types) / (time.perf_counter() - start)
         yield TensorDeviation(
@@ -55,18 +53,6 @@ def measure_tensor_deviations(model: TensorModel) -> Iterator[TensorDeviation]:
             _relative(found.force, expected.force),
             speed,
         )
-
-
-def _evaluate(engine: TensorEngine, frame: Frame, weights: np.ndarray | None = None) -> TensorEvaluation:
-    labels = frame.labels
-    return engine.evaluate(
-        frame.coord,
-        frame.cell,
-        frame.types,
-        fparam=labels.get("fparam"),
-        aparam=labels.get("aparam"),
-        weights=weights,
-    )
 
 
 def _relative(found: Tensor, expected: Tensor) -> float:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from deepaw.errors import InputError
 from deepaw.potential.data.system import Frame, System
+from deepaw.potential.engine.frames import Frame as EngineFrame
 from deepaw.potential.longrange.dipole_charge import DipoleCharge
 from deepaw.potential.longrange.evaluation import LongRange
 
@@ -19,7 +20,7 @@ def without_long_range(charges: DipoleCharge, systems: Sequence[System]) -> list
     long_range = LongRange(charges)
 
     def correction(frame: Frame) -> Frame:
-        found = long_range.evaluate(frame.coord, frame.cell, frame.types)
+        found = long_range.evaluate(EngineFrame(frame.coord, frame.cell, frame.types))
         parts = {name: getattr(found, name).numpy() for name in ("energy", "force", "virial")}
         labels = {name: label - parts[name] if name in parts else label for name, label in frame.labels.items()}
         return replace(frame, labels=labels)

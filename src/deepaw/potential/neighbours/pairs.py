@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from vesin import NeighborList
@@ -34,9 +36,12 @@ def find_environment(coord: np.ndarray, cell: np.ndarray | None, types: np.ndarr
 
 
 def reach(coord: np.ndarray, cell: np.ndarray | None, rcut: float) -> float:
-    """rcut, A, or what says the same of atoms without periodicity that are all nearer: lists that look farther are
-    slow."""
-    return rcut if cell is not None else min(rcut, 1.0 + float(np.linalg.norm(np.ptp(coord, axis=0))))
+    """rcut, A, or for atoms without periodicity that are all nearer a power of 2 that says the same: lists that look
+    much farther are slow, and this one stays as it is while atoms move a little."""
+    if cell is not None:
+        return rcut
+    farthest = 1.0 + float(np.linalg.norm(np.ptp(coord, axis=0)))
+    return min(rcut, 2.0 ** math.ceil(math.log2(farthest)))
 
 
 def real_atoms(mask: np.ndarray) -> np.ndarray:

@@ -34,16 +34,7 @@ class Request:
     atomic: bool
 
     def frame(self, index: int) -> Frame:
-        real = self.frames.types[index] != VIRTUAL
-        fparam, aparam = self.frames.fparam, self.frames.aparam
-        return Frame(
-            coord=self.frames.coord[index, real],
-            cell=None if self.frames.cell is None else self.frames.cell[index],
-            types=self.frames.types[index, real],
-            periodic=self.pbc,
-            fparam=None if fparam is None else fparam[index],
-            aparam=None if aparam is None else aparam[index, real],
-        )
+        return self.frames.frame(index, self.pbc)
 
 
 def evaluate_requests(
@@ -104,17 +95,7 @@ def _evaluate(engine: PotentialEngine, requests: Sequence[Request], halving: Hal
     def evaluate(part: Sequence[Frame]) -> list[Evaluation]:
         if len(part) > 1:
             return engine.evaluate_frames(part, atomic_virial=atomic)
-        one = part[0]
-        alone = engine.evaluate(
-            one.coord,
-            one.cell,
-            one.types,
-            periodic=one.periodic,
-            fparam=one.fparam,
-            aparam=one.aparam,
-            atomic_virial=atomic,
-        )
-        return [alone]
+        return [engine.evaluate(part[0], atomic_virial=atomic)]
 
     found: list[Evaluation] = []
     for group in _groups([len(frame.types) for frame in frames]):

@@ -75,6 +75,7 @@ def _load_density(name: str, path: Path, hash: str, config: WorkerConfig) -> Loa
 def _load_of_atoms(name: str, path: Path, hash: str, config: WorkerConfig) -> LoadedModel:
     # not at the top: a server of densities does without, and is ready the sooner
     from deepaw.potential.engine.engine import PotentialEngine
+    from deepaw.potential.engine.frames import Frame
     from deepaw.potential.engine.tensors import TensorEngine
     from deepaw.potential.exact_tensors import TensorEvaluation
     from deepaw.potential.files.formats import read_any
@@ -92,13 +93,14 @@ def _load_of_atoms(name: str, path: Path, hash: str, config: WorkerConfig) -> Lo
     else:
         raise InputError(f"{path} is a model of {model.config.fitting_net.type}, which is not served.")
     fparams, aparams = model.config.fitting_net.numb_fparam, model.config.fitting_net.numb_aparam
-    found = engine.evaluate(
+    frame = Frame(
         np.array([[0.0, 0, 0], [0, 0, 1.5]]),
         None,
         np.array([0, len(model.type_map) - 1]),
         fparam=np.zeros(fparams) if fparams else None,
         aparam=np.ones((2, aparams)) if aparams else None,
     )
+    found = engine.evaluate(frame)
     _check_finite((found.atom_tensor if isinstance(found, TensorEvaluation) else found.force).numpy(), path)
     info = ModelInfo(
         name=name,

@@ -74,12 +74,7 @@ def _evaluation(engine: TensorEngine, frame: Frame, derivatives: bool, atomic_vi
     shape = engine.model.shape
     components = np.eye(prod(shape)).reshape(-1, 1, *shape)
     return engine.evaluate(
-        frame.coord,
-        frame.cell,
-        frame.types,
-        periodic=frame.periodic,
-        fparam=frame.fparam,
-        aparam=frame.aparam,
+        frame,
         weights=np.broadcast_to(components, (len(components), len(frame.types), *shape)) if derivatives else None,
         atomic_virial=atomic_virial,
     )
