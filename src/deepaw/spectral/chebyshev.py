@@ -85,12 +85,16 @@ class ChebyshevBasis:
         matrix[0] *= 0.5
         return matrix * (2 / (self.high - self.low))
 
-    def coefficients(self, at_nodes: Tensor) -> Tensor:
-        """C with f(x) = values(x) @ C, from f at `nodes()`: (size, ...) -> (size, ...), V^-1 written out."""
-        order = torch.arange(self.size, dtype=torch.float64, device=at_nodes.device)
+    def fitting(self, device: torch.device | str = "cpu") -> Tensor:
+        """V^-1 (size, size), float64, written out: coefficients from values at `nodes()`."""
+        order = torch.arange(self.size, dtype=torch.float64, device=device)
         transform = torch.cos(order[:, None] * (order[None, :] + 0.5) * (pi / self.size)) * (2 / self.size)
         transform[0] *= 0.5
-        return torch.tensordot(transform.to(at_nodes.dtype), at_nodes, dims=1)
+        return transform
+
+    def coefficients(self, at_nodes: Tensor) -> Tensor:
+        """C with f(x) = values(x) @ C, from f at `nodes()`: (size, ...) -> (size, ...)."""
+        return torch.tensordot(self.fitting(at_nodes.device).to(at_nodes.dtype), at_nodes, dims=1)
 
     def fit(
         self,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.network import products
-from deepaw.potential.network.products import batch_product, product
+from deepaw.potential.network.products import batch_product, bound_batch_product, bound_product, product
 
 DTYPES = [torch.float32, torch.float64]
 
@@ -64,3 +64,23 @@ def test_products_of_half_precision(dtype: torch.dtype) -> None:
     a, b = random(3, 4, seed=1, dtype=dtype), random(4, 2, seed=2, dtype=dtype)
     torch.testing.assert_close(product(a, b), a @ b)
     torch.testing.assert_close(batch_product(a[None], b[None])[0], a @ b)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", [1, 2], ids=["rows in one piece", "copied"])
+def test_bound_products_see_what_operands_hold(dtype: torch.dtype, step: int) -> None:
+    a, b = random(3, 4, 5 * step, seed=1, dtype=dtype)[..., ::step], random(3, 5, 2, seed=2, dtype=dtype)
+    many, one = torch.empty(3, 4, 2, dtype=dtype), torch.empty(4, 2, dtype=dtype)
+    calls = [bound_batch_product(a, b, many), bound_product(a[0], b[0], one)]
+    calls += [bound_batch_product(a, b, many, add=True), bound_product(a[0], b[0], one, add=True)]
+    a.mul_(2)
+    b.add_(1)
+    for call in calls:
+        call()
+    expected = 2 * torch.einsum("nij,njk->nik", a, b)
+    torch.testing.assert_close(many, expected)
+    torch.testing.assert_close(one, expected[0])
+    bound_product(a[0, :0], b[0], one[:0])()
+    half = torch.bfloat16
+    bound_product(a[0].float(), b[0].float(), single := torch.empty(4, 2), half)()
+    torch.testing.assert_close(single, expected[0].float() / 2, rtol=0.1, atol=0.1)

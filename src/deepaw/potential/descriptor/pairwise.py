@@ -130,13 +130,16 @@ class PairwiseDescriptor(SlottedDescriptor):
 
     def coefficients(self, basis: ChebyshevBasis) -> Tensor:
         """The nets on the spectral basis of raw s: (centre types, ntypes * K, M), differentiable in their weights."""
-        nodes = basis.nodes(torch.float64, self.davg.device)
-        x = ((nodes - self.davg[:, :1]) / self.dstd[:, :1]).to(self.dtype)
-        ntypes, size = x.shape
-        if self.networks_by_pair:
-            values = self.nets(x.repeat(ntypes, 1))
-        else:
-            values = self.nets(x.reshape(1, -1).expand(ntypes, -1))
-        by_type = values.view(ntypes, ntypes, size, -1)  # neighbour's type, centre's type, node
+        x = self.inputs_at_nodes(basis)
+        ntypes, size = self.ntypes, basis.size
+        by_type = self.nets(x).view(ntypes, ntypes, size, -1)  # neighbour's type, centre's type, node
         fitted = basis.coefficients(by_type.permute(2, 1, 0, 3).reshape(size, -1))
         return fitted.view(size, ntypes, ntypes, -1).permute(1, 2, 0, 3).reshape(ntypes, ntypes * size, -1)
+
+    def inputs_at_nodes(self, basis: ChebyshevBasis) -> Tensor:
+        """What the nets see at the nodes of a basis of raw s, for all types of centres one after the other: (networks,
+        n), with networks * n = ntypes * ntypes * size: by neighbour's type, centre's type, node."""
+        nodes = basis.nodes(torch.float64, self.davg.device)
+        x = ((nodes - self.davg[:, :1]) / self.dstd[:, :1]).to(self.dtype)
+        ntypes = self.ntypes
+        return x.repeat(ntypes, 1) if self.networks_by_pair else x.reshape(1, -1).expand(ntypes, -1)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import pi, sqrt
 
 import torch
 from torch import Tensor
 
+from deepaw.potential.network.activation import Activation, find_activation
+
 Derivatives = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """phi'(z) and phi''(z) from z and phi(z), element by element."""
+
+Filling = Callable[[Tensor, Tensor, Tensor, Tensor], None]
+"""From z and three tensors like it, which become phi(z), phi'(z) and phi''(z)."""
 
 
 def _tanh(z: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,3 +62,26 @@ DERIVATIVES: dict[str, Derivatives] = {
     "linear": _linear,
 }
 """By names as in `ACTIVATIONS`."""
+
+
+def find_filling(name: str) -> Filling:
+    """Of the activation function of this name, which is in DERIVATIVES, case ignored."""
+    lower = name.lower()
+    return _fill_tanh if lower == "tanh" else partial(_fill, find_activation(lower), DERIVATIVES[lower])
+
+
+def _fill(
+    function: Activation, derivatives: Derivatives, z: Tensor, value: Tensor, first: Tensor, second: Tensor
+) -> None:
+    value.copy_(function(z))
+    for found, out in zip(derivatives(z, value), (first, second), strict=True):
+        out.copy_(found)
+
+
+def _fill_tanh(z: Tensor, value: Tensor, first: Tensor, second: Tensor) -> None:
+    # as `tanh_by_sigmoid`; scalars as tensors, with which each of these is one pass
+    one = z.new_ones(())
+    torch.mul(z, 2, out=value).sigmoid_()
+    torch.add(-one, value, alpha=2, out=value)
+    torch.addcmul(one, value, value, value=-1, out=first)
+    torch.mul(value, first, out=second).mul_(-2)

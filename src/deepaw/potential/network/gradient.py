@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.network.fitting import FittingNet
-from deepaw.potential.network.passes import NetPasses, gradients_of_weights, weights_of
+from deepaw.potential.network.passes import GradientsOfWeights, NetPasses, weights_of
 
 
 def with_gradient(
@@ -29,14 +29,16 @@ class _WithGradient(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.net, ctx.passes = net, NetPasses([net], [len(x)], compute)
         ctx.passes.x.copy_(x)
-        return ctx.passes.value(), ctx.passes.gradient(factor.to(x.dtype))
+        ctx.passes.factor.copy_(factor)
+        return ctx.passes.value(), ctx.passes.gradient()
 
     @staticmethod
     def backward(ctx: Any, e: Tensor, t: Tensor) -> tuple[Tensor | None, ...]:
         ctx.passes.x_dot.copy_(t)
-        h = ctx.passes.reverse(e)
+        ctx.passes.e.copy_(e)
+        h = ctx.passes.reverse()
         if not any(ctx.needs_input_grad[4:]):
             return None, h, None, None, *(None for _ in ctx.needs_input_grad[4:])
         weights = [torch.empty_like(weight) for weight in weights_of(ctx.net)]
-        gradients_of_weights([ctx.passes], [weights])
+        GradientsOfWeights([ctx.passes], [weights]).run()
         return None, h, None, None, *weights

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,21 +47,34 @@ class OpenBLAS:
 
         All of one type, float32 or float64; each row of out is in one piece.
         """
+        if out.numel():
+            function, arguments, _ = self._call(a, b, out, add)
+            function(*arguments)
+
+    def bound(self, a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> Callable[[], object]:
+        """`multiply` of these tensors, of what they hold whenever it is called, without looking at them every time."""
         if out.numel() == 0:
-            return
+            return partial(self.multiply, a, b, out, add=add)
+        function, arguments, operands = self._call(a, b, out, add)
+        if operands[0] is not a or operands[1] is not b:
+            return partial(self.multiply, a, b, out, add=add)
+        call = partial(function, *arguments)
+        call.operands = (*operands, out)  # type: ignore[attr-defined]  # memory that has to live as long as the call
+        return call
+
+    def _call(self, a: Tensor, b: Tensor, out: Tensor, add: bool) -> tuple[Any, tuple[Any, ...], tuple[Tensor, Tensor]]:
+        """The library's function, its arguments, and a and b as they are laid out for it."""
         (m, n), k = out.shape[-2:], a.shape[-1]
         a, a_order, a_step = _laid_out(a)
         b, b_order, b_step = _laid_out(b)
         out_step = max(out.stride(-2), n)
         sizes = (_ROWS, a_order, b_order, m, n, k, 1.0)
         if out.ndim == 2:
-            self._one[out.dtype](
-                *sizes, a.data_ptr(), a_step, b.data_ptr(), b_step, float(add), out.data_ptr(), out_step
-            )
-        else:
-            left, right = (a.data_ptr(), a_step, a.stride(0)), (b.data_ptr(), b_step, b.stride(0))
-            result = (out.data_ptr(), out_step, out.stride(0), len(out))
-            self._many[out.dtype](*sizes, *left, *right, float(add), *result)
+            operands = (a.data_ptr(), a_step, b.data_ptr(), b_step, float(add), out.data_ptr(), out_step)
+            return self._one[out.dtype], (*sizes, *operands), (a, b)
+        left, right = (a.data_ptr(), a_step, a.stride(0)), (b.data_ptr(), b_step, b.stride(0))
+        result = (float(add), out.data_ptr(), out_step, out.stride(0), len(out))
+        return self._many[out.dtype], (*sizes, *left, *right, *result), (a, b)
 
 
 @cache

@@ -14,17 +14,19 @@ Names: g = dE/dy, h = dJ/dy, a dot for tangents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
 
-from deepaw.potential.network.activation import find_fast_activation
-from deepaw.potential.network.derivatives import DERIVATIVES
+from deepaw.potential.network.derivatives import DERIVATIVES, find_filling
 from deepaw.potential.network.fitting import FittingNet
 from deepaw.potential.network.layer import Layer
-from deepaw.potential.network.products import product
+from deepaw.potential.network.products import bound_product
+
+Calls = list[Callable[[], object]]
 
 
 def has_passes(net: FittingNet) -> bool:
@@ -33,72 +35,102 @@ def has_passes(net: FittingNet) -> bool:
 
 
 def weights_of(net: FittingNet) -> list[Tensor]:
-    """In the order of `gradients_of_weights`."""
+    """In the order of `GradientsOfWeights`."""
     return [weight for layer in _layers(net) for weight in layer.parameters()]
 
 
 class NetPasses:
-    """The passes of nets of one architecture, each on rows of its own, in this order: `value`, `gradient`, `reverse`.
+    """The passes of nets of one architecture, each on rows of its own, in this order: `value`, `gradient`, `reverse`;
+    again and again, with the weights as they are then, in the same memory.
 
     x, x_dot: (rows, width), for the caller to fill: what goes in before `value`, and its tangents before `reverse`.
+    g, h: (rows, width), what `gradient` and `reverse` find. factor, e: (rows,), for the caller to fill before these.
     """
 
-    def __init__(self, nets: Sequence[FittingNet], counts: Sequence[int], compute: torch.dtype | None = None) -> None:
+    def __init__(
+        self,
+        nets: Sequence[FittingNet],
+        counts: Sequence[int],
+        compute: torch.dtype | None = None,
+        first: Sequence[Tensor] | None = None,
+    ) -> None:
         """counts: how many rows each net has, one after the other. compute: of the products of all layers but the last
-        (`network.products`)."""
-        *hidden, last = zip(*(_layers(net) for net in nets), strict=True)
-        self.layers = [*(LayerPasses(layers, counts, compute) for layers in hidden), LayerPasses(last, counts)]
-        self.x, self.x_dot = self.layers[0].x, self.layers[0].x_dot
+        (`network.products`). first: matrices (width, outputs) that the first layers multiply by instead of by their
+        own."""
+        of_layers = list(zip(*(_layers(net) for net in nets), strict=True))
+        weights = [[layer.w for layer in layers] for layers in of_layers]
+        if first is not None:
+            weights[0] = list(first)
+        self.factor, self.e = (weights[0][0].new_empty(sum(counts)) for _ in range(2))
+        # from the last layer on: gradients come from the layer behind
+        of_y = self.factor.unsqueeze(1), self.e.unsqueeze(1)
+        following, self.layers = None, []
+        for number, (layers, w) in reversed(list(enumerate(zip(of_layers, weights, strict=True)))):
+            last = number == len(weights) - 1
+            following = LayerPasses(layers, w, counts, *of_y, None if last else compute, following)
+            of_y = following.g, following.h
+            self.layers.insert(0, following)
+        assert following is not None
+        self.x, self.x_dot, self.g, self.h = following.x, following.x_dot, following.g, following.h
 
     def value(self) -> Tensor:
         """E (rows,)."""
-        for layer, following in pairwise(self.layers):
-            layer.value(following.x)
-        return self.layers[-1].value().squeeze(1)
+        for layer in self.layers:
+            layer.value()
+        return self.layers[-1].y.squeeze(1)
 
-    def gradient(self, factor: Tensor) -> Tensor:
-        """g (rows, width), of E times factors (rows,)."""
-        g = factor.unsqueeze(1)
+    def gradient(self) -> Tensor:
+        """g, of E times factors."""
         for layer in reversed(self.layers):
-            g = layer.gradient(g)
-        return g
+            layer.gradient()
+        return self.g
 
-    def reverse(self, e: Tensor) -> Tensor:
-        """dJ/dx (rows, width)."""
-        for layer, following in pairwise(self.layers):
-            layer.tangent(following.x_dot)
-        self.layers[-1].tangent()
-        h = e.unsqueeze(1)
+    def reverse(self) -> Tensor:
+        """h = dJ/dx."""
+        for layer in self.layers:
+            layer.tangent()
         for layer in reversed(self.layers):
-            h = layer.reverse(h)
-        return h
+            layer.reverse()
+        return self.h
 
 
-def gradients_of_weights(
-    passes: Sequence[NetPasses], out: Sequence[Sequence[Tensor]], part: int = 0, parts: int = 1
-) -> None:
+class GradientsOfWeights:
     """dJ/d(weights), after `reverse`, of the rows of all passes through the same nets; a part of the work.
 
-    out: like `weights_of` of each net.
+    out: like `weights_of` of each net, but for the first of them where the passes have `first`.
     """
-    places = [iter(of_net) for of_net in out]
-    for layers in zip(*(each.layers for each in passes), strict=True):
-        for number, layer in enumerate(layers[0].layers):
-            for name, _ in layer.named_parameters():
-                found = next(places[number])
-                if name == "w":
-                    columns = slice(len(found) * part // parts, len(found) * (part + 1) // parts)
-                    _add_up(layers, number, columns, found[columns])
-                elif part == 0:
-                    rows = [each.of_bias(number) if name == "b" else each.of_timestep(number) for each in layers]
-                    torch.sum(torch.cat(rows), 0, keepdim=True, out=found)
+
+    def __init__(
+        self, passes: Sequence[NetPasses], out: Sequence[Sequence[Tensor]], part: int = 0, parts: int = 1
+    ) -> None:
+        self._calls: Calls = []
+        places = [iter(of_net) for of_net in out]
+        for layers in zip(*(each.layers for each in passes), strict=True):
+            for number, layer in enumerate(layers[0].layers):
+                for name, _ in layer.named_parameters():
+                    found = next(places[number])
+                    if name == "w":
+                        columns = slice(len(found) * part // parts, len(found) * (part + 1) // parts)
+                        self._add_up(layers, number, columns, found[columns])
+                    elif part == 0:
+                        self._calls.append(partial(_sum, name, layers, number, found))
+
+    def run(self) -> None:
+        """Fill `out`."""
+        for call in self._calls:
+            call()
+
+    def _add_up(self, passes: Sequence[LayerPasses], number: int, columns: slice, out: Tensor) -> None:
+        """out = dJ/dw of net `number`, for some columns of the inputs."""
+        for position, each in enumerate(passes):
+            x, of_z = each.both(number)
+            self._calls.append(bound_product(x[:, columns].t(), of_z, out, each.compute, add=position > 0))
 
 
-def _add_up(passes: Sequence[LayerPasses], number: int, columns: slice, out: Tensor) -> None:
-    """out = dJ/dw of net `number`, for some columns of the inputs."""
-    for position, each in enumerate(passes):
-        x, of_z = each.both(number)
-        product(x[:, columns].t(), of_z, each.compute, out=out, add=position > 0)
+def _sum(name: str, passes: Sequence[LayerPasses], number: int, out: Tensor) -> None:
+    """out = dJ/db, or dJ/d(idt), of net `number`."""
+    rows = [each.of_bias(number) if name == "b" else each.of_timestep(number) for each in passes]
+    torch.sum(rows[0] if len(rows) == 1 else torch.cat(rows), 0, keepdim=True, out=out)
 
 
 def _layers(net: FittingNet) -> list[Layer]:
@@ -108,52 +140,84 @@ def _layers(net: FittingNet) -> list[Layer]:
 class LayerPasses:
     """The same passes through one layer of each net, y = phi(z) * idt [+ x, or + (x, x)] with z = x w + b.
 
-    rows: of each net. x, x_dot: (rows, width), inputs and their tangents. g_z, h_z: (rows, outputs), dE/dz, dJ/dz.
+    x, x_dot: (rows, width), inputs and their tangents. g_z, h_z: (rows, outputs), dE/dz, dJ/dz. g, h: (rows, width),
+    dE/dx, dJ/dx. y, y_dot: (rows, outputs), the inputs of the layer behind, if there is one.
     """
 
-    def __init__(self, layers: Sequence[Layer], counts: Sequence[int], compute: torch.dtype | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        weights: Sequence[Tensor],
+        counts: Sequence[int],
+        g_y: Tensor,
+        h_y: Tensor,
+        compute: torch.dtype | None,
+        following: LayerPasses | None,
+    ) -> None:
+        """weights: w of each net. counts: its rows. g_y, h_y: (rows, outputs), dE/dy and dJ/dy, where they will be."""
         self.layers, self.compute = layers, compute
         ends = list(accumulate(counts, initial=0))
         self.rows = [slice(*ends_of) for ends_of in pairwise(ends)]
+        width, outputs = weights[0].shape
+        new, n = weights[0].new_empty, ends[-1]
         # in turns, as two rows of each atom: what they add to dJ/dw is one product then
-        self._inputs, self._of_z = (layers[0].w.new_empty(ends[-1], 2, width) for width in layers[0].w.shape)
+        self._inputs, self._of_z = new(n, 2, width), new(n, 2, outputs)
         self.x, self.x_dot = self._inputs.unbind(1)
         self.h_z, self.g_z = self._of_z.unbind(1)
+        self.g, self.h = new(n, width), new(n, width)
+        self._g_y, self._h_y = g_y, h_y
+        self.y, self.y_dot = (new(n, outputs), new(n, outputs)) if following is None else (following.x, following.x_dot)
+        self._z, self._value, self._first, self._second, self._z_dot, self._bend = (new(n, outputs) for _ in range(6))
         self._copies = layers[0].copies
-        self._timestep = None
-        if layers[0].idt is not None:
-            self._timestep = torch.cat([_row(layer.idt).expand(n, -1) for layer, n in zip(layers, counts, strict=True)])
-        name = layers[0].activation.lower()
-        self._function, self._derivatives = find_fast_activation(name), DERIVATIVES[name]
+        self._timestep = None if layers[0].idt is None else new(n, outputs)
+        self._fill = find_filling(layers[0].activation)
+        with torch.no_grad():
+            self._bind(weights)
 
-    def value(self, out: Tensor | None = None) -> Tensor:
-        """y, of the inputs."""
-        z = self.g_z.new_empty(self.g_z.shape)
-        for layer, rows in zip(self.layers, self.rows, strict=True):
+    def _bind(self, weights: Sequence[Tensor]) -> None:
+        residual = self._copies > 0
+        self._products: dict[str, Calls] = {"z": [], "z_dot": [], "g": [], "h": []}
+        self._constants: list[tuple[Tensor, Tensor]] = []
+        for layer, w, rows in zip(self.layers, weights, self.rows, strict=True):
+            if rows.start == rows.stop:
+                continue
+            biased = layer.b is not None
+            for name, a, b, out, add in (
+                ("z", self.x, w, self._z, biased),
+                ("z_dot", self.x_dot, w, self._z_dot, False),
+                ("g", self.g_z, w.t(), self.g, residual),
+                ("h", self.h_z, w.t(), self.h, residual),
+            ):
+                self._products[name].append(bound_product(a[rows], b, out[rows], self.compute, add=add))
             if layer.b is not None:
-                z[rows] = layer.b
-            product(self.x[rows], layer.w, self.compute, out=z[rows], add=layer.b is not None)
-        self._value = self._function(z)
-        self._first, self._second = self._derivatives(z, self._value)
-        return self._onward(self._value, self.x, out)
+                self._constants.append((self._z[rows], layer.b.detach()))
+            if layer.idt is not None and self._timestep is not None:
+                self._constants.append((self._timestep[rows], layer.idt.detach()))
 
-    def gradient(self, g: Tensor) -> Tensor:
+    def value(self) -> None:
+        """y, of the inputs."""
+        for place, constant in self._constants:
+            place.copy_(constant)
+        self._multiply("z")
+        self._fill(self._z, self._value, self._first, self._second)
+        self._onward(self._value, self.x, self.y)
+
+    def gradient(self) -> None:
         """dE/dx."""
-        self._g = g
-        return self._back(self._scaled(torch.mul(g, self._first, out=self.g_z)), g)
+        torch.mul(self._g_y, self._first, out=self.g_z)
+        self._back("g", self.g_z, self._g_y, self.g)
 
-    def tangent(self, out: Tensor | None = None) -> Tensor:
+    def tangent(self) -> None:
         """That of y, from the tangents of the inputs."""
-        self._z_dot = self.g_z.new_empty(self.g_z.shape)
-        for layer, rows in zip(self.layers, self.rows, strict=True):
-            product(self.x_dot[rows], layer.w, self.compute, out=self._z_dot[rows])
-        return self._onward(self._first * self._z_dot, self.x_dot, out)
+        self._multiply("z_dot")
+        torch.mul(self._first, self._z_dot, out=self._bend)
+        self._onward(self._bend, self.x_dot, self.y_dot)
 
-    def reverse(self, h: Tensor) -> Tensor:
+    def reverse(self) -> None:
         """dJ/dx."""
-        self._h = h
-        torch.mul(h, self._first, out=self.h_z).addcmul_(self._g * self._second, self._z_dot)
-        return self._back(self._scaled(self.h_z), h)
+        torch.mul(self._g_y, self._second, out=self._bend)
+        torch.mul(self._h_y, self._first, out=self.h_z).addcmul_(self._bend, self._z_dot)
+        self._back("h", self.h_z, self._h_y, self.h)
 
     def both(self, number: int) -> tuple[Tensor, Tensor]:
         """Inputs of a net and their tangents, (2 rows, width), and dJ/dz, dE/dz (2 rows, outputs)."""
@@ -168,31 +232,29 @@ class LayerPasses:
         """What adds up to dJ/d(idt) of a net over rows."""
         rows = self.rows[number]
         value_dot = self._first[rows] * self._z_dot[rows]
-        return (self._h[rows] * self._value[rows]).addcmul_(self._g[rows], value_dot)
+        return (self._h_y[rows] * self._value[rows]).addcmul_(self._g_y[rows], value_dot)
 
-    def _scaled(self, of_z: Tensor) -> Tensor:
-        return of_z if self._timestep is None else of_z.mul_(self._timestep)
+    def _multiply(self, name: str) -> None:
+        for call in self._products[name]:
+            call()
 
-    def _onward(self, a: Tensor, x: Tensor, out: Tensor | None) -> Tensor:
-        """a * idt [+ x, or + (x, x)]."""
+    def _onward(self, a: Tensor, x: Tensor, out: Tensor) -> None:
+        """out = a * idt [+ x, or + (x, x)]."""
         if self._copies == 0:
-            result = a if self._timestep is None else a * self._timestep
-            return result if out is None else out.copy_(result)
+            out.copy_(a)
+            if self._timestep is not None:
+                out.mul_(self._timestep)
+            return
         past = x if self._copies == 1 else x.repeat(1, 2)
         if self._timestep is None:
-            return torch.add(past, a, out=out)
-        return torch.addcmul(past, a, self._timestep, out=out)
+            torch.add(past, a, out=out)
+        else:
+            torch.addcmul(past, a, self._timestep, out=out)
 
-    def _back(self, of_z: Tensor, of_y: Tensor) -> Tensor:
-        """Derivative in x from those in z and y."""
-        out = self.x.new_empty(self.x.shape)
+    def _back(self, name: str, of_z: Tensor, of_y: Tensor, out: Tensor) -> None:
+        """out = derivative in x, from those in z, before its timestep, and in y."""
+        if self._timestep is not None:
+            of_z.mul_(self._timestep)
         if self._copies:
-            out.copy_(of_y if self._copies == 1 else of_y.unflatten(1, (2, -1)).sum(1))
-        for layer, rows in zip(self.layers, self.rows, strict=True):
-            product(of_z[rows], layer.w.t(), self.compute, out=out[rows], add=self._copies > 0)
-        return out
-
-
-def _row(timestep: Tensor | None) -> Tensor:
-    assert timestep is not None  # of all layers or of none
-    return timestep
+            out.copy_(of_y) if self._copies == 1 else torch.sum(of_y.unflatten(1, (2, -1)), 1, out=out)
+        self._multiply(name)

@@ -6,6 +6,9 @@ results. Where the processor has instructions for bfloat16, results are rounded 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -40,6 +43,22 @@ def batch_product(a: Tensor, b: Tensor, *, out: Tensor | None = None, add: bool 
         blas.multiply(a, b, out, add=add)
         return out
     return torch.baddbmm(out, a, b, out=out) if add else torch.bmm(a, b, out=out)
+
+
+def bound_product(
+    a: Tensor, b: Tensor, out: Tensor, compute: torch.dtype | None = None, *, add: bool = False
+) -> Callable[[], object]:
+    """`product` of these tensors, of what they hold whenever it is called, without looking at them every time."""
+    if compute is None and (blas := _library(out)) is not None:
+        return blas.bound(a, b, out, add=add)
+    return partial(product, a, b, compute, out=out, add=add)
+
+
+def bound_batch_product(a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> Callable[[], object]:
+    """The same of `batch_product`."""
+    if (blas := _library(out)) is not None:
+        return blas.bound(a, b, out, add=add)
+    return partial(batch_product, a, b, out=out, add=add)
 
 
 def _library(out: Tensor) -> OpenBLAS | None:

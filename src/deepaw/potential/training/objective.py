@@ -10,9 +10,11 @@ from torch import Tensor
 
 from deepaw.potential.descriptor.form import Form
 from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.errors import Errors
 from deepaw.potential.training.labels import Predictions
 from deepaw.potential.training.losses import Loss
+from deepaw.potential.training.passes import KeptPasses, can_pass
 from deepaw.potential.training.predictions import predictions_of
 from deepaw.potential.training.prepared import PreparedBatch, PreparedFrames
 from deepaw.potential.training.processes import Processes
@@ -27,7 +29,8 @@ class Objective:
     labels are summed before the loss, so that the sum of the losses of shares is the loss of the batch.
 
     weights: the parameters that gradients are taken for. compute: of products in what gradients are taken of
-    (`predict`); `errors` are those of the model in its own precision.
+    (`predict`); `errors` are those of the model in its own precision. gradients: like the weights, memory to have them
+    in.
     """
 
     def __init__(
@@ -38,25 +41,35 @@ class Objective:
         weights: Sequence[Tensor],
         processes: Processes,
         compute: torch.dtype | None = None,
+        gradients: Sequence[Tensor] | None = None,
     ) -> None:
         self._model, self._forms, self._loss, self._weights = model, forms, loss, weights
+        self._gradients = [torch.empty_like(weight) for weight in weights] if gradients is None else gradients
+        self._kept = None
+        if isinstance(model, PotentialModel) and can_pass(model, forms):
+            places = {id(weight): place for weight, place in zip(weights, self._gradients, strict=True)}
+            self._kept = KeptPasses(model, forms, places)
         self._processes, self._compute = processes, compute
         self._device = model.contributes.device
 
     def gradient(
         self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float, signals: Tensor
-    ) -> tuple[list[Tensor], Errors]:
+    ) -> tuple[Sequence[Tensor], Errors]:
         """Of the loss of a batch at a learning rate, for each of the weights, and the errors it is made of.
 
-        Weights that the batch does not involve have a gradient of 0. signals: float64, on the model's device, numbers
+        Each gradient takes the place of the one before. Weights that the batch does not involve have one of 0.
+        signals: float64, on the model's device, numbers
         of this process that are replaced by their sums over all.
         """
         loss, errors = self._errors(prepared, frames, rate, self._compute)
         if loss.requires_grad:
-            gradients = list(torch.autograd.grad(loss, self._weights, allow_unused=True, materialize_grads=True))
+            found = torch.autograd.grad(loss, self._weights, allow_unused=True, materialize_grads=True)
+            for gradient, place in zip(found, self._gradients, strict=True):
+                if gradient.data_ptr() != place.data_ptr():
+                    place.copy_(gradient)
         else:
-            gradients = [torch.zeros_like(weight) for weight in self._weights]
-        return self._together(gradients, errors, signals)
+            torch._foreach_zero_(list(self._gradients))
+        return self._together(self._gradients, errors, signals)
 
     @torch.no_grad()
     def errors(self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float) -> Errors:
@@ -87,9 +100,11 @@ class Objective:
 
     def _predictions(self, prepared: PreparedBatch, compute: torch.dtype | None = None) -> Predictions:
         virial = self._loss.needs_virial
-        return predictions_of(self._model, self._forms, prepared, virial=virial, compute=compute)
+        return predictions_of(self._model, self._forms, prepared, virial=virial, compute=compute, kept=self._kept)
 
-    def _together(self, gradients: list[Tensor], errors: Errors, signals: Tensor) -> tuple[list[Tensor], Errors]:
+    def _together(
+        self, gradients: Sequence[Tensor], errors: Errors, signals: Tensor
+    ) -> tuple[Sequence[Tensor], Errors]:
         if self._processes.count == 1:
             return gradients, errors
         # in float64 throughout, so that one exchange carries them all

@@ -13,7 +13,7 @@ from deepaw.potential.descriptor.form import Form
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.shortrange.mixture import Mixture
 from deepaw.potential.training.batch import Batch
-from deepaw.potential.training.passes import can_pass, run_passes
+from deepaw.potential.training.passes import KeptPasses, can_pass
 from deepaw.potential.training.shares import in_pieces, in_shares, pieces_of, ranges_of
 
 
@@ -37,19 +37,21 @@ def predict(
     fparam: Tensor | None = None,
     aparam: Tensor | None = None,
     compute: torch.dtype | None = None,
+    kept: KeptPasses | None = None,
 ) -> Prediction:
     """What `deepaw.potential.exact` says of one frame, from what was prepared of positions.
 
     forms: one for each part of the descriptor, which its geometry was made with. fparam, aparam: (natoms, ...) in the
-    batch's order. compute: of the products of fitting nets (`network.products`). What is returned has a graph where
-    gradients are enabled.
+    batch's order. compute: of the products of fitting nets (`network.products`). kept: passes of this model, if it
+    `can_pass`. What is returned has a graph where gradients are enabled.
     """
     beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
     factor = model.contributes[batch.types]
     if batch.mixture is not None:
         factor = factor * (1 - batch.mixture.weight)
     if can_pass(model, forms):
-        found, force, virials = run_passes(model, batch, forms, factor, beside, virial, compute)
+        passes = (kept or KeptPasses(model, forms)).of(batch, compute)
+        found, force, virials = passes.run(batch, factor, beside, virial)
         if any(energy is not None for energy in model.fitting.config.atom_ener):
             of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
             alone = [model.fitting.alone(kind, parameters) for kind, parameters in enumerate(of_atoms)]
