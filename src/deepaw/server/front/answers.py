@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from deepaw.server.front.work import Asked
+from deepaw.server.messages.arrays import array_bytes
 from deepaw.server.messages.binary import MEDIA_TYPE, Buffer, message_parts
 from deepaw.server.scheduler.frames import PotentialAnswer, TensorAnswer
 from deepaw.server.scheduler.interface import Answer, DensityAnswer, DensityWork, Structure
+
+PIECE = 3 * 2**17
+"""Bytes of an array that are written as base64 at a time."""
 
 
 def density_json(structure: Structure, answer: DensityAnswer) -> Response:
@@ -36,11 +40,12 @@ def density_json(structure: Structure, answer: DensityAnswer) -> Response:
         "scale": answer.scale,
         "points_evaluated": answer.points_evaluated,
     }
-    parts = [b'{"density_b64":"', _base64(total), b'",']
+    arrays = {"density_b64": array_bytes(total)}
     if magnetisation is not None:
-        parts += [b'"magnetisation_b64":"', _base64(magnetisation), b'",']
-    parts.append(json.dumps(rest, separators=(",", ":")).encode()[1:])
-    return Response(b"".join(parts), media_type="application/json", headers=of_model(answer))
+        arrays["magnetisation_b64"] = array_bytes(magnetisation)
+    text = json.dumps({**dict.fromkeys(arrays, ""), **rest}, separators=(",", ":")).encode()
+    size = len(text) + sum(4 * -(-len(data) // 3) for data in arrays.values())
+    return _Parts(_with_base64(text, list(arrays.values())), size, of_model(answer), "application/json")
 
 
 def message_of(asked: Asked, answer: Answer) -> dict[str, Any]:
@@ -79,13 +84,11 @@ def summary_of(answer: DensityAnswer) -> dict[str, Any]:
 
 
 class _Parts(Response):
-    """A body whose parts go out one after the other, from where they lie."""
+    """A body of `size` bytes whose parts go out one after the other, from where they lie or as they are made."""
 
-    media_type = MEDIA_TYPE
-
-    def __init__(self, parts: Sequence[Buffer], headers: dict[str, str]) -> None:
+    def __init__(self, parts: Iterable[Buffer], size: int, headers: dict[str, str], media_type: str) -> None:
         self._parts = parts
-        super().__init__(headers={**headers, "Content-Length": str(sum(len(part) for part in parts))})
+        super().__init__(headers={**headers, "Content-Length": str(size)}, media_type=media_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -96,7 +99,8 @@ class _Parts(Response):
 
 def binary_response(asked: Asked, answer: Answer) -> Response:
     """As MessagePack."""
-    return _Parts(message_parts(message_of(asked, answer)), of_model(answer))
+    parts = message_parts(message_of(asked, answer))
+    return _Parts(parts, sum(len(part) for part in parts), of_model(answer), MEDIA_TYPE)
 
 
 def listed_response(asked: Asked, answer: Answer) -> Response:
@@ -121,5 +125,14 @@ def channels(values: np.ndarray, grid: bool) -> tuple[np.ndarray, np.ndarray | N
     return values, None
 
 
-def _base64(values: np.ndarray) -> bytes:
-    return base64.b64encode(np.ascontiguousarray(values, dtype="<f4").data)
+def _with_base64(text: bytes, arrays: Sequence[memoryview]) -> Iterator[bytes]:
+    """JSON with arrays in place of its first empty texts; what is written goes out while the rest is written."""
+    *before, end = text.split(b'""', len(arrays))
+    start = b""
+    for part, data in zip(before, arrays, strict=True):
+        start += part + b'"'
+        for first in range(0, len(data), PIECE):
+            yield start + base64.b64encode(data[first : first + PIECE])
+            start = b""
+        start += b'"'
+    yield start + end

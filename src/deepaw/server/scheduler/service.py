@@ -60,15 +60,18 @@ class Service:
             await asyncio.sleep(0)
             self._awake.clear()
             task = self._queue.pop(self._wants)
-            await self._note_usage()
             if task is None:
+                await self._note_usage()
                 await self._awake.wait()
-            elif task.job.ended:
+                continue
+            if task.job.ended:
                 await self._close(task)
             elif isinstance(task, GridTask):
                 await self._go_on(task)
             elif isinstance(task, JoinedTask):
                 await self._evaluate([task, *self._mates(task)])
+            # afterwards, so that no answer waits for it
+            await self._note_usage()
 
     def _wants(self, task: Task) -> bool:
         return task.worker in (None, self._worker) and task.ready

@@ -88,7 +88,8 @@ class Evaluator:
             engine = self._density(model)
             prepared = self._kept.get(model, engine, Structure(**structure))
             nx, ny, nz = shape
-            self._grids[job] = OpenGrid(engine, prepared, (nx, ny, nz), raw, stream, perf_counter() - start)
+            self._grids[job] = OpenGrid(engine, prepared, (nx, ny, nz), raw, stream)
+            self._grids[job].elapsed = perf_counter() - start
         try:
             reply = self._grids[job].advance(lambda: goes_on() and perf_counter() < start + seconds)
         except (MemoryError, RuntimeError) as error:

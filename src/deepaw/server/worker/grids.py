@@ -34,7 +34,7 @@ class OpenGrid:
     shape: tuple[int, int, int]
     raw: bool
     stream: bool
-    elapsed: float
+    elapsed: float = 0.0
 
     def __post_init__(self) -> None:
         check_box(self.prepared.atoms, "The structure")
