@@ -1,10 +1,5 @@
 """Checkpoints of potentials come back as they were, or are refused in one sentence."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +18,7 @@ from deepaw.potential.training.checkpoint import (
     read_checkpoint,
 )
 from potential.trainings import DESCRIPTOR
+from writing import Touching, fill_the_disk, kill_while_writing
 
 
 def _checkpoint(step: int = 7) -> Checkpoint:
@@ -73,12 +69,7 @@ def test_cut_short(tmp_path, keep):
         read_checkpoint(path)
 
 
-class _Evil:
-    def __reduce__(self):
-        return os.system, ("touch evil",)
-
-
-@pytest.mark.parametrize("content", [3, {"step": 1}, _Evil(), {"model": {}}, torch.nn.Linear(1, 1)], ids=repr)
+@pytest.mark.parametrize("content", [3, {"step": 1}, Touching(), {"model": {}}, torch.nn.Linear(1, 1)], ids=repr)
 def test_foreign_files_and_nothing_unpickled(tmp_path, monkeypatch, content):
     monkeypatch.chdir(tmp_path)
     torch.save(content, "model.ckpt.pt")
@@ -139,32 +130,21 @@ for step in range(1, 1000):
 
 
 def test_killed_while_writing(tmp_path):
-    latest = tmp_path / "model.ckpt.pt"
-    writer = subprocess.Popen([sys.executable, "-c", WRITING], cwd=tmp_path)
-    half = False
-    while not half and writer.poll() is None:
-        time.sleep(0.003)
-        if latest.exists():
-            writer.send_signal(signal.SIGSTOP)
-            time.sleep(0.001)
-            half = any(part.stat().st_size for part in tmp_path.glob(".model.ckpt-*.part"))
-            writer.send_signal(signal.SIGKILL if half else signal.SIGCONT)
-    assert writer.wait() == -signal.SIGKILL
-    kept = read_checkpoint(latest)
+    kill_while_writing(WRITING, tmp_path, "model.ckpt.pt", ".model.ckpt-*.part")
+    kept = read_checkpoint(tmp_path / "model.ckpt.pt")
     assert kept.step >= 1 and len(kept.weights["w"]) == 5_000_000
 
 
+FULL = """
+import torch
+from pathlib import Path
+from deepaw.potential.training.checkpoint import Checkpoint, CheckpointFiles
+checkpoint = Checkpoint(9, {}, False, None, {}, {"w": torch.zeros(9999)}, [], {}, {}, {})
+CheckpointFiles(Path("model.ckpt"), 1).write(checkpoint)
+"""
+
+
 def test_the_disk_is_full(tmp_path):
-    limited = (
-        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
-        "import torch; from pathlib import Path; "
-        "from deepaw.potential.training.checkpoint import Checkpoint, CheckpointFiles; "
-        "CheckpointFiles(Path('model.ckpt'), 1).write("
-        "Checkpoint(9, {}, False, None, {}, {'w': torch.zeros(9999)}, [], {}, {}, {}))"
-    )
     CheckpointFiles(tmp_path / "model.ckpt", 1).write(_checkpoint())
-    ended = subprocess.run([sys.executable, "-c", limited], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "InputError: model.ckpt-9.pt cannot be written: the disk is full" in ended.stderr
+    assert "InputError: model.ckpt-9.pt cannot be written: the disk is full" in fill_the_disk(FULL, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.ckpt-7.pt", "model.ckpt.pt"]
-    assert read_checkpoint(tmp_path / "model.ckpt.pt").step == 7

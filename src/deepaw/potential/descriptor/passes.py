@@ -89,9 +89,7 @@ class ContractionPasses(ABC):
 
     def _expanded(self, of_A: Tensor, C: Tensor, *, add: bool = False) -> Calls:
         """dE/dB, or what is added to it, from dE/d(B C)."""
-        return [
-            bound_product(of_A[rows], C[kind].t(), self.of_B[rows], add=add) for kind, rows in self._present()
-        ]
+        return [bound_product(of_A[rows], C[kind].t(), self.of_B[rows], add=add) for kind, rows in self._present()]
 
     def _of_coefficients(self, out: Tensor, *factors: tuple[Tensor, Tensor]) -> Calls:
         """out = dJ/dC from pairs of B and dJ/d(B C), or of their tangents."""

@@ -117,9 +117,7 @@ class Passes:
         nets = [share.nets for share in self._shares]
         self._of_weights = [GradientsOfWeights(nets, outs, part, len(ranges)) for part in range(len(ranges))]
 
-    def run(
-        self, batch: Batch, factor: Tensor, beside: Tensor | None, virial: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def run(self, batch: Batch, factor: Tensor, beside: Tensor | None, virial: bool) -> tuple[Tensor, Tensor, Tensor]:
         """What the fitting nets say of each atom (natoms,), forces (natoms, 3) and virials (nframes, 3, 3), which are 0
         if they are not asked for.
 

@@ -14,6 +14,7 @@ from deepaw import __version__
 from deepaw.errors import InputError
 from deepaw.optimisation.averaging import AveragedWeights
 from deepaw.optimisation.determinism import deterministic
+from deepaw.optimisation.flat import FlatWeights
 from deepaw.optimisation.interruption import Interruption
 from deepaw.outputfile import check_output, disk_errors
 from deepaw.potential.input import PotentialInput, complete, write_complete
@@ -103,11 +104,12 @@ class Trainer:
                 "model.descriptor.trainable and model.fitting_net.trainable are false; nothing is left to train."
             )
         self._weights = [weight for _, weight in named]
-        self._optimizer = settings.optimizer.make(self._weights)
+        self._flat = FlatWeights(self._weights)
+        self._optimizer = settings.optimizer.make(self._flat.vectors)
         self._averages = AveragedWeights(self._weights, section.ema_decay, uniform=True) if section.enable_ema else None
         loss = make_loss(settings.loss, settings.model.fitting_net, settings.learning_rate.start_lr)
         compute = None if section.mixed_precision is None else dtype_of(section.mixed_precision.compute_prec)
-        self._objective = Objective(model, setup.forms, loss, self._weights, processes, compute)
+        self._objective = Objective(model, setup.forms, loss, self._weights, processes, compute, self._flat.gradients)
         self._step = self._first = 0
         self._said_what_is_kept = False
         if start is not None and start.checkpoint is not None:
@@ -154,14 +156,12 @@ class Trainer:
         rate = self._rates.rate(self._step, steps)
         # a signal reaches the processes at different moments, and all of them have to stop after the same step
         asked = torch.tensor([float(interruption.asked)], dtype=torch.float64, device=self._device)
-        gradients, errors = self._objective.gradient(self._setup.training.frames, frames, rate, asked)
-        norm = torch.nn.utils.get_total_norm(gradients)
+        _, errors = self._objective.gradient(self._setup.training.frames, frames, rate, asked)
+        norm = torch.nn.utils.get_total_norm(self._flat.vectors_gradients)
         if not isfinite(float(errors.loss + norm)):
             self._refuse(frames, rate)
-        for weight, gradient in zip(self._weights, gradients, strict=True):
-            weight.grad = gradient
         if section.gradient_max_norm > 0:
-            torch.nn.utils.clip_grads_with_norm_(self._weights, section.gradient_max_norm, norm)
+            torch.nn.utils.clip_grads_with_norm_(self._flat.vectors, section.gradient_max_norm, norm)
         for group in self._optimizer.param_groups:
             group["lr"] = rate * self._rates.scale(self._processes.count)
         self._optimizer.step()
@@ -226,7 +226,7 @@ class Trainer:
         )
 
     def _resume(self, checkpoint: Checkpoint) -> None:
-        self._optimizer.load_state_dict(checkpoint.optimizer)
+        self._optimizer.load_state_dict(self._flat.by_vector(checkpoint.optimizer))
         if self._averages is not None and checkpoint.averages:
             for mine, kept in zip(self._averages.averages, checkpoint.averages, strict=True):
                 mine.copy_(kept)
@@ -249,7 +249,7 @@ class Trainer:
             description["provenance"],
             model.state_dict(),
             [] if self._averages is None else self._averages.averages,
-            self._optimizer.state_dict(),
+            self._flat.by_weight(self._optimizer.state_dict()),
             {
                 "training": setup.training.sampler.state(),
                 "validation": None if validation is None else validation.sampler.state(),
