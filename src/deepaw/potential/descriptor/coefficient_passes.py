@@ -1,10 +1,9 @@
-"""Embedding nets on the spectral basis, and back to the gradient of their weights: `PairwiseDescriptor.coefficients`."""
+"""`PairwiseDescriptor.coefficients`, and back to the gradient of the embedding nets' weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor

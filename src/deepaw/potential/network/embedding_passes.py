@@ -1,6 +1,6 @@
 """The passes of embedding nets, there and back, that a loss of their values takes.
 
-`EmbeddingNets` of fixed inputs, as on the nodes of a spectral basis, and their derivative written out. Names: h = dJ/dy.
+`EmbeddingNets` of fixed inputs, as on the nodes of a spectral basis, and their derivative written out, where h = dJ/dy.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.coefficient_passes import CoefficientPasses
-from deepaw.potential.descriptor.form import Form
 from deepaw.potential.descriptor.forces import forces_of, moments_of
+from deepaw.potential.descriptor.form import Form
 from deepaw.potential.descriptor.geometry import PairGeometry
 from deepaw.potential.descriptor.pairform import PairForm
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
