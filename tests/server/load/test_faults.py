@@ -95,6 +95,7 @@ def test_mixed_work_while_models_are_swapped(machine: Machine) -> None:
     expected = Expected(machine.folder)
     socket = machine.home / "server.sock"
     end = time.monotonic() + SECONDS
+    latencies: list[float] = []
 
     def work(number: int) -> Counter[tuple[str, str]]:
         generator = np.random.default_rng(number)
@@ -103,6 +104,7 @@ def test_mixed_work_while_models_are_swapped(machine: Machine) -> None:
             while time.monotonic() < end:
                 k = int(generator.integers(4))
                 kind = ("grid", "points", "potential", "dipole")[generator.integers(4)]
+                start = time.monotonic()
                 if kind == "grid":
                     found = client.predict(crystal(k), SHAPE)
                     values = found["density_3d"]
@@ -112,6 +114,7 @@ def test_mixed_work_while_models_are_swapped(machine: Machine) -> None:
                 else:
                     found = client._infer(frame(kind, k))
                     values = found["energy" if kind == "potential" else "tensor"]
+                latencies.append(time.monotonic() - start)
                 expected.check(kind, k, found["model"], values)
                 seen[kind, found["model"]] += 1
         return seen
@@ -125,6 +128,8 @@ def test_mixed_work_while_models_are_swapped(machine: Machine) -> None:
                     assert client.update_model(path, f"{name}0")["hash"] == file_hash(path)
                 time.sleep(max(0.0, end - time.monotonic()) / (SWAPS - swap + 1))
         seen = sum((worker.result() for worker in workers), Counter())
+    median, most = np.quantile(latencies, (0.5, 0.99))
+    print(f"{len(latencies)} answers, p50 {median:.2f} s, p99 {most:.2f} s, longest {max(latencies):.2f} s")
     assert seen.keys() == {(kind, model) for kind, model, _ in expected.right}
     state = DeePAWClient(socket).status()
     assert state["served"] == {"done": seen.total()}

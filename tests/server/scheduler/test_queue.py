@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from deepaw.server.scheduler.queue import MOST_CLIENTS, FairQueue
+from deepaw.server.scheduler.queue import LONGEST_WAIT, MOST_CLIENTS, FairQueue
 from deepaw.server.scheduler.tasks import Task
 
 
@@ -61,6 +61,22 @@ def test_nobody_saves_up_in_a_pause() -> None:
     push(queue, *(Piece("b", "b", 1.0) for _ in range(10)))
     names = [serve(queue).name for _ in range(10)]
     assert names.count("a") == pytest.approx(5, abs=1)
+
+
+def test_among_many_a_long_piece_is_made_up_for_by_all_others_together() -> None:
+    for seconds, waited in ((0.1, LONGEST_WAIT), (2.0, 2.0)):
+        queue = FairQueue()
+        push(queue, *(Piece(str(number), str(number), 0.002) for number in range(64)))
+        push(queue, Piece("long", "long", seconds), Piece("long", "long", seconds))
+        between, seen = 0.0, 0
+        while seen < 2:
+            piece = serve(queue)
+            if piece.name == "long":
+                seen += 1
+            else:
+                between += piece.seconds if seen == 1 else 0.0
+                push(queue, piece)
+        assert between == pytest.approx(waited, rel=0.3)
 
 
 def test_jobs_of_one_client_take_turns() -> None:

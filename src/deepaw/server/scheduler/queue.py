@@ -13,6 +13,9 @@ from deepaw.server.scheduler.tasks import Task
 MOST_CLIENTS = 1024
 """That are remembered after they have been served."""
 
+LONGEST_WAIT = 0.5
+"""Seconds of the device that others are given together before it is the turn of one who has had more than they."""
+
 
 @dataclass(frozen=True)
 class QueueLimits:
@@ -37,6 +40,9 @@ class FairQueue:
     That is start-time fair queueing (Goyal, Vin and Cheng, IEEE/ACM Trans. Netw. 5, 690 (1997)) with times as they
     turn out: who comes back after a pause starts with what the last one served had spent, so that nobody saves up. The
     jobs of one client take turns, piece by piece.
+
+    Among many, equal shares would let one who has had a piece that is longer than the others' wait for a multiple of it
+    with each of them. So the others are given as long together, or `LONGEST_WAIT`, and no longer.
     """
 
     def __init__(self) -> None:
@@ -85,8 +91,11 @@ class FairQueue:
 
     def charge(self, client: str, seconds: float) -> None:
         """A client has had so much of the device."""
-        if (account := self._accounts.get(client)) is not None:
-            account.spent += seconds
+        if (account := self._accounts.get(client)) is None:
+            return
+        others = sum(1 for other in self._accounts.values() if other.tasks and other is not account)
+        most = self._clock + max(seconds, LONGEST_WAIT) / max(1, others)
+        account.spent = min(account.spent + seconds, most)
 
     def remove(self, unwanted: Callable[[Task], bool]) -> list[Task]:
         """Take some out."""
