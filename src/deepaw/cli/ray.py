@@ -6,19 +6,8 @@ from typing import Annotated
 
 import typer
 
-from deepaw.cli.serveroptions import (
-    ADDRESS,
-    BatchSize,
-    CheckpointDir,
-    DataDirs,
-    MaxAtoms,
-    MaxBody,
-    MaxPoints,
-    MaxSeconds,
-    Models,
-    Precision,
-    data_dirs,
-)
+from deepaw.cli import serveroptions as options
+from deepaw.cli.serveroptions import ADDRESS
 
 REPLICAS = "Replicas"
 
@@ -35,20 +24,19 @@ def ray(
         int, typer.Option(min=1, help="Of HTTP; 8265 is that of Ray's dashboard.", rich_help_panel=ADDRESS)
     ] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=ADDRESS)] = "0.0.0.0",
-    model: Models = None,
-    checkpoint_dir: CheckpointDir = None,
-    precision: Precision = "default",
-    batch_size: BatchSize = 0,
-    data_dir: DataDirs = None,
-    max_atoms: MaxAtoms = None,
-    max_points: MaxPoints = None,
-    max_body: MaxBody = None,
-    max_seconds: MaxSeconds = None,
+    model: options.Models = None,
+    checkpoint_dir: options.CheckpointDir = None,
+    precision: options.Precision = "default",
+    compile: options.Compile = False,
+    batch_size: options.BatchSize = 0,
+    data_dir: options.DataDirs = None,
+    max_atoms: options.MaxAtoms = None,
+    max_points: options.MaxPoints = None,
+    max_body: options.MaxBody = None,
+    max_seconds: options.MaxSeconds = None,
 ) -> None:
     """Start replicas on the Ray cluster that there is, or on this machine; every request over them needs a key."""
     from deepaw.errors import InputError
-    from deepaw.server.process.config import ServerConfig, find_models, find_precisions
-    from deepaw.server.process.home import find_home
 
     try:
         from deepaw.server.replicas.cluster import serve_replicas
@@ -57,17 +45,16 @@ def ray(
     from deepaw.server.replicas.config import ReplicaCount, ReplicaSettings
 
     settings = ReplicaSettings(ReplicaCount.parse(replicas), gpus_per_replica)
-    of_densities, of_potentials = find_precisions(precision)
-    config = ServerConfig(
-        home=str(find_home().path),
-        models=find_models(model or [], checkpoint_dir),
+    config = options.server_config(
+        model,
+        checkpoint_dir,
+        precision,
+        data_dir,
         host=host,
         port=port,
         device=settings.devices,
-        density_precision=of_densities,
-        potential_precision=of_potentials,
+        compile=compile,
         batch_size=batch_size,
-        data_dirs=data_dirs(data_dir, checkpoint_dir),
         require_key="always",
         max_atoms=max_atoms,
         max_points=max_points,

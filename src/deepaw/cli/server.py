@@ -8,23 +8,10 @@ from typing import Annotated
 
 import typer
 
+from deepaw.cli import serveroptions as options
 from deepaw.cli.ray import ray
 from deepaw.cli.run import run
-from deepaw.cli.serveroptions import (
-    ADDRESS,
-    MODELS,
-    SAFETY,
-    BatchSize,
-    CheckpointDir,
-    DataDirs,
-    MaxAtoms,
-    MaxBody,
-    MaxPoints,
-    MaxSeconds,
-    Models,
-    Precision,
-    data_dirs,
-)
+from deepaw.cli.serveroptions import ADDRESS, MODELS, SAFETY
 
 app = typer.Typer(
     help="Models that are loaded once and answer many.",
@@ -50,49 +37,38 @@ def start(
     socket: Annotated[
         Path | None, typer.Option(help="Unix socket; default: server.sock in ~/.deepaw.", rich_help_panel=ADDRESS)
     ] = None,
-    model: Models = None,
-    checkpoint_dir: CheckpointDir = None,
+    model: options.Models = None,
+    checkpoint_dir: options.CheckpointDir = None,
     device: Annotated[
         str, typer.Option(help="cpu, cuda or cuda:N, or several with commas.", rich_help_panel=MODELS)
     ] = "cpu",
-    precision: Precision = "default",
-    compile: Annotated[
-        bool,
-        typer.Option(
-            "--compile", help="Densities by torch.compile; the first start takes longer.", rich_help_panel=MODELS
-        ),
-    ] = False,
-    batch_size: BatchSize = 0,
+    precision: options.Precision = "default",
+    compile: options.Compile = False,
+    batch_size: options.BatchSize = 0,
     daemon: Annotated[
         bool, typer.Option("--daemon", help="Go to the background once it is ready.", rich_help_panel=ADDRESS)
     ] = False,
-    data_dir: DataDirs = None,
+    data_dir: options.DataDirs = None,
     require_key: Annotated[
         RequireKey, typer.Option(help="Keys from other machines, or always.", rich_help_panel=SAFETY)
     ] = RequireKey.REMOTE,
-    max_atoms: MaxAtoms = None,
-    max_points: MaxPoints = None,
-    max_body: MaxBody = None,
-    max_seconds: MaxSeconds = None,
+    max_atoms: options.MaxAtoms = None,
+    max_points: options.MaxPoints = None,
+    max_body: options.MaxBody = None,
+    max_seconds: options.MaxSeconds = None,
 ) -> None:
     """Start a server; says when it is ready."""
-    from deepaw.server.process.config import ServerConfig, find_models, find_precisions
-    from deepaw.server.process.home import find_home
-
-    folders = data_dirs(data_dir, checkpoint_dir)
-    of_densities, of_potentials = find_precisions(precision)
-    config = ServerConfig(
-        home=str(find_home().path),
-        models=find_models(model or [], checkpoint_dir),
+    config = options.server_config(
+        model,
+        checkpoint_dir,
+        precision,
+        data_dir,
         socket=None if socket is None else str(socket.absolute()),
         host=host,
         port=None if no_http else port,
         device=device,
-        density_precision=of_densities,
-        potential_precision=of_potentials,
         compile=compile,
         batch_size=batch_size,
-        data_dirs=folders,
         require_key=require_key.value,
         max_atoms=max_atoms,
         max_points=max_points,

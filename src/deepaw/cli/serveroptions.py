@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deepaw.errors import InputError
+
+if TYPE_CHECKING:
+    from deepaw.server.process.config import ServerConfig
 
 MODELS, ADDRESS, SAFETY = "Models", "Where it listens", "Safety and limits"
 
@@ -21,6 +24,10 @@ Precision = Annotated[
     typer.Option(
         help="tight, default or fast of densities; float64, float32 or exact of potentials.", rich_help_panel=MODELS
     ),
+]
+Compile = Annotated[
+    bool,
+    typer.Option("--compile", help="Densities by torch.compile; the first start takes longer.", rich_help_panel=MODELS),
 ]
 BatchSize = Annotated[
     int,
@@ -42,8 +49,29 @@ MaxBody = Annotated[int | None, typer.Option(help="Bytes of a request.", rich_he
 MaxSeconds = Annotated[float | None, typer.Option(help="Until an answer.", rich_help_panel=SAFETY)]
 
 
-def data_dirs(given: list[Path] | None, checkpoint_dir: Path | None) -> tuple[str, ...]:
-    """Where files may lie that requests over HTTP name. Raises InputError: one is not a folder."""
+def server_config(
+    model: list[str] | None, checkpoint_dir: Path | None, precision: str, data_dir: list[Path] | None, **settings: Any
+) -> ServerConfig:
+    """What the options come to; settings: fields of `ServerConfig` that are taken as they are.
+
+    Raises InputError: a folder, a model or a precision that there is not.
+    """
+    from deepaw.server.process.config import ServerConfig, find_models, find_precisions
+    from deepaw.server.process.home import find_home
+
+    folders = _data_dirs(data_dir, checkpoint_dir)
+    of_densities, of_potentials = find_precisions(precision)
+    return ServerConfig(
+        home=str(find_home().path),
+        models=find_models(model or [], checkpoint_dir),
+        density_precision=of_densities,
+        potential_precision=of_potentials,
+        data_dirs=folders,
+        **settings,
+    )
+
+
+def _data_dirs(given: list[Path] | None, checkpoint_dir: Path | None) -> tuple[str, ...]:
     for folder in given or []:
         if not folder.is_dir():
             raise InputError(f"--data-dir {folder} is not a folder.")
