@@ -8,8 +8,8 @@ their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -104,9 +104,9 @@ class FadingGeometry(Geometry):
         natoms, K = len(gradient), gradient.shape[-1]
         both = torch.cat([gradient * pairs.scale[:, :, None, None], gradient @ pairs.derivative.T], dim=1)
         parts = []
-        for kind, phi in enumerate(pairs.phi.split(pairs.widths, dim=1)):
+        for kind, phi in enumerate(pairs.phi):
             of_slots = both[:, :, [0, kind + 1]].transpose(1, 2).reshape(natoms, 16, K)
-            parts.append(torch.bmm(of_slots, phi.transpose(1, 2)))
+            parts.append(torch.bmm(of_slots, phi))
         plain, faded = torch.cat(parts, dim=2).chunk(2, dim=1)
         UV = torch.addcmul(plain, faded, self.fade.unsqueeze(1))
         U, V = UV[:, :4], UV[:, 4:]
@@ -126,10 +126,8 @@ class FadingGeometry(Geometry):
         w = self.fade.unsqueeze(1)
         faded = torch.addcmul(pairs.rows * (self.fade_slope * along).unsqueeze(1), w, of_rows)
         every = torch.cat([of_rows, of_phi, faded, w * of_phi], dim=1)
-        parts, start = [], 0
-        for width in pairs.widths:
-            parts.append(torch.bmm(every[:, :, start : start + width], pairs.phi[:, start : start + width]))
-            start += width
+        pieces = zip(every.split(pairs.widths, dim=2), pairs.phi, strict=True)
+        parts = [torch.bmm(columns, phi.transpose(1, 2)) for columns, phi in pieces]
         dB = torch.stack(parts, dim=2)
         together = torch.cat([dB[:, :8].sum(2, keepdim=True), dB[:, 8:]], dim=2)
         return together[:, :4] + together[:, 4:] @ pairs.derivative
@@ -147,15 +145,9 @@ class FadingForm(Form):
         fade = switch(pairs.distance, config.rcut_smth, config.rcut)
         fade_slope = switch_derivative(pairs.distance, config.rcut_smth, config.rcut)
         rows = (pairs.rows * fade.unsqueeze(1)).split(pairs.widths, dim=2)
-        faded = [torch.bmm(R, phi) for R, phi in zip(rows, pairs.phi.split(pairs.widths, dim=1), strict=True)]
+        faded = [torch.bmm(R, phi.transpose(1, 2)) for R, phi in zip(rows, pairs.phi, strict=True)]
         moments = torch.stack([pairs.moments.sum(2), *faded], dim=2)
-        kept = [_cast(value, part.dtype) for value in (moments, fade, fade_slope)]
-        cast: dict[str, Any] = {
-            field.name: _cast(value, part.dtype)
-            for field in fields(pairs)
-            if isinstance(value := getattr(pairs, field.name), Tensor)
-        }
-        return FadingGeometry(replace(pairs, **cast), *kept)
+        return FadingGeometry(pairs.cast(part.dtype), *(each.to(part.dtype) for each in (moments, fade, fade_slope)))
 
     def rows(self, part: SeAtten, geometry: FadingGeometry, variables: Tensor, counts: Sequence[int]) -> list[Tensor]:
         of_types = zip(variables.split(list(counts)), part.coefficients(self.basis), strict=True)
@@ -178,7 +170,3 @@ class FadingForm(Form):
 
 
 MAPS = Maps(FadingGeometry.pair_gradient, FadingGeometry.moment_tangent)
-
-
-def _cast(value: Tensor, dtype: torch.dtype) -> Tensor:
-    return value.to(dtype) if value.is_floating_point() else value

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from deepaw.potential.descriptor.geometry import PairGeometry
-from deepaw.potential.network.products import batch_product, product
+from deepaw.potential.descriptor.pairmaps import PairMaps
 
 
 class Maps(NamedTuple):
@@ -23,6 +22,10 @@ class Maps(NamedTuple):
     tangent: Callable[[Any, Tensor], Tensor]
 
 
+PAIRS = Maps(PairMaps().gradient, PairMaps().tangent)
+"""Of `PairGeometry`."""
+
+
 def forces(
     geometry: Any,
     gradient: Tensor,
@@ -30,7 +33,7 @@ def forces(
     nframes: int,
     first: int = 0,
     natoms: int | None = None,
-    maps: Maps | None = None,
+    maps: Maps = PAIRS,
 ) -> tuple[Tensor, Tensor | None]:
     """Forces (natoms, 3), eV/A, and virials (nframes, 3, 3), eV, of energies with dE/dB = gradient.
 
@@ -39,55 +42,8 @@ def forces(
     for. first, natoms: where the atoms of the geometry begin among all, for a share of them.
     """
     natoms = geometry.natoms if natoms is None else natoms
-    force, virial = _Forces.apply(gradient, geometry, frame, nframes, first, natoms, maps or PAIRS)
+    force, virial = _Forces.apply(gradient, geometry, frame, nframes, first, natoms, maps)
     return force, virial if frame is not None else None
-
-
-def _pair_gradient(geometry: PairGeometry, gradient: Tensor) -> Tensor:
-    """dE/dr of every slot, (natoms, 3, slots).
-
-    With U_a = phi g_a and V_a = phi' g_a, where g = dE/dB:
-    dE/dr = [ds/dr (U_0 + R.V) + bend (u.e)] e + h u, with e = r / |r| and u = (U_1, U_2, U_3) over dstd.
-    """
-    natoms, components, ntypes, K = gradient.shape
-    both = torch.stack([gradient * geometry.scale[:, :, None, None], gradient @ geometry.derivative.T], dim=1)
-    both = both.view(natoms, 2 * components, ntypes, K)
-    UV = both.new_empty(natoms, 2 * components, geometry.phi.shape[1])
-    pieces = zip(geometry.phi.split(geometry.widths, dim=1), UV.split(geometry.widths, dim=2), strict=True)
-    for kind, (phi, columns) in enumerate(pieces):
-        batch_product(both[:, :, kind], phi.transpose(1, 2), out=columns)
-    U, V = UV[:, :components], UV[:, components:]
-    along = (geometry.rows * V).sum(1)
-    if components == 1:
-        return geometry.unit * (geometry.slope * along).unsqueeze(1)
-    u = U[:, 1:]
-    along = geometry.slope * (U[:, 0] + along) + geometry.bend * (u * geometry.unit).sum(1)
-    return torch.addcmul(geometry.unit * along.unsqueeze(1), u, geometry.ratio.unsqueeze(1))
-
-
-def _moment_tangent(geometry: PairGeometry, shift: Tensor) -> Tensor:
-    """dB for displacements of the neighbours in every slot, (natoms, 3, slots): the transpose of `_pair_gradient`."""
-    natoms, components = geometry.rows.shape[:2]
-    along = (geometry.unit * shift).sum(1)
-    ds = geometry.slope * along
-    if components == 1:
-        dR = torch.zeros_like(geometry.rows)
-    else:
-        turned = torch.addcmul(geometry.unit * (geometry.bend * along).unsqueeze(1), shift, geometry.ratio.unsqueeze(1))
-        dR = torch.cat([ds.unsqueeze(1), turned], dim=1)
-    both = torch.cat([dR * geometry.scale.unsqueeze(2), geometry.rows * ds.unsqueeze(1)], dim=1)
-    dB = both.new_empty(natoms, 2 * components, len(geometry.widths), geometry.phi.shape[2])
-    pieces = zip(both.split(geometry.widths, dim=2), geometry.phi.split(geometry.widths, dim=1), strict=True)
-    for kind, (columns, phi) in enumerate(pieces):
-        batch_product(columns, phi, out=dB[:, :, kind])
-    result = dB[:, :components].contiguous()
-    flat = result.view(-1, dB.shape[-1])
-    product(dB[:, components:].reshape(flat.shape), geometry.derivative, out=flat, add=True)
-    return result
-
-
-PAIRS = Maps(_pair_gradient, _moment_tangent)
-"""Of `PairGeometry`."""
 
 
 def forces_of(

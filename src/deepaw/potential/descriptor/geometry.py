@@ -6,10 +6,10 @@ neighbours of type t is the moment B_t = R^T Phi, (components, K): `docs/spectra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -29,14 +29,15 @@ class PairGeometry(Geometry):
     """Atoms with their neighbours in slots, those of type 0 first; slots left over are 0 and point at the first atom.
 
     moments: (natoms, components, ntypes, K), B. scale: (natoms, components), 1 / dstd of the atom's type.
-    phi: (natoms, slots, K). rows: (natoms, components, slots), R. unit: (natoms, 3, slots), r / |r|.
+    phi: of neighbours of each type, (natoms, K, slots of that type), Phi^T. rows: (natoms, components, slots), R. unit:
+    (natoms, 3, slots), r / |r|.
     distance, A; slope = ds/dr; ratio h = s / (r + protection); bend = r dh/dr: (natoms, slots).
-    neighbour: (natoms, slots) int64. widths: slots of each type. derivative: (K, K), phi' = phi @ derivative.
+    neighbour: (natoms, slots) int64. widths: slots of each type. derivative: (K, K), Phi' = Phi @ derivative.
     """
 
     moments: Tensor
     scale: Tensor
-    phi: Tensor
+    phi: tuple[Tensor, ...]
     rows: Tensor
     unit: Tensor
     distance: Tensor
@@ -54,7 +55,7 @@ class PairGeometry(Geometry):
     @property
     def nbytes(self) -> int:
         """Memory it takes."""
-        return sum(getattr(self, field.name).nbytes for field in fields(self) if field.name != "widths")
+        return sum(value.nbytes for value in (*self.phi, *(getattr(self, name) for name in _TENSORS)))
 
     @property
     def variables(self) -> Tensor:
@@ -63,13 +64,20 @@ class PairGeometry(Geometry):
 
     def to(self, device: torch.device) -> PairGeometry:
         """The same on a device."""
-        moved = {field.name: getattr(self, field.name).to(device) for field in fields(self) if field.name != "widths"}
-        return replace(self, **moved)
+        return self._with(lambda value: value.to(device), *_TENSORS)
+
+    def cast(self, dtype: torch.dtype) -> PairGeometry:
+        """The same in numbers of another type."""
+        return self._with(lambda value: value.to(dtype), *(name for name in _TENSORS if name != "neighbour"))
 
     def share(self, first: int, last: int) -> PairGeometry:
         """Atoms first ... last - 1 with their neighbours, which are numbered as before."""
-        per_atom = [field.name for field in fields(self) if field.name not in ("widths", "derivative")]
-        return replace(self, **{name: getattr(self, name)[first:last] for name in per_atom})
+        return self._with(lambda value: value[first:last], *_OF_ATOMS)
+
+    def _with(self, change: Callable[[Tensor], Tensor], *names: str) -> PairGeometry:
+        """With phi and these of its tensors changed."""
+        changed: dict[str, Any] = {name: change(getattr(self, name)) for name in names}
+        return replace(self, phi=tuple(change(phi) for phi in self.phi), **changed)
 
     def widened(self, widths: tuple[int, ...]) -> PairGeometry:
         """The same with more slots for some types."""
@@ -84,8 +92,10 @@ class PairGeometry(Geometry):
             ]
             return torch.cat(padded, dim=axis)
 
-        slots = {"phi": 1, "rows": 2, "unit": 2, "distance": 1, "slope": 1, "ratio": 1, "bend": 1, "neighbour": 1}
-        return replace(self, widths=widths, **{name: pad(getattr(self, name), axis) for name, axis in slots.items()})
+        slots = {"rows": 2, "unit": 2, "distance": 1, "slope": 1, "ratio": 1, "bend": 1, "neighbour": 1}
+        wide: dict[str, Any] = {name: pad(getattr(self, name), axis) for name, axis in slots.items()}
+        phi = tuple(F.pad(each, (0, width - each.shape[2])) for each, width in zip(self.phi, widths, strict=True))
+        return replace(self, widths=widths, phi=phi, **wide)
 
     @classmethod
     def join(
@@ -97,12 +107,13 @@ class PairGeometry(Geometry):
             replace(geometry.widened(widths), neighbour=place[geometry.widened(widths).neighbour])
             for geometry, place in zip(geometries, moved, strict=True)
         ]
-        joined = {
-            field.name: torch.cat([getattr(wide[frame], field.name)[atoms] for frame, atoms in pieces])
-            for field in fields(PairGeometry)
-            if field.name not in ("widths", "derivative")
-        }
-        return cls(**joined, widths=widths, derivative=wide[0].derivative)
+        joined = {name: torch.cat([getattr(wide[frame], name)[atoms] for frame, atoms in pieces]) for name in _OF_ATOMS}
+        phi = tuple(torch.cat([wide[frame].phi[kind][atoms] for frame, atoms in pieces]) for kind in range(len(widths)))
+        return cls(phi=phi, **joined, widths=widths, derivative=wide[0].derivative)
+
+
+_OF_ATOMS = ("moments", "scale", "rows", "unit", "distance", "slope", "ratio", "bend", "neighbour")
+_TENSORS = (*_OF_ATOMS, "derivative")
 
 
 def pair_geometry(
@@ -151,7 +162,7 @@ def pair_geometry(
     return PairGeometry(
         moments=moments.to(dtype),
         scale=(1 / descriptor.dstd[env.types]).to(dtype),
-        phi=phi_slots.to(dtype),
+        phi=tuple(phi.transpose(1, 2).to(dtype).contiguous() for phi in phi_slots.split(taken, dim=1)),
         rows=rows.contiguous().to(dtype),
         unit=spread(vector / r[:, None]).transpose(1, 2).contiguous().to(dtype),
         distance=spread(r).to(dtype),

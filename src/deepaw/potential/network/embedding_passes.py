@@ -76,7 +76,8 @@ class _LayerPasses:
         self._fill(self._z, self._value, self._first, self._second)
         value = self._value if layer.idt is None else torch.mul(self._value, layer.idt.detach(), out=self.y)
         if copies:
-            torch.add(self._x if copies == 1 else self._x.repeat(1, 1, 2), value, out=self.y)
+            halves = (each.unflatten(2, (copies, -1)) for each in (value, self.y))
+            torch.add(self._x.unsqueeze(2), next(halves), out=next(halves))
         elif layer.idt is None:
             self.y.copy_(value)
 

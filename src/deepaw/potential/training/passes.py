@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.coefficient_passes import CoefficientPasses
-from deepaw.potential.descriptor.forces import forces_of, moments_of
+from deepaw.potential.descriptor.forces import Maps, forces_of, moments_of
 from deepaw.potential.descriptor.form import Form
 from deepaw.potential.descriptor.geometry import PairGeometry
 from deepaw.potential.descriptor.pairform import PairForm
+from deepaw.potential.descriptor.pairmaps import PairMaps
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.passes import Columns, ContractionPasses, FoldedSeE2APasses, contraction_passes
 from deepaw.potential.model.energy import PotentialModel
@@ -193,7 +194,8 @@ class _Share:
         first: int,
         last: int,
     ) -> None:
-        self._first, self._last = first, last
+        maps = PairMaps(keeps=True)
+        self._first, self._last, self._maps = first, last, Maps(maps.gradient, maps.tangent)
         counts, start = [], 0
         for count in of_all:
             counts.append(max(0, min(last, start + count) - max(first, start)))
@@ -234,7 +236,7 @@ class _Share:
         for part, geometry in zip(self.parts, self._geometries, strict=True):
             part.gradient()
             of_B = part.of_B.view(geometry.moments.shape)
-            found.append(forces_of(geometry, of_B, self._frame, len(batch.natoms), first, len(batch.atoms)))
+            found.append(forces_of(geometry, of_B, self._frame, len(batch.natoms), first, len(batch.atoms), self._maps))
         forces, virials = zip(*found, strict=True)
         return values, sum(forces[1:], forces[0]), sum(virials[1:], virials[0])
 
@@ -242,7 +244,7 @@ class _Share:
         """dJ/dC of each part; the nets are ready for `GradientsOfWeights`."""
         nets = self.nets
         for part, geometry in zip(self.parts, self._geometries, strict=True):
-            B_dot = moments_of(geometry, of_force, of_virial, self._frame, self._first)
+            B_dot = moments_of(geometry, of_force, of_virial, self._frame, self._first, self._maps)
             part.B_dot.view(B_dot.shape).copy_(B_dot)
             part.tangent()
         nets.x_dot[:, self._width :] = 0
