@@ -11,7 +11,8 @@ from deepaw.potential.exact import describe_exactly, evaluate_exactly
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
-from potential.physics import crowd, random_model
+from potential.randommodels import random_model
+from potential.structures import crowd
 from potential.test_physics import config_of
 
 

@@ -15,7 +15,8 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.typemap import types_of
 from deepaw.potential.native import load_model
 from deepaw.potential.neighbours.pairs import find_environment
-from potential.physics import crowd, random_model
+from potential.randommodels import random_model
+from potential.structures import crowd
 from potential.test_physics import MODELS, config_of
 
 

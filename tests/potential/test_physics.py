@@ -7,7 +7,8 @@ import pytest
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
-from potential.physics import PotentialPhysics, random_model
+from potential.physics import PotentialPhysics
+from potential.randommodels import random_model
 
 SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [5, 6], "neuron": [4, 8], "axis_neuron": 3}
 ONE_SIDE = SE_A | {"type_one_side": True}

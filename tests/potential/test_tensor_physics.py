@@ -7,7 +7,8 @@ import pytest
 from deepaw.errors import InputError
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.tensor import TensorModel
-from potential.tensor_physics import TensorPhysics, random_tensor_model
+from potential.randommodels import random_tensor_model
+from potential.tensor_physics import TensorPhysics
 
 SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [5, 6], "neuron": [4, 8], "axis_neuron": 3}
 ONE_SIDE = SE_A | {"type_one_side": True}

@@ -11,8 +11,8 @@ from ase.build import bulk
 from deepaw.potential.model.config import ModelConfig
 from deepaw.server.scheduler.frames import PotentialWork
 from deepaw.server.scheduler.interface import Structure
-from potential.physics import crowd, random_model
-from potential.tensor_physics import random_tensor_model
+from potential.randommodels import random_model, random_tensor_model
+from potential.structures import crowd
 
 DESCRIPTOR = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [9, 10], "neuron": [4, 8], "axis_neuron": 3}
 

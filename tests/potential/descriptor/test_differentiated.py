@@ -15,7 +15,8 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.batch import frame_geometry, make_batch
 from deepaw.potential.training.step import Prediction, predict
-from potential.physics import crowd, random_model
+from potential.randommodels import random_model
+from potential.structures import crowd
 from potential.test_physics import SE_A, SE_R
 
 FRAMES = [crowd(2), crowd(2, 4, 1, periodic=False), crowd(2, 30, 2, periodic=False)]

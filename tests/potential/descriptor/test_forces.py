@@ -11,7 +11,7 @@ from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.spectral import ChebyshevBasis
 from potential.descriptor.test_pairwise import descriptor
-from potential.physics import crowd
+from potential.structures import crowd
 
 BASIS = ChebyshevBasis(0.0, 1.2, 16)
 CASES = ["one_side", "radial", "protection", "excluded"]

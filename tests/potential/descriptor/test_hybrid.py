@@ -10,7 +10,8 @@ from deepaw.potential.descriptor.hybrid import Hybrid
 from deepaw.potential.files.deepmd import model_of, tree_of
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.neighbours.pairs import find_environment
-from potential.physics import crowd, random_model
+from potential.randommodels import random_model
+from potential.structures import crowd
 
 SE_A = {"type": "se_e2_a", "rcut": 3.0, "rcut_smth": 1.2, "sel": [8, 4], "neuron": [3, 6], "axis_neuron": 2}
 SE_R = {"type": "se_r", "rcut": 3.5, "rcut_smth": 0.5, "sel": [2, 18], "neuron": [4, 4]}

@@ -21,7 +21,9 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.files.peer_tensorflow_models import FRAMES, path_of
-from potential.physics import PotentialPhysics, Structure, evaluate, random_model, same
+from potential.physics import PotentialPhysics
+from potential.randommodels import random_model
+from potential.structures import Structure, evaluate, same
 
 NEAREST: dict[str, Any] = {
     "type": "loc_frame",

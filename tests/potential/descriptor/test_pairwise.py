@@ -16,7 +16,8 @@ from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.spectral import ChebyshevBasis
 from potential.descriptor.reference import se_e2_a, se_e2_r
-from potential.physics import crowd, random_model
+from potential.randommodels import random_model
+from potential.structures import crowd
 
 SE_A = {"type": "se_e2_a", "rcut": 3.0, "rcut_smth": 1.2, "sel": [20, 18], "neuron": [3, 6], "axis_neuron": 2}
 SE_R = {"type": "se_e2_r", "rcut": 3.0, "rcut_smth": 0.5, "sel": [20, 18], "neuron": [4, 4], "type_one_side": True}

@@ -17,9 +17,9 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.evaluation.deviation import measure_deviations
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
-from deepaw.potential.training.batch import frame_geometry, make_batch
-from deepaw.potential.training.step import predict
-from potential.physics import POLYNOMIALS, PotentialPhysics, Structure, crowd, evaluate, random_model, same
+from potential.physics import PotentialPhysics
+from potential.randommodels import random_model
+from potential.structures import Structure, crowd, evaluate, same
 
 MASK: dict[str, Any] = {"type": "se_a_mask", "sel": [4, 5], "neuron": [4, 8], "axis_neuron": 3}
 FITTING: dict[str, Any] = {"neuron": [8, 8], "numb_aparam": 1, "use_aparam_as_mask": True}
@@ -76,18 +76,8 @@ class TestPhysics(PotentialPhysics):
         alone, both = evaluate(engine, first), evaluate(engine, far)
         same(both.atom_energy[:5], alone.atom_energy, 1e-4)
 
-    def _frames(self, model: PotentialModel) -> list[Structure]:
+    def frames(self, model: PotentialModel) -> list[Structure]:
         return [filled_up(crowd(2, natoms, seed), extra) for natoms, seed, extra in ((7, 0, 2), (4, 1, 5), (3, 3, 0))]
-
-    def _predict(self, model: PotentialModel, structures: list[Structure], detached: bool = True) -> Any:
-        forms = [part.form(0.8, POLYNOMIALS) for part in model.descriptor.parts]
-        frames = [frame_geometry(model, forms, each.types, each.coord, None, each.aparam) for each in structures]
-        batch = make_batch(frames)
-        aparam = torch.from_numpy(np.concatenate([each.aparam for each in structures]))[batch.atoms]
-        with torch.set_grad_enabled(not detached):
-            found = predict(model, batch, forms, virial=True, aparam=aparam)
-        back = torch.argsort(batch.atoms)
-        return replace(found, force=found.force[back], atom_energy=found.atom_energy[back])
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.descriptor.reference import smooth
-from potential.physics import crowd, evaluate, random_model, same
+from potential.randommodels import random_model
+from potential.structures import crowd, evaluate, same
 from potential.test_physics_typed import ATTEN, FADING
 
 

@@ -13,7 +13,8 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.descriptor.reference import se_e3
-from potential.physics import crowd, random_model
+from potential.randommodels import random_model
+from potential.structures import crowd
 
 SE_T = {"type": "se_e3", "rcut": 3.0, "rcut_smth": 1.2, "sel": [20, 18], "neuron": [3, 6]}
 CASES = {

@@ -19,8 +19,8 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from potential.descriptor.test_attention import HIDDEN, layer, slots
 from potential.files.peer_models import CASES, SINGLE, path_of, places
-from potential.physics import Structure, crowd, evaluate, frame_of, random_model, same
-from potential.tensor_physics import random_tensor_model
+from potential.randommodels import random_model, random_tensor_model
+from potential.structures import Structure, crowd, evaluate, frame_of, same
 from potential.test_physics_typed import ATTEN, FADING
 
 SMOOTH = {"smooth_type_embedding": True}

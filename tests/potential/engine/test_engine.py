@@ -16,7 +16,8 @@ from deepaw.potential.engine.base import COVERED, SHORTEST
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
-from potential.physics import Structure, crowd, evaluate, frame_of, random_model, same
+from potential.randommodels import random_model
+from potential.structures import Structure, crowd, evaluate, frame_of, same
 
 SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [9, 10], "neuron": [4, 8], "axis_neuron": 3}
 SE_T = {"type": "se_e3", "rcut": 3.2, "rcut_smth": 0.8, "sel": [9, 10], "neuron": [4, 8]}

@@ -10,7 +10,7 @@ from deepaw.potential.engine.folding import LARGEST_BASIS, fitting_basis, fold
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.spectral import ChebyshevBasis
 from potential.descriptor.test_pairwise import descriptor
-from potential.physics import crowd
+from potential.structures import crowd
 
 TOLERANCES = (1e-4, 1e-7, 1e-10)
 

@@ -10,7 +10,8 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
-from potential.physics import FPARAM, crowd, random_model, same
+from potential.randommodels import random_model
+from potential.structures import FPARAM, crowd, same
 
 DESCRIPTOR = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [9, 10], "neuron": [4, 8], "axis_neuron": 3}
 

@@ -12,7 +12,7 @@ from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.engine.trial import CLUSTERS, trial
 from deepaw.potential.native import make_model
 from potential.engine.test_engine import SE_A, SE_R, SE_T, against_exact, model
-from potential.physics import crowd, evaluate
+from potential.structures import crowd, evaluate
 
 
 @pytest.mark.parametrize("ntypes", [1, 3, 30])

@@ -11,7 +11,7 @@ from deepaw.potential.evaluation.deviation import measure_deviations, sample_fra
 from deepaw.potential.files.formats import read_potential
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.files.peer_models import path_of
-from potential.physics import random_model
+from potential.randommodels import random_model
 from potential.test_physics import MODELS, config_of
 
 

@@ -12,7 +12,7 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.shortrange.table import PairTable
-from potential.physics import random_model
+from potential.randommodels import random_model
 
 DESCRIPTOR: dict[str, Any] = {
     "type": "se_e2_a",

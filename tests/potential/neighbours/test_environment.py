@@ -8,7 +8,7 @@ import torch
 
 from deepaw.potential.neighbours.environment import Environment, nearest, nearest_by_type, parts
 from deepaw.potential.neighbours.pairs import find_environment
-from potential.physics import crowd
+from potential.structures import crowd
 
 
 @pytest.fixture

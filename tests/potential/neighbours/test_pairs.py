@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deepaw.potential.neighbours.pairs import find_environment
-from potential.physics import crowd
+from potential.structures import crowd
 
 
 @pytest.mark.parametrize("rcut", [2.0, 6.0])

@@ -7,7 +7,7 @@ import torch
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.neighbours.slots import slot_table
-from potential.physics import crowd
+from potential.structures import crowd
 
 
 def test_every_pair_is_in_its_place() -> None:

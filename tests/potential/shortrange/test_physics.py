@@ -14,8 +14,10 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.shortrange.zbl import zbl_energy, zbl_table
-from potential.physics import PotentialPhysics, Structure, crowd, evaluate, random_model, same
+from potential.physics import PotentialPhysics
+from potential.randommodels import random_model
 from potential.shortrange.tables import smooth_table
+from potential.structures import Structure, crowd, evaluate, same
 
 DESCRIPTOR = {
     "type": "se_e2_a",

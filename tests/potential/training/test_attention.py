@@ -17,7 +17,8 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
 from deepaw.potential.training.shares import pieces_of
 from deepaw.potential.training.step import predict
-from potential.physics import crowd, random_model
+from potential.randommodels import random_model
+from potential.structures import crowd
 from potential.test_physics_typed import ATTEN, config_of
 from potential.trainings import DESCRIPTOR, curve, settings, train, write_data
 

@@ -14,7 +14,8 @@ from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
 from deepaw.potential.training.forms import forms_of
 from deepaw.potential.training.passes import can_pass
 from deepaw.potential.training.step import predict
-from potential.physics import crowd, random_model
+from potential.randommodels import random_model
+from potential.structures import crowd
 from potential.test_physics import SE_A, SE_R
 
 FRAMES = [crowd(2), crowd(2, 4, 1, periodic=False), crowd(2, 30, 2, periodic=False)]

@@ -13,7 +13,7 @@ from deepaw.infer import DeepDipole, DeepPolar
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.server.worker.evaluator import Evaluator
 from deepaw.server.worker.interface import WorkerConfig
-from potential.physics import crowd
+from potential.structures import crowd
 from server.models import write_tensor
 
 CLASSES = {"dipole": DeepDipole, "polar": DeepPolar}
