@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import spglib
 from ase import Atoms
 
 from deepaw.potential.data.system import read_system
+from deepaw.potential.engine.engine import PotentialEngine
+from deepaw.potential.evaluation.compare import compare_frame
 from deepaw.potential.input import complete, read_potential_input
 from deepaw.structure.read import read_structure
+from potential.methane import write_methane
 from potential.systems import water, write_system
+from potential.trainings import latest, train
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 POTENTIALS = sorted(path.name for path in EXAMPLES.glob("*_*.json"))
@@ -36,6 +41,20 @@ def test_inputs_of_potentials_are_read_whole(name, recwarn):
     assert [str(warning.message) for warning in recwarn] == []  # of keys without effect
     given = json.loads((EXAMPLES / name).read_text())
     assert_holds(complete(settings), {key: value for key, value in given.items() if key != "_comment"})
+
+
+def test_methane_is_learnt_from_its_input_as_it_is(tmp_path):
+    """As many frames as make a batch: an epoch is a step."""
+    path = Path(shutil.copy(EXAMPLES / "methane_se_e2_a.json", tmp_path))
+    data = write_methane(tmp_path / "methane" / "training", 7, seed=1)
+    write_methane(tmp_path / "methane" / "validation", 4, seed=2)
+    settings = read_potential_input(path)
+    model = train(settings, tmp_path, tmp_path / "out")
+    assert latest(tmp_path / "out").step == settings.training.num_epoch == 200
+    found = [compare_frame(PotentialEngine(model), frame) for frame in read_system(data, model.type_map).frames()]
+    errors = np.concatenate([np.subtract(*each.pairs["force"]) for each in found])
+    forces = np.concatenate([each.pairs["force"][0] for each in found])
+    assert errors.std() < 0.3 * forces.std()
 
 
 def test_clusters_are_cut_around_molecules(tmp_path):
