@@ -20,6 +20,7 @@ from deepaw.potential.exact import Evaluation
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.step import Prediction, predict
+from potential.dynamics import tethered
 from potential.modelphysics import ModelPhysics, check_gradients
 from potential.structures import Structure, evaluate, frame_of, same
 
@@ -98,30 +99,11 @@ class PotentialPhysics(ModelPhysics):
         assert abs(integral - (ends[1] - ends[0])) < 1e-5 * abs(ends[1] - ends[0])
 
     def test_energy_is_conserved(self, model: PotentialModel, structure: Structure) -> None:
-        """2,000 steps of velocity Verlet, of masses 1, and of energies in units that make the largest force 0.5.
-
-        Springs to the sites keep atoms apart, which random weights do not.
-        """
         engine = PotentialEngine(model, skin=0.2)
-        unit = float(evaluate(engine, structure).force.abs().max()) / 0.5
-        spring, step = 15.0, 0.015
-        coord, velocity = structure.coord, np.random.default_rng(8).normal(0, 0.5, structure.coord.shape)
-        total, parts, farthest, force = [], [], [], np.zeros_like(coord)
-        for number in range(2001):
-            if number:
-                velocity = velocity + 0.5 * step * force
-                coord = coord + step * velocity
-            found = evaluate(engine, replace(structure, coord=coord))
-            shift = coord - structure.coord
-            force = found.force.numpy() / unit - spring * shift
-            if number:
-                velocity = velocity + 0.5 * step * force
-            farthest.append(np.abs(shift).max())
-            parts.append(float(found.energy) / unit)
-            total.append(parts[-1] + 0.5 * spring * (shift**2).sum() + 0.5 * (velocity**2).sum())
-        assert max(farthest) > 0.2  # lists were made anew
-        assert abs(np.mean(total[-500:]) - np.mean(total[1:501])) < 1e-3 * np.ptp(parts)
-        assert np.ptp(total) < 3e-2 * np.ptp(parts)
+        found = tethered(engine, structure, steps=2000, step=0.015, spring=15.0, speed=0.5)
+        assert found.farthest.max() > 0.2  # lists were made anew
+        assert abs(found.total[-500:].mean() - found.total[1:501].mean()) < 1e-3 * np.ptp(found.potential)
+        assert np.ptp(found.total) < 3e-2 * np.ptp(found.potential)
 
     def test_a_batch_is_its_frames(self, model: PotentialModel) -> None:
         """What training predicts of several frames together is what the engine and the equations say of each."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
+from potential.dynamics import tethered
 from potential.files.peer_tensorflow_models import FRAMES, path_of
 from potential.physics import PotentialPhysics
 from potential.randommodels import random_model
@@ -203,32 +203,16 @@ class TestPhysics(PotentialPhysics):
         return model
 
     def test_energy_is_conserved(self, model: PotentialModel, structure: Structure) -> None:
-        """1,000 steps of velocity Verlet around a structure, so slowly that no neighbours swap."""
-        engine = PotentialEngine(model)
+        """Around a structure, so slowly that no neighbours swap."""
         part = model.descriptor
         assert isinstance(part, LocFrame)
-        unit = float(evaluate(engine, structure).force.abs().max()) / 0.5
-        coord, velocity = structure.coord, np.random.default_rng(8).normal(0, 0.01, structure.coord.shape)
-        spring, step = 400.0, 0.005
-
-        def places(coord: np.ndarray) -> torch.Tensor:
-            return part._placed(find_environment(coord, structure.cell, structure.types, part.rcut))[1]
-
-        total, parts, force = [], [], np.zeros_like(coord)
-        before = places(coord)
-        for number in range(1001):
-            if number:
-                velocity = velocity + 0.5 * step * force
-                coord = coord + step * velocity
-            found = evaluate(engine, replace(structure, coord=coord))
-            shift = coord - structure.coord
-            force = found.force.numpy() / unit - spring * shift
-            if number:
-                velocity = velocity + 0.5 * step * force
-            parts.append(float(found.energy) / unit)
-            total.append(parts[-1] + 0.5 * spring * (shift**2).sum() + 0.5 * (velocity**2).sum())
-        assert len(places(coord)) == len(before)
-        assert np.ptp(total) < 3e-2 * np.ptp(parts)
+        found = tethered(PotentialEngine(model), structure, steps=1000, step=0.005, spring=400.0, speed=0.01)
+        before, after = (
+            part._placed(find_environment(coord, structure.cell, structure.types, part.rcut))[1]
+            for coord in (structure.coord, found.last)
+        )
+        assert len(after) == len(before)
+        assert np.ptp(found.total) < 3e-2 * np.ptp(found.potential)
 
     def test_the_mirror_image_is_another_atom(self, model: PotentialModel, structure: Structure) -> None:
         before, after = (evaluate(PotentialEngine(model), each) for each in (structure, structure.linear(-np.eye(3))))

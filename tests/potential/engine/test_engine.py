@@ -180,6 +180,14 @@ def test_periods_along_some_cell_vectors() -> None:
     same(slab.force, evaluate(engine, padded).force, 1e-10)
 
 
+def test_a_cutoff_far_beyond_a_molecule() -> None:
+    """Its list looks no farther than there are atoms, also after these have moved away from each other."""
+    potential = model(SE_A | {"rcut": 3e4})
+    engine = PotentialEngine(potential, skin=1.0)
+    for structure in (crowd(2, periodic=False), crowd(2, periodic=False).linear(3 * np.eye(3)), crowd(2, 3, 1, False)):
+        same(evaluate(engine, structure).force, evaluate(PotentialEngine(potential, "exact"), structure).force, 1e-8)
+
+
 def test_the_model_is_not_touched() -> None:
     potential = model().float()
     engine = PotentialEngine(potential)
