@@ -65,13 +65,17 @@ class AtomicModel(nn.Module, ABC):
         for first, second in config.pair_exclude_types:
             neighbours[first, second] = neighbours[second, first] = False
         contributes = torch.ones(ntypes, dtype=torch.float64)
-        contributes[list(config.atom_exclude_types)] = 0
+        contributes[sorted(self._silent())] = 0
         self.register_buffer("neighbours", neighbours, persistent=False)
         self.register_buffer("contributes", contributes, persistent=False)
 
     @abstractmethod
     def _make_fitting(self, generator: torch.Generator | None) -> FittingNets:
         """Those that the section asks for, for `self.descriptor`."""
+
+    def _silent(self) -> set[int]:
+        """Types whose atoms have nothing of what is predicted."""
+        return set(self.config.atom_exclude_types)
 
     @property
     @abstractmethod

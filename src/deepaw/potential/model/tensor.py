@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from deepaw.potential.fitting.registry import make_tensor_fitting
 from deepaw.potential.fitting.tensor import TensorConfig, TensorFitting
 from deepaw.potential.model.atomic import AtomicModel
-from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.neighbours.environment import Environment
 
 
@@ -22,23 +19,15 @@ class TensorModel(AtomicModel):
 
     fitting: TensorFitting
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        *,
-        fixed_slots: bool = False,
-        closest: float | None = None,
-        provenance: dict[str, Any] | None = None,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__(config, fixed_slots=fixed_slots, closest=closest, provenance=provenance, generator=generator)
-        if (selected := self.fitting.config.sel_type) is not None:
-            self.contributes[[kind for kind in range(len(config.type_map)) if kind not in selected]] = 0
-
     def _make_fitting(self, generator: torch.Generator | None) -> TensorFitting:
         section = self.config.fitting_net
         assert isinstance(section, TensorConfig)
         return make_tensor_fitting(section, len(self.type_map), self.descriptor, generator=generator)
+
+    def _silent(self) -> set[int]:
+        selected = self.fitting.config.sel_type
+        others = set() if selected is None else set(range(len(self.type_map))) - set(selected)
+        return super()._silent() | others
 
     @property
     def units(self) -> dict[str, str]:
