@@ -81,7 +81,7 @@ class DeepEval(Generic[Model, EngineOfModel]):
         return list(self._model.selected)
 
     def get_descriptor_type(self) -> str:
-        """se_e2_a, se_e2_r or hybrid."""
+        """That of the section, such as se_e2_a or hybrid."""
         return self._model.config.descriptor.type
 
     @property

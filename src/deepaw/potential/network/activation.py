@@ -78,11 +78,6 @@ def find_activation(name: str) -> Activation:
     raise InputError(f"there is no activation function {name!r}; it should be one of {', '.join(ACTIVATIONS)}, silut:T")
 
 
-def find_fast_activation(name: str) -> Activation:
-    """The same for networks without a graph."""
-    return tanh_by_sigmoid if name.lower() == "tanh" else find_activation(name)
-
-
 def _checked(name: str) -> str:
     with refusing():
         find_activation(name)
