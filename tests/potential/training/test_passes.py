@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+from deepaw.potential.descriptor.passes import FoldedSeE2APasses, SeE2APasses, SeE2RPasses
+from deepaw.potential.descriptor.passes import Passes as Contraction
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
+from deepaw.potential.training.firstlayer import find_contraction
 from deepaw.potential.training.forms import forms_of
-from deepaw.potential.training.passes import can_pass
+from deepaw.potential.training.passes import KeptPasses, can_pass
 from deepaw.potential.training.step import predict
 from potential.randommodels import random_model
 from potential.structures import crowd
@@ -67,6 +71,19 @@ def results(potential: PotentialModel, frames: list) -> list[torch.Tensor]:
     return [each.detach() for each in (found.energy, found.atom_energy, found.force, found.virial, *derivatives)]
 
 
+@pytest.fixture(params=["as it pays", "folded"])
+def folding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First layers read moments wherever they can."""
+    if request.param == "folded":
+
+        def fold(part: PairwiseDescriptor, polynomials: int, natoms: int) -> Contraction:
+            found = find_contraction(part, polynomials, natoms)
+            return FoldedSeE2APasses if found is SeE2APasses else found
+
+        monkeypatch.setattr("deepaw.potential.training.passes.find_contraction", fold)
+
+
+@pytest.mark.usefixtures("folding")
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("frames", [FRAMES, FRAMES[:1], [ONE_TYPE]], ids=["three", "one", "one type"])
 @pytest.mark.parametrize("case", CASES)
@@ -88,6 +105,41 @@ def test_predictions_and_gradients(case: str, frames: list, threads: int, monkey
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9 * float(other.abs().max()) + 1e-12)
 
 
+def test_first_layers_read_moments_where_there_are_fewer_of_them() -> None:
+    part = model("angles").descriptor.parts[0]
+    assert isinstance(part, PairwiseDescriptor)
+    outputs = part.config.neuron[-1]
+    assert find_contraction(part, outputs - 1, 10**6) is FoldedSeE2APasses
+    assert find_contraction(part, outputs - 1, 1) is SeE2APasses
+    assert find_contraction(part, outputs, 10**6) is SeE2APasses
+    radial = model("distances").descriptor.parts[0]
+    assert isinstance(radial, PairwiseDescriptor)
+    assert find_contraction(radial, 1, 10**6) is SeE2RPasses
+
+
+def test_passes_that_ran_again_give_no_old_gradient() -> None:
+    potential = model("angles")
+    forms, together = forms_of(potential, 0.8), batch(potential, FRAMES)
+    kept = KeptPasses(potential, forms)
+    found = predict(potential, together, forms, kept=kept)
+    predict(potential, together, forms, kept=kept)
+    with pytest.raises(RuntimeError, match="run again"):
+        found.energy.sum().backward()
+
+
+def test_memory_is_kept_for_few_atoms(monkeypatch: pytest.MonkeyPatch) -> None:
+    potential = model("angles")
+    kept = KeptPasses(potential, forms_of(potential, 0.8))
+    one, three = batch(potential, FRAMES[:1]), batch(potential, FRAMES)
+    first = kept.of(one)
+    kept.of(three)
+    assert kept.of(one) is first
+    monkeypatch.setattr("deepaw.potential.training.passes.KEPT", len(three.atoms))
+    last = kept.of(three)
+    assert kept.of(three) is last and kept.of(one) is not first
+
+
+@pytest.mark.usefixtures("folding")
 @pytest.mark.parametrize("case", ["angles", "both, with parameters"])
 def test_single_precision_is_near_double(case: str) -> None:
     double, single = model(case), model(case, "float32")

@@ -15,7 +15,6 @@ Names: g = dE/dy, h = dJ/dy, a dot for tangents.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import accumulate, pairwise
 
 import torch
@@ -64,7 +63,8 @@ class NetPasses:
         self.factor, self.e = (weights[0][0].new_empty(sum(counts)) for _ in range(2))
         # from the last layer on: gradients come from the layer behind
         of_y = self.factor.unsqueeze(1), self.e.unsqueeze(1)
-        following, self.layers = None, []
+        following: LayerPasses | None = None
+        self.layers: list[LayerPasses] = []
         for number, (layers, w) in reversed(list(enumerate(zip(of_layers, weights, strict=True)))):
             last = number == len(weights) - 1
             following = LayerPasses(layers, w, counts, *of_y, None if last else compute, following)
@@ -113,7 +113,7 @@ class GradientsOfWeights:
                         columns = slice(len(found) * part // parts, len(found) * (part + 1) // parts)
                         self._add_up(layers, number, columns, found[columns])
                     elif part == 0:
-                        self._calls.append(partial(_sum, name, layers, number, found))
+                        self._sum_up(name, layers, number, found)
 
     def run(self) -> None:
         """Fill `out`."""
@@ -126,11 +126,14 @@ class GradientsOfWeights:
             x, of_z = each.both(number)
             self._calls.append(bound_product(x[:, columns].t(), of_z, out, each.compute, add=position > 0))
 
-
-def _sum(name: str, passes: Sequence[LayerPasses], number: int, out: Tensor) -> None:
-    """out = dJ/db, or dJ/d(idt), of net `number`."""
-    rows = [each.of_bias(number) if name == "b" else each.of_timestep(number) for each in passes]
-    torch.sum(rows[0] if len(rows) == 1 else torch.cat(rows), 0, keepdim=True, out=out)
+    def _sum_up(self, name: str, passes: Sequence[LayerPasses], number: int, out: Tensor) -> None:
+        """out = dJ/db, or dJ/d(idt), of net `number`."""
+        if name == "idt" and number == 0:
+            self._calls += [each.find_of_timestep for each in passes]
+        for position, each in enumerate(passes):
+            rows = (each.h_z if name == "b" else each.of_timestep)[each.rows[number]]
+            # sums over rows as products, which take less time
+            self._calls.append(bound_product(rows.new_ones(1, len(rows)), rows, out, add=position > 0))
 
 
 def _layers(net: FittingNet) -> list[Layer]:
@@ -170,6 +173,7 @@ class LayerPasses:
         self._z, self._value, self._first, self._second, self._z_dot, self._bend = (new(n, outputs) for _ in range(6))
         self._copies = layers[0].copies
         self._timestep = None if layers[0].idt is None else new(n, outputs)
+        self.of_timestep = new(n if layers[0].idt is not None else 0, outputs)
         self._fill = find_filling(layers[0].activation)
         with torch.no_grad():
             self._bind(weights)
@@ -224,15 +228,12 @@ class LayerPasses:
         rows = self.rows[number]
         return self._inputs[rows].flatten(0, 1), self._of_z[rows].flatten(0, 1)
 
-    def of_bias(self, number: int) -> Tensor:
-        """What adds up to dJ/db of a net over rows."""
-        return self.h_z[self.rows[number]]
-
-    def of_timestep(self, number: int) -> Tensor:
-        """What adds up to dJ/d(idt) of a net over rows."""
-        rows = self.rows[number]
-        value_dot = self._first[rows] * self._z_dot[rows]
-        return (self._h_y[rows] * self._value[rows]).addcmul_(self._g_y[rows], value_dot)
+    def find_of_timestep(self) -> None:
+        """What adds up to dJ/d(idt) over rows, in `of_timestep`."""
+        torch.mul(self._h_y, self._value, out=self.of_timestep)
+        # y = phi * idt, and its tangent is phi' z_dot * idt
+        torch.mul(self._first, self._z_dot, out=self._bend)
+        self.of_timestep.addcmul_(self._g_y, self._bend)
 
     def _multiply(self, name: str) -> None:
         for call in self._products[name]:

@@ -15,7 +15,7 @@ from deepaw.potential.training.errors import Errors
 from deepaw.potential.training.labels import Predictions
 from deepaw.potential.training.losses import Loss
 from deepaw.potential.training.passes import KeptPasses, can_pass
-from deepaw.potential.training.predictions import predictions_of
+from deepaw.potential.training.predictions import differentiate_passes, is_alone, predictions_of
 from deepaw.potential.training.prepared import PreparedBatch, PreparedFrames
 from deepaw.potential.training.processes import Processes
 
@@ -61,20 +61,22 @@ class Objective:
         signals: float64, on the model's device, numbers
         of this process that are replaced by their sums over all.
         """
-        loss, errors = self._errors(prepared, frames, rate, self._compute)
-        if loss.requires_grad:
-            found = torch.autograd.grad(loss, self._weights, allow_unused=True, materialize_grads=True)
-            for gradient, place in zip(found, self._gradients, strict=True):
-                if gradient.data_ptr() != place.data_ptr():
-                    place.copy_(gradient)
+        batch, counts = self._share(prepared, frames)
+        if batch is not None and self._kept is not None and is_alone(self._model, batch):
+            loss, errors = self._pass(batch, self._kept, rate, counts)
         else:
+            loss, errors = self._errors(batch, counts, rate, self._compute)
+            if loss.requires_grad:
+                found = torch.autograd.grad(loss, self._weights, allow_unused=True, materialize_grads=True)
+                torch._foreach_copy_(list(self._gradients), found)
+        if not loss.requires_grad:
             torch._foreach_zero_(list(self._gradients))
         return self._together(self._gradients, errors, signals)
 
     @torch.no_grad()
     def errors(self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float) -> Errors:
         """Those of a batch, at a learning rate."""
-        _, errors = self._errors(prepared, frames, rate)
+        _, errors = self._errors(*self._share(prepared, frames), rate)
         return self._together([], errors, errors.loss.new_zeros(0))[1]
 
     @torch.no_grad()
@@ -83,20 +85,43 @@ class Objective:
         batch = prepared.batch([frame])
         return float(self._loss(rate, self._predictions(batch, self._compute), batch.labels, batch.batch.natoms)[0])
 
-    def _errors(
-        self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float, compute: torch.dtype | None = None
-    ) -> tuple[Tensor, Errors]:
+    def _share(
+        self, prepared: PreparedFrames, frames: Sequence[FrameIndex]
+    ) -> tuple[PreparedBatch | None, Tensor | None]:
+        """What this process works on, if anything; the counts of the whole batch, where that is a part of it."""
         share = self._processes.share(frames)
         batch = prepared.batch(share) if share else None
+        if self._processes.count == 1:
+            return batch, None
         counts = torch.zeros(self._loss.terms, dtype=torch.float64, device=self._device)
-        if batch is not None and self._processes.count > 1:
+        if batch is not None:
             counts = self._loss.counts(batch.labels, batch.batch.natoms)
         self._processes.sum(counts)
+        return batch, counts
+
+    def _errors(
+        self, batch: PreparedBatch | None, counts: Tensor | None, rate: float, compute: torch.dtype | None = None
+    ) -> tuple[Tensor, Errors]:
         if batch is None:
             nothing = torch.zeros((), dtype=torch.float64, device=self._device)
-            return nothing, Errors(nothing, torch.zeros_like(counts), torch.zeros_like(counts), self._loss.shown)
-        together = counts if self._processes.count > 1 else None
-        return self._loss(rate, self._predictions(batch, compute), batch.labels, batch.batch.natoms, together)
+            none = nothing.new_zeros(self._loss.terms)
+            return nothing, Errors(nothing, none, none, self._loss.shown)
+        return self._loss(rate, self._predictions(batch, compute), batch.labels, batch.batch.natoms, counts)
+
+    def _pass(
+        self, batch: PreparedBatch, kept: KeptPasses, rate: float, counts: Tensor | None
+    ) -> tuple[Tensor, Errors]:
+        """Loss and errors; gradients by passes, so that automatic differentiation sees the loss alone."""
+        with torch.no_grad():
+            predicted = self._predictions(batch, self._compute)
+        leaves = {name: value.requires_grad_() for name, value in vars(predicted).items() if value is not None}
+        loss, errors = self._loss(rate, predicted, batch.labels, batch.batch.natoms, counts)
+        if loss.requires_grad:
+            found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
+            assert isinstance(self._model, PotentialModel)
+            of = Predictions(**dict(zip(leaves, found, strict=True)))
+            differentiate_passes(self._model, batch, kept.of(batch.batch, self._compute), of)
+        return loss, errors
 
     def _predictions(self, prepared: PreparedBatch, compute: torch.dtype | None = None) -> Predictions:
         virial = self._loss.needs_virial

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import torch
 
 from deepaw.potential.descriptor.form import Form
+from deepaw.potential.fitting.energy import EnergyFittingConfig
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.training.labels import Predictions
-from deepaw.potential.training.passes import KeptPasses
+from deepaw.potential.training.passes import KeptPasses, Passes
 from deepaw.potential.training.prepared import PreparedBatch
 from deepaw.potential.training.step import predict
 from deepaw.potential.training.tensor_step import predict_tensors
@@ -40,3 +41,23 @@ def predictions_of(
     assert isinstance(model, PotentialModel)
     found = predict(model, batch, forms, virial=virial, **beside, compute=compute, kept=kept)
     return Predictions(found.energy, found.force[back], found.virial, found.atom_energy[back])
+
+
+@torch.no_grad()
+def differentiate_passes(model: PotentialModel, prepared: PreparedBatch, passes: Passes, of: Predictions) -> None:
+    """The gradients of the weights that `passes` keeps, of a loss with these derivatives in what `predictions_of` gave.
+
+    For models of which `is_alone` is true, after `predictions_of` with these passes and no graph.
+    """
+    batch = prepared.batch
+    assert of.energy is not None and of.atom_energy is not None and of.force is not None
+    e = (of.energy[batch.frame] + of.atom_energy[batch.atoms]) * model.contributes[batch.types]
+    virial = of.force.new_zeros(len(batch.natoms), 3, 3) if of.virial is None else of.virial
+    passes.backward(e, of.force[batch.atoms], virial)
+
+
+def is_alone(model: AtomicModel, prepared: PreparedBatch) -> bool:
+    """Whether what the nets say of atoms is all that energies depend on: no table, no given energies of atoms."""
+    fitting = model.fitting.config
+    given = fitting.atom_ener if isinstance(fitting, EnergyFittingConfig) else ()
+    return prepared.batch.mixture is None and all(energy is None for energy in given)

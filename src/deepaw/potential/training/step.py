@@ -49,7 +49,7 @@ def predict(
     factor = model.contributes[batch.types]
     if batch.mixture is not None:
         factor = factor * (1 - batch.mixture.weight)
-    if can_pass(model, forms):
+    if kept is not None or can_pass(model, forms):
         passes = (kept or KeptPasses(model, forms)).of(batch, compute)
         found, force, virials = passes.run(batch, factor, beside, virial)
         if any(energy is not None for energy in model.fitting.config.atom_ener):
