@@ -163,8 +163,8 @@ def pair_geometry(
         moments=moments.to(dtype),
         scale=(1 / descriptor.dstd[env.types]).to(dtype),
         phi=tuple(phi.transpose(1, 2).to(dtype).contiguous() for phi in phi_slots.split(taken, dim=1)),
-        rows=rows.contiguous().to(dtype),
-        unit=spread(vector / r[:, None]).transpose(1, 2).contiguous().to(dtype),
+        rows=_by_component(rows).to(dtype),
+        unit=_by_component(spread(vector / r[:, None]).transpose(1, 2)).to(dtype),
         distance=spread(r).to(dtype),
         slope=spread(dw / reach - h).to(dtype),
         ratio=spread(h).to(dtype),
@@ -173,3 +173,8 @@ def pair_geometry(
         widths=taken,
         derivative=basis.differentiation().to(dtype),
     )
+
+
+def _by_component(rows: Tensor) -> Tensor:
+    """The same (natoms, components, slots), with each component in one piece, as what is computed with them goes."""
+    return rows.transpose(0, 1).contiguous().transpose(0, 1)

@@ -36,7 +36,7 @@ class PairMaps:
         of_phi = self._take("of_phi", g, n * components * ntypes, K)
         product(g.reshape(-1, K), geometry.derivative.t(), out=of_phi)
         both[:, components:] = of_phi.view(g.shape)
-        UV = self._take("UV", g, n, 2 * components, slots)
+        UV = self._take("UV", g, 2 * components, n, slots).transpose(0, 1)
         for kind, (phi, columns) in enumerate(zip(geometry.phi, UV.split(geometry.widths, dim=2), strict=True)):
             batch_product(both[:, :, kind], phi, out=columns)
         U, V = UV[:, :components], UV[:, components:]
@@ -59,7 +59,7 @@ class PairMaps:
         n, components, slots = geometry.rows.shape
         ntypes, K = len(geometry.phi), geometry.phi[0].shape[1]
         along = self._dot("along", geometry.unit, shift)
-        both = self._take("both rows", along, n, 2 * components, slots)
+        both = self._take("UV", along, 2 * components, n, slots).transpose(0, 1)
         ds = torch.mul(geometry.slope, along, out=self._take("ds", along, n, slots))
         torch.mul(geometry.rows, ds.unsqueeze(1), out=both[:, components:])
         if components == 1:
