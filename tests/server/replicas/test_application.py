@@ -17,7 +17,7 @@ from deepaw.server.process.config import ServerConfig
 from deepaw.server.replicas.application import ReplicaApplication
 from deepaw.server.worker.models import file_hash
 from server.front.asking import MSGPACK, refused
-from server.models import cluster, write_potential
+from server.models import cluster, magnesia, write_potential
 
 KEY = "0123456789abcdef"
 
@@ -77,6 +77,20 @@ def test_requests_need_a_key_and_reach_the_scheduler(tmp_path: Path) -> None:
         # what is anywhere else on the machine is not read, though there is no address, as there is none on a socket
         refused(await http.post("/predict", json={"db_path": "/etc/passwd", "db_id": 1}), 403, "--data-dir")
         refused(await http.post("/update_model", json={"path": "fast"}), 409, "deepaw-server ray")
+
+    asking(path, steps)
+
+
+def test_streams_are_no_longer_than_other_answers(tmp_path: Path) -> None:
+    """Nothing tells a replica how much of a stream has been read."""
+    path = write_potential(tmp_path / "water.safetensors")
+    atoms = magnesia()
+    structure = {"numbers": atoms.numbers, "positions": atoms.positions, "cell": atoms.cell.array}
+    message = dict_to_binary({"kind": "density", "atoms": structure, "grid_shape": [500, 500, 500]})
+
+    async def steps(http: httpx.AsyncClient) -> None:
+        headers = {**MSGPACK, "X-API-Key": KEY, "Accept": "application/octet-stream"}
+        refused(await http.post("/infer", content=message, headers=headers), 413, "this server takes 50,000,000")
 
     asking(path, steps)
 

@@ -33,7 +33,10 @@ class ReplicaApplication:
         """hashes: what the models should have, which lie on every machine at the same place."""
         self._hashes = hashes
         self._scheduler = make_scheduler(config)
-        front = replace(front_config(config, keys), require_key="always", replica=True)
+        front = front_config(config, keys)
+        # Ray takes whatever a replica sends, and holds it until the client has read it
+        limits = replace(front.limits, points=front.limits.answer_points)
+        front = replace(front, require_key="always", replica=True, limits=limits)
         self._app: ASGIApp = create_app(self._scheduler, front)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
