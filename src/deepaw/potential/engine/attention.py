@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from deepaw.potential.descriptor.attention import AttentionLayer
 from deepaw.potential.descriptor.se_atten import SeAtten
-from deepaw.potential.engine.attention_layer import FoldedLayer, fill, filled, span
+from deepaw.potential.engine.attention_features import EmbeddedFeatures
+from deepaw.potential.engine.attention_layer import FoldedLayer, fill, filled
 from deepaw.potential.engine.attention_layer import Kept as KeptLayer
 from deepaw.potential.engine.folding import Fold, fitting_basis
 from deepaw.potential.engine.gates import Gates
@@ -78,20 +79,16 @@ class AttentionKernel(PairKernel):
         budget: Budget,
     ) -> None:
         """weights: (width without the type, outputs), float64."""
-        project, Y, size = _functions(part, kind, basis, FUNCTIONS * budget.tolerance)
+        self._features = EmbeddedFeatures(part, kind, basis, FUNCTIONS * budget.tolerance, budget.dtype)
+        Y, size = self._features.Y, self._features.size
         M = Y.shape[1]
-        super().__init__(part, kind, basis, Fold(project, weights, 0, torch.eye(M, dtype=Y.dtype)), budget.dtype)
-        self.size = FoldSize(basis.size, project[0].shape[1], len(weights), part.width)
+        super().__init__(
+            part, kind, basis, Fold(self._features.project, weights, 0, torch.eye(M, dtype=Y.dtype)), budget.dtype
+        )
+        self.size = FoldSize(basis.size, len(Y), len(weights), part.width)
         self._config, self._axis = part.config, part.config.axis_neuron
-        signs = torch.tensor(basis.row_signs(), dtype=torch.float64)[:, None]
-        derivative = basis.differentiation()
-        # the features, the first of them 1, and their slopes
-        columns = [F.pad(P, (1, 0)) for P in project]
-        self._columns = [
-            (signs * torch.cat([fill(P, len(P)), fill(derivative @ P, len(P))], dim=1)).to(budget.dtype)
-            for P in columns
-        ]
         self._layers: list[FoldedLayer] = []
+        # the first feature is 1
         Y = F.pad(Y, (0, 0, 1, 0))
         size = F.pad(size, (1, 0), value=1.0)
         for given in part.attention:
@@ -104,7 +101,7 @@ class AttentionKernel(PairKernel):
         if part.config.fades_types:
             # as slots that are left over have it, so that it does not matter how many of these there are
             at_cutoff = torch.zeros(1, part.ntypes, dtype=budget.dtype)
-            g = self._embedded(at_cutoff, at_cutoff, [(t, t + 1) for t in range(part.ntypes)])[0][:1]
+            g = self._features(at_cutoff, at_cutoff, [(t, t + 1) for t in range(part.ntypes)])[0][:1]
             for layer in self._layers:
                 g = layer.of_empty(g)
             row = -part.davg[kind] / part.dstd[kind]
@@ -133,7 +130,7 @@ class AttentionKernel(PairKernel):
         inverse.masked_fill_(distance >= part.rcut, 0.0)  # there are no angles beyond
         reach = distance + self._config.env_protection
         fade, fade_slope = s * reach, (slope + ratio) * reach
-        f, of_s, of_w = self._embedded(s, fade, edges)
+        f, of_s, of_w = self._features(s, fade, edges)
         order = torch.argsort(here.to(torch.uint8), dim=1, descending=True, stable=True)
         total = here.sum(1)
         geometry = torch.cat([rows, vector * inverse, fade.unsqueeze(0)]).view(8, -1)
@@ -153,26 +150,6 @@ class AttentionKernel(PairKernel):
         A = torch.cat(sums)
         features = torch.bmm(A.transpose(1, 2), A[:, :, : self._axis]).flatten(1)
         return features, _Kept(A, vector, inverse, slope, ratio, bend, fade_slope, of_s, of_w, some)
-
-    def _embedded(self, s: Tensor, w: Tensor, edges: Sequence[tuple[int, int]]) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Features of all slots (slots, p), and their slopes in s and, where types fade, in w."""
-        phi = self._basis.rows(s.clamp(max=self._basis.high))
-        fades = self._config.fades_types
-        parts = []
-        for t, (first, last) in enumerate(edges):
-            columns = torch.cat([self._columns[0], self._columns[t + 1]], dim=1) if fades else self._columns[t]
-            parts.append(phi[:, :, first:last].permute(1, 2, 0) @ columns)
-        every = torch.cat(parts, dim=1).flatten(0, 1)
-        beyond = (s - self._basis.high).clamp_(min=0).view(-1, 1)
-        f, of_s, *faded = every.chunk(4 if fades else 2, dim=1)
-        of_w = None
-        if fades:
-            w = w.reshape(-1, 1)
-            of_w = torch.addcmul(faded[0], faded[1], beyond)
-            f, of_s = torch.addcmul(f, faded[0], w), torch.addcmul(of_s, faded[1], w)
-        f = torch.addcmul(f, of_s, beyond)
-        f[:, 0] = 1
-        return f, of_s, of_w
 
     def _attended(self, f: Tensor, geometry: Tensor, place: Tensor, there: Tensor) -> _Some:
         """Features f (slots, p) of some neighbours through all layers."""
@@ -233,21 +210,6 @@ class AttentionKernel(PairKernel):
         if kept.of_w is not None:
             result[8] += (of_f * kept.of_w.index_select(0, some.place)).sum(1).view_as(some.there)
         return result.view(9, -1)
-
-
-def _functions(
-    part: SeAtten, kind: int, basis: ChebyshevBasis, tolerance: float
-) -> tuple[list[Tensor], Tensor, Tensor]:
-    """Functions f = sum Phi P, P (K, r) for each type of neighbour, Y (r, M) with G = f Y, and about how large each f
-    is (r,); where types fade, P are those of net(s), then of w net(s) type_net, as `SeAtten.coefficients` has them."""
-    C = part.coefficients(basis)[kind]
-    nodes = ChebyshevBasis(basis.low, basis.high, 2 * basis.size).nodes()
-    R = torch.linalg.qr(basis.values(nodes))[1]
-    functions = torch.cat([R @ of_type for of_type in C.split(basis.size)])
-    Y = span(functions, tolerance).T
-    U = functions @ Y.T
-    project = [torch.linalg.solve_triangular(R, of_type, upper=True) for of_type in U.split(basis.size)]
-    return project, Y, torch.linalg.vector_norm(U, dim=0) / (len(nodes) * len(project)) ** 0.5
 
 
 def attention_kernels(part: SeAtten, shortest: float, weights: Sequence[Tensor], budget: Budget) -> list[Kernel] | None:
