@@ -15,7 +15,7 @@ from deepaw.server.scheduler.pace import Pace
 from deepaw.server.scheduler.queue import FairQueue
 from deepaw.server.scheduler.tasks import GridTask, JoinedTask, Task
 from deepaw.server.worker.failures import failure
-from deepaw.server.worker.interface import Worker
+from deepaw.server.worker.interface import UnsentError, Worker
 
 ALONE, IN_TURN = 1.0, 0.02
 """Seconds that a grid goes on for when nothing waits, and when something does."""
@@ -98,12 +98,19 @@ class Service:
 
     async def _go_on(self, task: GridTask) -> None:
         seconds = IN_TURN if any(other.ready for other in self._queue.tasks()) else ALONE
-        order = task.order(seconds)
+        order, worker_before = task.order(seconds), task.worker
         task.worker = self._worker
         before, left = time.perf_counter(), task.left
         self._in_grid = True
         try:
             reply = await self._worker.call("grid", **order)
+        except UnsentError as error:
+            task.worker = worker_before
+            if worker_before is None:
+                self._queue.push(task)
+            else:  # what was done of it went with the worker
+                task.job.fail(error)
+            return
         except Exception as error:
             task.job.fail(_known(error))
             return
@@ -126,6 +133,10 @@ class Service:
         try:
             argument = "sets" if kind == "points" else "requests"
             reply: dict[str, Any] = await self._worker.call(kind, model=model, **{argument: pieces})
+        except UnsentError:
+            for task in tasks:
+                self._queue.push(task)
+            return
         except Exception as error:
             for task in tasks:
                 task.job.fail(_known(error))

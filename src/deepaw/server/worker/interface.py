@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from deepaw.server.scheduler.interface import WorkerLostError
+
 BESIDE = frozenset({"load", "drop"})
 """Orders that are worked on beside the one that runs."""
 
@@ -23,6 +25,10 @@ class WorkerConfig:
     threads: int | None = None
     compile: bool = False
     prepared_bytes: int = 2**30
+
+
+class UnsentError(WorkerLostError):
+    """The worker had ended before the order reached it: nothing came of it, and another worker may be given it."""
 
 
 class Worker(Protocol):
@@ -47,7 +53,7 @@ class Worker(Protocol):
     async def call(self, order: str, **arguments: Any) -> dict[str, Any]:
         """Those in `BESIDE` beside what runs, others one after the other.
 
-        Raises what the order raises, and WorkerLostError.
+        Raises what the order raises, and WorkerLostError, of which UnsentError is one.
         """
 
     def interrupt(self) -> None:

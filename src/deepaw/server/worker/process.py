@@ -14,12 +14,14 @@ from typing import Any
 
 from deepaw.server.scheduler.interface import WorkerLostError
 from deepaw.server.worker.failures import failure
-from deepaw.server.worker.interface import WorkerConfig
+from deepaw.server.worker.interface import UnsentError, WorkerConfig
 from deepaw.server.worker.spawn import Spawned, spawn
 from deepaw.server.worker.transport import Receiver, packed
 
 FIRST_ANSWER = 120.0
 """Seconds until a process that is started has to be ready for orders."""
+
+LOST = "The process that worked on this ended; ask again."
 
 AT_ONCE = 5.0
 """Seconds until a process that is told to end is killed."""
@@ -74,8 +76,6 @@ class ProcessWorker:
             raise
 
     async def call(self, order: str, **arguments: Any) -> dict[str, Any]:
-        if self._socket is None:
-            raise _lost()
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         if order == "grid":
@@ -114,7 +114,7 @@ class ProcessWorker:
         try:
             async with self._sending:
                 if self._socket is None:
-                    raise _lost()
+                    raise UnsentError(LOST)
                 data = memoryview(b"".join(parts))
                 if descriptor is not None:
                     # a socket that is full takes the descriptor with the first byte that fits
@@ -128,7 +128,7 @@ class ProcessWorker:
                 await loop.sock_sendall(self._socket, data)
         except (BrokenPipeError, ConnectionResetError):
             self._lose()
-            raise _lost() from None
+            raise UnsentError(LOST) from None
         finally:
             if descriptor is not None:
                 os.close(descriptor)
@@ -166,11 +166,7 @@ class ProcessWorker:
         waiting, self._waiting = self._waiting, {}
         for answer in waiting.values():
             if not answer.done():
-                answer.set_exception(_lost())
-
-
-def _lost() -> WorkerLostError:
-    return WorkerLostError("The process that worked on this ended; ask again.")
+                answer.set_exception(WorkerLostError(LOST))
 
 
 async def _quietly(sending: Any) -> None:
