@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,11 +56,7 @@ class Fields:
         """float64 of one of the shapes, where -1 is any size; None without any. Numbers must be finite."""
         if not self.has(key):
             return None
-        array = self._numbers(key, "fiu")
-        if not any(_fits(array.shape, shape) for shape in shapes):
-            known = " or ".join(_shown(shape) for shape in shapes)
-            raise InputError(f"{key} has the shape {_shown(array.shape)}; it should be {known}.")
-        array = np.ascontiguousarray(array, dtype=np.float64)
+        array = np.ascontiguousarray(self._numbers(key, "fiu", shapes), dtype=np.float64)
         if not np.isfinite(array).all():
             raise InputError(f"{key} holds a number that is not finite (NaN or infinite).")
         return array
@@ -69,11 +65,7 @@ class Fields:
         """int64 of one of the shapes; None without any."""
         if not self.has(key):
             return None
-        array = self._numbers(key, "iu")
-        if not any(_fits(array.shape, shape) for shape in shapes):
-            known = " or ".join(_shown(shape) for shape in shapes)
-            raise InputError(f"{key} has the shape {_shown(array.shape)}; it should be {known}.")
-        return np.ascontiguousarray(array, dtype=np.int64)
+        return np.ascontiguousarray(self._numbers(key, "iu", shapes), dtype=np.int64)
 
     def map(self, key: str) -> Fields:
         """A map of values of its own."""
@@ -90,7 +82,7 @@ class Fields:
     def _taken(self, key: str, default: Any) -> Any:
         return self._left.pop(key, default)
 
-    def _numbers(self, key: str, kinds: str) -> np.ndarray:
+    def _numbers(self, key: str, kinds: str, shapes: Sequence[tuple[int, ...]]) -> np.ndarray:
         what = "whole numbers" if kinds == "iu" else "numbers"
         try:
             array = np.asarray(self._left.pop(key))
@@ -98,6 +90,9 @@ class Fields:
             raise InputError(f"{key} should be an array of {what}, with rows of one length.") from None
         if array.dtype.kind not in kinds and array.size:
             raise InputError(f"{key} should be an array of {what}.")
+        if not any(_fits(array.shape, shape) for shape in shapes):
+            known = " or ".join(_shown(shape) for shape in shapes)
+            raise InputError(f"{key} has the shape {_shown(array.shape)}; it should be {known}.")
         return array
 
 

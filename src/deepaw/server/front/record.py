@@ -7,10 +7,10 @@ import logging
 import re
 import secrets
 import time
-from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deepaw.server.faults import place_of
 from deepaw.server.front.errors import ClientGoneError, RequestError, as_request_error, error_response
 from deepaw.server.front.metrics import Metrics
 
@@ -62,7 +62,7 @@ class RecordMiddleware:
         except Exception as error:
             refusal = as_request_error(error)
             if refusal is None:
-                log.error("fault", extra={"request": request_id, "fault": _where(error)})
+                log.error("fault", extra={"request": request_id, "fault": place_of(error)})
                 refusal = RequestError(500, "fault", "The server made a mistake; its log has more under this request.")
             scope["deepaw.error"] = refusal.kind
             if status == 0:
@@ -77,12 +77,3 @@ class RecordMiddleware:
             if "deepaw.error" in scope:
                 details["error"] = scope["deepaw.error"]
             log.info("request", extra=details)
-
-
-def _where(error: BaseException) -> str:
-    """The kind of an exception and the line that raised it; its text may hold what a client sent."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "unknown"
-    return f"{type(error).__name__} at {place}"

@@ -1,13 +1,30 @@
-"""Waiting for a job, as long as somebody waits for its answer."""
+"""Waiting for a job, as long as somebody waits for its answer, or leaving that for later."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
+from deepaw.server.front.context import client_of, context_of
 from deepaw.server.front.errors import ClientGoneError, RequestError
-from deepaw.server.scheduler.interface import Answer, Job, JobCancelledError
+from deepaw.server.scheduler.interface import Answer, Job, JobCancelledError, Work
+
+
+async def respond(request: Request, work: Work, wait: bool, render: Callable[[Answer], Response]) -> Response:
+    """The answer to work as `render` makes it, or, where it is not waited for, the job."""
+    context, client = context_of(request), client_of(request)
+    if not wait:
+        context.desk.check_room()
+    job = context.scheduler.submit(work, client)
+    if not wait:
+        context.desk.keep(job, render)
+        return JSONResponse(context.desk.find(job.id, client).model_dump(), 202)
+    response = render(await answer_of(job, request, context.config.limits.seconds))
+    response.headers["X-Job-Id"] = job.id
+    return response
 
 
 async def answer_of(job: Job, request: Request, seconds: float) -> Answer:

@@ -9,6 +9,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
+from deepaw.server.faults import place_of
+
 SIZE, FILES = 10_000_000, 5
 
 _USUAL = {*vars(logging.makeLogRecord({})), "message", "asctime", "color_message", "taskName"}
@@ -27,7 +29,7 @@ class JsonFormatter(logging.Formatter):
         }
         line |= {key: value for key, value in vars(record).items() if key not in _USUAL}
         if record.exc_info is not None and record.exc_info[1] is not None:
-            line["fault"] = _place(record.exc_info[1])
+            line["fault"] = place_of(record.exc_info[1])
         return json.dumps(line, separators=(",", ":"), default=str)
 
 
@@ -54,11 +56,3 @@ def log_to(path: Path) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-
-
-def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else ""
-    return f"{type(error).__name__}{where}"

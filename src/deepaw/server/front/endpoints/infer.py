@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from deepaw.server.front.access import over_socket
 from deepaw.server.front.answers import binary_response, listed_response
 from deepaw.server.front.context import client_of, context_of
 from deepaw.server.front.reading import BINARY, JSON, media_type, read_message
 from deepaw.server.front.stream import streamed
-from deepaw.server.front.waiting import answer_of
+from deepaw.server.front.waiting import respond
 from deepaw.server.front.work import check_listed, read_work
 from deepaw.server.messages.binary import MEDIA_TYPE
 from deepaw.server.messages.forms import JobForm, openapi_message
@@ -57,16 +57,10 @@ async def infer(request: Request) -> Response:
     listed = not stream and (JSON in wanted or (is_json and not BINARY & set(wanted)))
     if listed:
         check_listed(asked.work, limits)
-    if not asked.wait:
-        context.desk.check_room()
-    job = context.scheduler.submit(asked.work, client_of(request))
     if stream:
         assert isinstance(asked.work, DensityWork)
+        job = context.scheduler.submit(asked.work, client_of(request))
         return streamed(job, asked.work, request, limits.seconds)
-    render = partial(listed_response if listed else binary_response, asked)
-    if not asked.wait:
-        context.desk.keep(job, render)
-        return JSONResponse(context.desk.find(job.id, client_of(request)).model_dump(), 202)
-    response = render(await answer_of(job, request, limits.seconds))
-    response.headers["X-Job-Id"] = job.id
-    return response
+    return await respond(
+        request, asked.work, asked.wait, partial(listed_response if listed else binary_response, asked)
+    )

@@ -6,16 +6,16 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from deepaw.density.grid import check_shape, grid_of_row
 from deepaw.errors import InputError
 from deepaw.server.front.access import over_socket
 from deepaw.server.front.answers import density_json
-from deepaw.server.front.context import client_of, context_of
+from deepaw.server.front.context import context_of
 from deepaw.server.front.paths import resolve_file
 from deepaw.server.front.structures import check_grid, row_of, structure_of_atoms, structure_of_form
-from deepaw.server.front.waiting import answer_of
+from deepaw.server.front.waiting import respond
 from deepaw.server.messages.forms import DensityForm, JobForm, PredictForm
 from deepaw.server.scheduler.interface import Answer, DensityAnswer, DensityWork, Shape, Structure
 
@@ -28,23 +28,12 @@ LATER: dict[int | str, dict[str, Any]] = {202: {"model": JobForm, "description":
 @router.post("/v1/predict", response_model=DensityForm, responses=LATER)
 async def predict(request: Request, form: PredictForm) -> Response:
     """The density of a row of a database, or of atoms, on a grid."""
-    context = context_of(request)
-    limits = context.config.limits
     if form.include_uncertainty:
         raise InputError("include_uncertainty is true, and no model of this server predicts uncertainties; send false.")
     structure, shape = await _asked(request, form)
-    check_grid(shape, limits, streamed=False)
-    if not form.wait:
-        context.desk.check_room()
+    check_grid(shape, context_of(request).config.limits, streamed=False)
     work = DensityWork(structure, shape, model=form.model, raw=form.raw)
-    job = context.scheduler.submit(work, client_of(request))
-    render = partial(_rendered, structure)
-    if not form.wait:
-        context.desk.keep(job, render)
-        return JSONResponse(context.desk.find(job.id, client_of(request)).model_dump(), 202)
-    response = render(await answer_of(job, request, limits.seconds))
-    response.headers["X-Job-Id"] = job.id
-    return response
+    return await respond(request, work, form.wait, partial(_rendered, structure))
 
 
 async def _asked(request: Request, form: PredictForm) -> tuple[Structure, Shape]:
