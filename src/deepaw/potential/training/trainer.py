@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -27,10 +26,9 @@ from deepaw.potential.training.errors import Errors
 from deepaw.potential.training.losses import make_loss
 from deepaw.potential.training.objective import FrameIndex, Objective
 from deepaw.potential.training.processes import Processes
+from deepaw.potential.training.report import Report, Say
 from deepaw.potential.training.setup import Progress, prepare_training
 from deepaw.potential.training.start import Start
-
-Say = Callable[[str], None]
 
 FROZEN = "frozen_model.safetensors"
 """The trained model, beside the checkpoints."""
@@ -111,7 +109,6 @@ class Trainer:
         compute = None if section.mixed_precision is None else dtype_of(section.mixed_precision.compute_prec)
         self._objective = Objective(model, setup.forms, loss, self._weights, processes, compute, self._flat.gradients)
         self._step = self._first = 0
-        self._said_what_is_kept = False
         if start is not None and start.checkpoint is not None:
             self._resume(start.checkpoint)
         elif start is not None and start.way == "finetune":
@@ -122,7 +119,8 @@ class Trainer:
                 prefix.parent.mkdir(parents=True, exist_ok=True)
             self._curve = LearningCurve(output / section.disp_file, self._step)
             write_complete(setup.settings, output / understood)
-        self._announce()
+        self._report = Report(setup, self._curve, self._say)
+        self._report.announce(sum(weight.numel() for weight in self._weights), self._step, processes.count)
 
     def run(self) -> AtomicModel:
         """Train to the last step and return the model, which is also written.
@@ -131,7 +129,7 @@ class Trainer:
         is no finite number any more.
         """
         section, steps = self.settings.training, self._setup.steps
-        self._last_report = (self._step, time.monotonic())
+        self._report.start(self._step)
         with deterministic(self._device), Interruption() as interruption:
             stop = False
             while self._step < steps and not stop:
@@ -169,31 +167,11 @@ class Trainer:
             self._averages.update(self._step)
         self._step += 1
         if self._step % section.disp_freq == 0 or self._step == 1:
-            self._report(errors, rate)
+            found = self._validate(rate)
+            self._report.line(self._step, errors.means(), None if found is None else found.means(), rate)
         if self._show is not None:
             self._show(Status(self._step, steps, errors, rate))
         return bool(asked > 0)
-
-    def _report(self, errors: Errors, rate: float) -> None:
-        """Validate, and write and say a line of the curve."""
-        training = errors.means()
-        found = self._validate(rate)
-        validation = None if found is None else found.means()
-        if self._curve is not None:
-            self._curve.append(self._step, training, validation, rate)
-        before, at = self._last_report
-        now = time.monotonic()
-        speed = (self._step - before) / max(now - at, 1e-9)
-        self._last_report = (self._step, now)
-        text = f"step {self._step}/{self._setup.steps}  train {_shown(training)}"
-        if validation is not None:
-            text += f"  validation {_shown(validation)}"
-        if self._setup.memory.is_exhausted and not self._said_what_is_kept:
-            kept = self._setup.training.frames.kept
-            self._say(f"{kept} frames are kept ready in {self._setup.memory.budget / 2**30:g} GiB, others made anew")
-            self._said_what_is_kept = True
-        left = (self._setup.steps - self._step) / speed
-        self._say(f"{text}  lr {rate:.1e}  {speed:.1f} steps/s  {_duration(left)} left")
 
     def _validate(self, rate: float) -> Errors | None:
         """Over numb_btch batches; their losses, as in DeePMD-kit, count by numbers of atoms."""
@@ -275,31 +253,6 @@ class Trainer:
             model.save(self._frozen)
             self._say(f"written: {self._frozen}, {self._files.latest}, {self._curve.path if self._curve else ''}")
         return model
-
-    def _announce(self) -> None:
-        setup = self._setup
-        frames = sum(system.nframes for system in setup.training.systems)
-        text = f"{frames} frames of {len(setup.training.systems)} systems to learn from"
-        if setup.validation is not None:
-            text += f", {sum(system.nframes for system in setup.validation.systems)} to validate on"
-        weights = sum(weight.numel() for weight in self._weights)
-        text += f"; {weights:,} weights; {setup.steps} steps"
-        if self._step:
-            text += f", of which {self._step} are done"
-        if self._processes.count > 1:
-            text += f"; {self._processes.count} processes"
-        self._say(text)
-
-
-def _shown(errors: dict[str, float]) -> str:
-    return " ".join(f"{name} {errors[name]:.2e}" for name in sorted(errors) if name != "rmse")
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
 
 
 def _say_nothing(text: str) -> None:

@@ -1,0 +1,72 @@
+"""What a training says as it goes on, in lines of text and in its learning curve."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from deepaw.potential.training.curve import LearningCurve
+from deepaw.potential.training.setup import Setup
+
+Say = Callable[[str], None]
+
+
+class Report:
+    """Of one training, from `start` on.
+
+    Args:
+        setup: what is trained, and on what.
+        curve: where lines of the curve go, if this process writes any.
+        say: receives lines of text.
+    """
+
+    def __init__(self, setup: Setup, curve: LearningCurve | None, say: Say) -> None:
+        self._setup, self._curve, self._say = setup, curve, say
+        self._said_what_is_kept = False
+
+    def announce(self, weights: int, step: int, processes: int) -> None:
+        """Say what there is to do: for so many weights, after so many steps."""
+        setup = self._setup
+        frames = sum(system.nframes for system in setup.training.systems)
+        text = f"{frames} frames of {len(setup.training.systems)} systems to learn from"
+        if setup.validation is not None:
+            text += f", {sum(system.nframes for system in setup.validation.systems)} to validate on"
+        text += f"; {weights:,} weights; {setup.steps} steps"
+        if step:
+            text += f", of which {step} are done"
+        if processes > 1:
+            text += f"; {processes} processes"
+        self._say(text)
+
+    def start(self, step: int) -> None:
+        """Count time from here, at a step."""
+        self._last = (step, time.monotonic())
+
+    def line(self, step: int, training: dict[str, float], validation: dict[str, float] | None, rate: float) -> None:
+        """Write and say the errors after a step, by name, and how long is left."""
+        if self._curve is not None:
+            self._curve.append(step, training, validation, rate)
+        before, at = self._last
+        now = time.monotonic()
+        speed = (step - before) / max(now - at, 1e-9)
+        self._last = (step, now)
+        setup = self._setup
+        text = f"step {step}/{setup.steps}  train {_shown(training)}"
+        if validation is not None:
+            text += f"  validation {_shown(validation)}"
+        if setup.memory.is_exhausted and not self._said_what_is_kept:
+            kept = setup.training.frames.kept
+            self._say(f"{kept} frames are kept ready in {setup.memory.budget / 2**30:g} GiB, others made anew")
+            self._said_what_is_kept = True
+        self._say(f"{text}  lr {rate:.1e}  {speed:.1f} steps/s  {_duration((setup.steps - step) / speed)} left")
+
+
+def _shown(errors: dict[str, float]) -> str:
+    return " ".join(f"{name} {errors[name]:.2e}" for name in sorted(errors) if name != "rmse")
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else f"{seconds:.0f} s"
