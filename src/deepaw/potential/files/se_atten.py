@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from deepaw.potential.descriptor.attention import AttentionLayer
-from deepaw.potential.descriptor.se_atten import LN_EPS, SeAtten
+from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_atten_config import AttentionConfig, SeAttenConfig, SeAttenV2Config
+from deepaw.potential.files.attention import AttentionLayers, epsilon_of, write_attention
 from deepaw.potential.files.component import DescriptorPart, precision_name
 from deepaw.potential.files.fields import Fields, naming
 from deepaw.potential.files.networks import (
@@ -18,10 +18,8 @@ from deepaw.potential.files.networks import (
     has_timestep,
     load_layers,
     read_collection,
-    read_layer,
     write_collection,
     write_embedding_layers,
-    write_layer,
 )
 from deepaw.potential.files.se_e2 import KEYS
 from deepaw.potential.files.slotted import check_environment
@@ -85,7 +83,7 @@ def _read(fields: Fields, type_map: list[str], kind: type[AttentionConfig], keys
         nets["type_layers"] = _one_net(fields.inner("embeddings_strip"), ntypes, config, inputs)
     if has_timestep([*nets.values()]) and not config.resnet_dt:
         config = fields.section(kind, {**section, "resnet_dt": True})
-    attention = _Attention(fields.inner("attention_layers"), config)
+    attention = AttentionLayers(fields.inner("attention_layers"), config)
     if (dstd == 0).any():
         raise fields.error("holds zeros, which rows would be divided by", "@variables.dstd")
     fields.end()
@@ -124,75 +122,6 @@ def _one_net(fields: Fields, ntypes: int, config: AttentionConfig, inputs: int) 
     return network
 
 
-class _Attention:
-    """The attention layers of a file."""
-
-    def __init__(self, fields: Fields, config: AttentionConfig) -> None:
-        fields.version(1)
-        self._config = config
-        self._layers = []
-        _same(fields, config, {"layer_num": config.attn_layer})
-        fields.ignore("precision", "nnei", "trainable_ln")
-        layers = fields.each("attention_layers")
-        fields.end()
-        if len(layers) != config.attn_layer:
-            raise fields.error(f"has {len(layers)} entries where {config.attn_layer} belong", "attention_layers")
-        for position, layer in enumerate(layers):
-            inner = Fields(layer, fields.file, f"{fields.place}.attention_layers[{position}]")
-            _same(inner, config, {})
-            inner.ignore("precision", "nnei", "trainable_ln")
-            self._layers.append((inner, *self._weights(inner)))
-            inner.end()
-
-    def _weights(self, fields: Fields) -> tuple[Network, dict[str, np.ndarray]]:
-        config, width = self._config, self._config.neuron[-1]
-        gate, norm = fields.inner("attention_layer"), fields.inner("attn_layer_norm")
-        _same(gate, config, {"num_heads": 1, "bias": True, "smooth": config.is_smooth}, norm=False)
-        gate.ignore("precision", "nnei")
-        maps = [
-            read_layer(gate.inner("in_proj"), width, 3 * config.attn),
-            read_layer(gate.inner("out_proj"), config.attn, width),
-        ]
-        gate.end()
-        norm.version(1)
-        norm.expect("eps", _epsilon(config))
-        norm.ignore("precision", "trainable")
-        values = {"scale": norm.array("w", (width,)), "shift": norm.array("b", (width,))}
-        norm.end()
-        return maps, values
-
-    def load(self, position: int, layer: nn.Module) -> None:
-        assert isinstance(layer, AttentionLayer)
-        fields, maps, norm = self._layers[position]
-        with naming(fields):
-            load_layers((layer.into, layer.out), maps)
-        for name, values in norm.items():
-            getattr(layer, name).detach().copy_(torch.from_numpy(values))
-
-
-def _epsilon(config: AttentionConfig) -> float:
-    return LN_EPS if config.ln_eps is None else config.ln_eps
-
-
-def _same(fields: Fields, config: AttentionConfig, more: dict[str, Any], *, norm: bool = True) -> None:
-    """What every object of the attention says again."""
-    of_norm = {"ln_eps": _epsilon(config)} if norm else {}
-    for key, right in {**_shared(config), **of_norm, **more}.items():
-        fields.expect(key, right)
-
-
-def _shared(config: AttentionConfig) -> dict[str, Any]:
-    return {
-        "embed_dim": config.neuron[-1],
-        "hidden_dim": config.attn,
-        "dotr": config.attn_dotr,
-        "do_mask": False,
-        "scaling_factor": config.scaling_factor,
-        "normalize": config.normalize,
-        "temperature": config.temperature,
-    }
-
-
 def write_se_atten(module: SeAtten, type_map: list[str]) -> dict[str, Any]:
     """The object of the descriptor in a file."""
     config, nets = module.config, module.nets
@@ -214,7 +143,7 @@ def write_se_atten(module: SeAtten, type_map: list[str]) -> dict[str, Any]:
         "@version": 2,
         **config.model_dump(mode="json", include=set(keys)),
         "tebd_dim": nets.types.width,
-        "ln_eps": _epsilon(config),
+        "ln_eps": epsilon_of(config),
         "sel": list(module.sel),
         "ntypes": module.ntypes,
         "attn_mask": False,
@@ -223,7 +152,7 @@ def write_se_atten(module: SeAtten, type_map: list[str]) -> dict[str, Any]:
         "type_map": type_map,
         "embeddings": one_net(nets.layers),
         **({} if nets.type_layers is None else {"embeddings_strip": one_net(nets.type_layers)}),
-        "attention_layers": _written_attention(module, precision),
+        "attention_layers": write_attention(module, precision),
         "env_mat": {
             "rcut": config.rcut,
             "rcut_smth": config.rcut_smth,
@@ -235,47 +164,4 @@ def write_se_atten(module: SeAtten, type_map: list[str]) -> dict[str, Any]:
             name: values.unsqueeze(1).repeat(1, module.nnei, 1).to(module.dtype).cpu().numpy()
             for name, values in (("davg", module.davg), ("dstd", module.dstd))
         },
-    }
-
-
-def _written_attention(module: SeAtten, precision: str) -> dict[str, Any]:
-    config = module.config
-    shared = {**_shared(config), "nnei": module.nnei, "precision": precision}
-    norm = {"trainable_ln": config.trainable_ln, "ln_eps": _epsilon(config)}
-
-    def array(values: Tensor) -> np.ndarray:
-        result: np.ndarray = values.detach().cpu().numpy()
-        return result
-
-    layers = [
-        {
-            **shared,
-            **norm,
-            "attention_layer": {
-                **shared,
-                "num_heads": 1,
-                "bias": True,
-                "smooth": config.is_smooth,
-                "in_proj": write_layer(layer.into, False, precision),
-                "out_proj": write_layer(layer.out, False, precision),
-            },
-            "attn_layer_norm": {
-                "@class": "LayerNorm",
-                "@version": 1,
-                "eps": _epsilon(config),
-                "trainable": config.trainable_ln,
-                "precision": precision,
-                "@variables": {"w": array(layer.scale), "b": array(layer.shift)},
-            },
-        }
-        for layer in module.attention
-        if isinstance(layer, AttentionLayer)
-    ]
-    return {
-        "@class": "NeighborGatedAttention",
-        "@version": 1,
-        "layer_num": config.attn_layer,
-        **shared,
-        **norm,
-        "attention_layers": layers,
     }
