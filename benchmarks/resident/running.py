@@ -82,10 +82,14 @@ def running(settings: Settings, *models: str, options: tuple[str, ...] = ()) -> 
         subprocess.run(stop, env=environment, capture_output=True, check=False)
 
 
+def fluorite() -> Atoms:
+    """HfO2 with all its symmetry, 12 atoms."""
+    return crystal(["Hf", "O"], [(0, 0, 0), (0.25, 0.25, 0.25)], spacegroup=225, cellpar=[5.12] * 3 + [90] * 3)
+
+
 def rattled(seed: int, copies: int = 1) -> Atoms:
-    """Fluorite HfO2 with every atom off its site: without symmetry, and another one for each seed."""
-    atoms = crystal(["Hf", "O"], [(0, 0, 0), (0.25, 0.25, 0.25)], spacegroup=225, cellpar=[5.12] * 3 + [90] * 3)
-    atoms = atoms.repeat(copies)
+    """The same with every atom off its site: without symmetry, and another one for each seed."""
+    atoms = fluorite().repeat(copies)
     atoms.rattle(0.05, seed=seed)
     return atoms
 
