@@ -17,13 +17,13 @@ from deepaw.server.scheduler.interface import (
     JobState,
     ModelInfo,
     QueueFullError,
-    SchedulerState,
     Structure,
     Tile,
     UnknownHandleError,
     UnknownModelError,
     Work,
 )
+from deepaw.server.scheduler.state import SchedulerState
 
 HASH = "0" * 64
 

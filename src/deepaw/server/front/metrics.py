@@ -10,7 +10,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from deepaw.server.scheduler.interface import ModelInfo, SchedulerState
+from deepaw.server.scheduler.interface import ModelInfo
+from deepaw.server.scheduler.state import SchedulerState
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
 METHODS = {"GET", "POST", "DELETE"}

@@ -16,7 +16,6 @@ from deepaw.server.scheduler.interface import (
     JobCancelledError,
     ModelInfo,
     NotReadyError,
-    SchedulerState,
     Structure,
     Work,
 )
@@ -25,6 +24,7 @@ from deepaw.server.scheduler.models import ModelTable
 from deepaw.server.scheduler.pace import Pace
 from deepaw.server.scheduler.queue import FairQueue, QueueLimits, check_room
 from deepaw.server.scheduler.service import Service
+from deepaw.server.scheduler.state import SchedulerState
 from deepaw.server.scheduler.structures import KeptStructures
 from deepaw.server.scheduler.tasks import Task, kind_of, size_of, task_of
 from deepaw.server.worker.interface import Worker
@@ -135,6 +135,7 @@ class TileScheduler:
             structure_bytes=self._structures.nbytes,
             memory_bytes=usage["memory"],
             device_bytes=usage["device"],
+            cuda_available=usage["cuda"] > 0,
             worker_pids=tuple(worker.pid for worker in self._workers if worker.pid is not None),
         )
 

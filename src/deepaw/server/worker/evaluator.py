@@ -35,6 +35,7 @@ class Evaluator:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self._config = config
+        self._has_cuda = torch.cuda.is_available()
         self._models: dict[str, LoadedModel] = {}
         self._grids: dict[str, OpenGrid] = {}
         self._kept = PreparedStructures(config.prepared_bytes)
@@ -129,7 +130,9 @@ class Evaluator:
         return _answers(evaluate_tensors(loaded.engine, requests, self._halving))
 
     def usage(self) -> dict[str, int]:
-        """Bytes of the process and on the device, bytes of atom parts, and how often something did not fit."""
+        """Bytes of the process and on the device, bytes of atom parts, how often something did not fit, and whether
+        there is a CUDA device, used or not (1 or 0).
+        """
         with self._lock:
             dropped, self._dropped = self._dropped, []
         for model in dropped:
@@ -139,6 +142,7 @@ class Evaluator:
             "device": device_bytes(self._device),
             "prepared": self._kept.nbytes,
             "halvings": self._halving.count,
+            "cuda": int(self._has_cuda),
         }
 
     def _density(self, model: str) -> InferenceEngine:

@@ -53,7 +53,7 @@ def _status(context: Context) -> StatusForm:
         pid=os.getpid(),
         device=state.device,
         precision=state.precision,
-        cuda_available=state.device.startswith("cuda"),
+        cuda_available=state.cuda_available,
         use_compile=any(model.compiled for model in models),
         use_dual_model={"density", "potential"} <= kinds,
         data_batch_size=context.config.batch_size,
