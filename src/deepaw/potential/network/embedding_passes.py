@@ -17,7 +17,7 @@ from deepaw.potential.network.products import bound_batch_product
 
 
 class EmbeddingPasses:
-    """`value` and then `reverse`, without graphs; again and again, in the same memory, with the weights as they are then.
+    """`value` and then `reverse`, without graphs; again and again, in the same memory, with weights as they are then.
 
     y, h: (networks, n, M), what the nets are at the inputs, and dJ/dy, for the caller to fill before `reverse`.
     """
