@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
-from deepaw.potential.descriptor.passes import FoldedSeE2APasses, SeE2APasses, SeE2RPasses
-from deepaw.potential.descriptor.passes import Passes as Contraction
+from deepaw.potential.descriptor.passes import Contraction, FoldedSeE2APasses, SeE2APasses, SeE2RPasses
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.batch import Batch, frame_geometry, make_batch

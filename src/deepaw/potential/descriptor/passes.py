@@ -207,12 +207,12 @@ class SeE2RPasses(ContractionPasses):
         self._reverse += self._of_coefficients(self.of_C, (self.B, columns.H), (self.B_dot, columns.G))
 
 
-Passes = type[SeE2APasses] | type[FoldedSeE2APasses] | type[SeE2RPasses]
+Contraction = type[SeE2APasses] | type[FoldedSeE2APasses] | type[SeE2RPasses]
 
 
-def contraction_passes(part: Descriptor) -> Passes | None:
+def contraction_passes(part: Descriptor) -> Contraction | None:
     """Those of a descriptor, if it has them and no network of types."""
-    kinds: dict[type, Passes] = {SeE2A: SeE2APasses, SeE2R: SeE2RPasses}
+    kinds: dict[type, Contraction] = {SeE2A: SeE2APasses, SeE2R: SeE2RPasses}
     return kinds.get(type(part)) if isinstance(part, PairwiseDescriptor) and part.types is None else None
 
 

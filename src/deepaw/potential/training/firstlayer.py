@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
-from deepaw.potential.descriptor.passes import FoldedSeE2APasses, SeE2APasses, contraction_passes
-from deepaw.potential.descriptor.passes import Passes as Contraction
+from deepaw.potential.descriptor.passes import Contraction, FoldedSeE2APasses, SeE2APasses, contraction_passes
 from deepaw.potential.network.passes import Calls
 from deepaw.potential.network.products import bound_product
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from deepaw.potential.descriptor.coefficient_passes import CoefficientPasses
 from deepaw.potential.descriptor.form import Form
 from deepaw.potential.descriptor.pairform import PairForm
-from deepaw.potential.descriptor.passes import FoldedSeE2APasses, contraction_passes
+from deepaw.potential.descriptor.passes import Contraction, FoldedSeE2APasses, contraction_passes
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.network.embedding_passes import EmbeddingPasses
@@ -93,10 +93,11 @@ class Passes:
             for weight in self.weights
         }
         self._gradients = [found[id(weight)] for weight in self.weights]
-        self._turn = 0
+        self.turn = 0
+        """How often it was run."""
 
-        natoms, contractions = sum(counts), []
-        self.natoms = natoms
+        self.natoms = natoms = sum(counts)
+        contractions: list[Contraction] = []
         self._coefficients: list[CoefficientPasses] = []
         for part, form, of_part in zip(parts, forms, embedding, strict=True):
             assert isinstance(form, PairForm)
@@ -139,7 +140,7 @@ class Passes:
         self, batch: Batch, factor: Tensor, beside: Tensor | None, virial: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         """`run`, without a graph."""
-        self._turn += 1
+        self.turn += 1
         for part in self._coefficients:
             part.value()
         self._each_type(lambda layer: layer.value())
@@ -159,11 +160,6 @@ class Passes:
         for part in self._coefficients:
             part.reverse()
         return self._gradients
-
-    @property
-    def turn(self) -> int:
-        """How often it was run."""
-        return self._turn
 
     def _each_type(self, work: Callable[[FirstLayer], None]) -> None:
         count = min(len(self._shares), len(self._first))
