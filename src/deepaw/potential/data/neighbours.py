@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from vesin import NeighborList
 
 from deepaw.errors import InputError
 from deepaw.potential.data.system import Frame, System
-from deepaw.potential.neighbours.pairs import SAME_PLACE, reach
+from deepaw.potential.neighbours.celllist import find_neighbours
+from deepaw.potential.neighbours.pairs import SAME_PLACE
 
 SEL_FACTOR = 1.1
 """By how much `sel` exceeds the largest count in the data where the input says "auto"."""
@@ -67,18 +67,16 @@ def with_room(count: int, factor: float) -> int:
 
 
 def frame_neighbours(frame: Frame, ntypes: int, rcut: float) -> FrameNeighbours:
-    """Neighbours of every atom within `rcut` (A), periodic images counted."""
-    first, second, distance = NeighborList(cutoff=reach(frame.coord, frame.cell, rcut), full_list=True).compute(
-        points=frame.coord,
-        box=np.zeros((3, 3)) if frame.cell is None else frame.cell,
-        periodic=frame.cell is not None,
-        quantities="ijd",
-    )
-    kind = frame.types[second.astype(np.int64)]
-    counts = np.bincount(first.astype(np.int64) * ntypes + kind, minlength=len(frame.types) * ntypes)
+    """Count the neighbours of every atom within `rcut` (A), periodic images included."""
+    table = find_neighbours(frame.coord, frame.types, ntypes, rcut, [frame.cell]).table(rcut)
+    rows = table.rows.numpy()
     shortest = np.full((ntypes, ntypes), np.inf)
-    np.minimum.at(shortest, (frame.types[first.astype(np.int64)], kind), distance)
-    return FrameNeighbours(counts.reshape(-1, ntypes), shortest)
+    occupied = np.flatnonzero(np.diff(rows))
+    if len(occupied):
+        squares = np.square(table.vector.numpy()).sum(axis=0)
+        nearest = np.sqrt(np.minimum.reduceat(squares, rows[occupied]))
+        np.minimum.at(shortest, (frame.types[occupied // ntypes], occupied % ntypes), nearest)
+    return FrameNeighbours(table.counts.numpy(), shortest)
 
 
 class NeighbourCounter:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from deepaw.potential.descriptor.form import Form
-from deepaw.potential.descriptor.pairform import PairForm
+from deepaw.potential.descriptor.kernel import TrainingKernel
+from deepaw.potential.descriptor.moments import MomentKernel
 from deepaw.potential.descriptor.slotted import EmbeddingConfig, SlottedDescriptor
 from deepaw.potential.descriptor.type_embedding import TypedNets, TypeEmbedding, TypeEmbeddingConfig
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.network.embedding import EmbeddingNets
+from deepaw.potential.pairs.form import PairForm
 from deepaw.potential.precision import dtype_of
 from deepaw.spectral import ChebyshevBasis
 
@@ -107,19 +109,42 @@ class PairwiseDescriptor(SlottedDescriptor):
         ]
         return torch.stack(rows)
 
-    def form(self, closest: float, polynomials: int) -> Form:
-        """In the spectral form where its nets are smooth, or else by the equations."""
+    def training_kernel(self, closest: float, polynomials: int) -> TrainingKernel[Any]:
+        """Return the spectral form where its nets are smooth, or else the equations."""
         if not self.is_spectral:
-            return super().form(closest, polynomials)
-        return PairForm(ChebyshevBasis(0.0, self.largest(closest), polynomials))
+            return super().training_kernel(closest, polynomials)
+        return MomentKernel(self.pair_form(ChebyshevBasis(0.0, self.largest(closest), polynomials)))
+
+    def pair_form(self, basis: ChebyshevBasis) -> PairForm:
+        """Return the settings of the pair operator on a basis of raw s."""
+        config = self.config
+        empty, hidden = self.slot_moments(basis)
+        return PairForm(
+            rcut=config.rcut,
+            rcut_smth=config.rcut_smth,
+            protection=config.env_protection,
+            basis=basis,
+            mean=self.davg.double(),
+            scale=1 / self.dstd.double(),
+            excluded=self.excluded,
+            slots=torch.tensor(self.slots_by_type, dtype=torch.float64, device=self.davg.device),
+            empty=empty,
+            hidden=hidden,
+            fixed_slots=self.fixed_slots,
+            fading=self.fades_types,
+        )
+
+    @property
+    def fades_types(self) -> bool:
+        """Whether the dependence of embeddings on types fades out towards the cutoff."""
+        return False
 
     @abstractmethod
-    def rows(self, raw: Tensor, centre_types: Tensor) -> Tensor:
-        """What each neighbour's embedding is multiplied by, (npairs, components), from raw rows of the same shape."""
+    def slot_moments(self, basis: ChebyshevBasis) -> tuple[Tensor, Tensor]:
+        """What an empty slot adds to the moments, and an excluded neighbour that takes a slot; see `slotted`.
 
-    @abstractmethod
-    def constant_moments(self, types: Tensor, empty: Tensor, hidden: Tensor, basis: ChebyshevBasis) -> Tensor:
-        """What slots without a visible neighbour add to the moments, (natoms, components, ntypes, K); see `slotted`."""
+        By type of the centre, (ntypes, components, K) each, float64.
+        """
 
     @abstractmethod
     def contract(self, moments: Tensor, coefficients: Tensor) -> Tensor:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from deepaw.errors import InputError
 from deepaw.potential.descriptor.attention import AttentionLayer
-from deepaw.potential.descriptor.differentiated import DifferentiatedForm
-from deepaw.potential.descriptor.fading import FadingForm
-from deepaw.potential.descriptor.form import Form
+from deepaw.potential.descriptor.equations import EquationKernel
+from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.descriptor.pairwise import PairwiseConfig
 from deepaw.potential.descriptor.se_atten_config import AttentionConfig
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.slotted import EmbeddingConfig
-from deepaw.potential.descriptor.switch import environment_rows, switch
+from deepaw.potential.neighbours.switch import environment_rows, switch
 from deepaw.potential.descriptor.type_embedding import TypedNets, TypeEmbedding, TypeEmbeddingConfig
 from deepaw.potential.neighbours.environment import Environment, nearest
 from deepaw.potential.precision import dtype_of
@@ -106,8 +106,8 @@ class SeAtten(SeE2A):
 
     @property
     def slots_by_type(self) -> tuple[int, ...]:
-        """None belongs to a type."""
-        return (0,) * self.ntypes
+        """Slots belong to no type; they are counted in the first column."""
+        return (self.nnei,) + (0,) * (self.ntypes - 1)
 
     @property
     def types(self) -> TypeEmbedding | None:
@@ -127,6 +127,15 @@ class SeAtten(SeE2A):
     def chosen(self, env: Environment) -> Environment:
         """The nearest neighbours of all types, with `fixed_slots`."""
         return nearest(env, self.nnei) if self.fixed_slots else env
+
+    def keeps(self, counts: Tensor) -> bool:
+        """Whether no atom has more than `sel` neighbours, or these count as well."""
+        return not self.fixed_slots or bool((counts.sum(1) <= self.nnei).all())
+
+    @property
+    def fades_types(self) -> bool:
+        """Whether the net of types is multiplied by the switch function."""
+        return self.config.fades_types
 
     def slotted(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
         """As of the base; empty slots have no type, and stand in the first column.
@@ -151,7 +160,7 @@ class SeAtten(SeE2A):
         env, empty, _ = self.slotted(env)
         centre_types = env.types[env.centre]
         raw = environment_rows(env.vector, config.rcut_smth, config.rcut, config.env_protection)
-        R = self.rows(raw, centre_types).to(self.dtype)
+        R = ((raw - self.davg[centre_types]) / self.dstd[centre_types]).to(self.dtype)
         r = torch.linalg.vector_norm(env.vector, dim=-1, keepdim=True)
         w = switch(r.squeeze(1), config.rcut_smth, config.rcut).to(R.dtype)
         net = self.network(centre_types, env.types[env.neighbour])
@@ -209,10 +218,8 @@ class SeAtten(SeE2A):
         faded = C.unsqueeze(1) * factors.unsqueeze(2).to(C.dtype)
         return torch.cat([C.unsqueeze(1), faded], dim=1).flatten(1, 2)
 
-    def form(self, closest: float, polynomials: int) -> Form:
-        """As of the base, with moments of their own where types fade; by the equations where there is attention."""
+    def training_kernel(self, closest: float, polynomials: int) -> TrainingKernel[Any]:
+        """Return the spectral form where there is no attention, or else the equations."""
         if len(self.attention):
-            return DifferentiatedForm(TOGETHER)
-        if not self.is_spectral or not self.config.fades_types:
-            return super().form(closest, polynomials)
-        return FadingForm(ChebyshevBasis(0.0, self.largest(closest), polynomials))
+            return EquationKernel(TOGETHER)
+        return super().training_kernel(closest, polynomials)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
-from deepaw.potential.descriptor.switch import environment_rows
+from deepaw.potential.neighbours.switch import environment_rows
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.spectral import ChebyshevBasis
 
@@ -74,15 +74,11 @@ class SeE2A(PairwiseDescriptor):
         of_empty = torch.einsum("it,itm->im", empty.to(R.dtype), G_empty[env.types])
         return (A + R_empty[env.types].unsqueeze(2) * of_empty.unsqueeze(1)) / self.nnei
 
-    def rows(self, raw: Tensor, centre_types: Tensor) -> Tensor:
-        """All four components, normalised."""
-        return (raw - self.davg[centre_types]) / self.dstd[centre_types]
-
-    def constant_moments(self, types: Tensor, empty: Tensor, hidden: Tensor, basis: ChebyshevBasis) -> Tensor:
-        """Empty slots count as neighbours at the cutoff; hidden ones are multiplied by 0."""
-        at_cutoff = basis.values(torch.zeros_like(self.davg[:1, 0]))[0]
-        row = (-self.davg / self.dstd)[types]
-        return torch.einsum("ia,it,k->iatk", row, empty.to(row), at_cutoff)
+    def slot_moments(self, basis: ChebyshevBasis) -> tuple[Tensor, Tensor]:
+        """An empty slot counts as a neighbour at the cutoff; a hidden one is multiplied by 0."""
+        at_cutoff = basis.values(self.davg.new_zeros(()))
+        empty = (-self.davg / self.dstd).unsqueeze(2) * at_cutoff
+        return empty, torch.zeros_like(empty)
 
     def contract(self, moments: Tensor, coefficients: Tensor) -> Tensor:
         """A^T A[:, :axis_neuron] of A = B C / nnei, (n, M * axis_neuron)."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
-from deepaw.potential.descriptor.switch import environment_rows
+from deepaw.potential.neighbours.switch import environment_rows
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.spectral import ChebyshevBasis
 
@@ -52,16 +52,10 @@ class SeE2R(PairwiseDescriptor):
             D = D + torch.einsum("it,itm->im", count.to(D.dtype), self.embed_types(value)[env.types])
         return D * (SCALE / self.nnei)
 
-    def rows(self, raw: Tensor, centre_types: Tensor) -> Tensor:
-        """Ones: neighbours count by their embedding alone."""
-        return torch.ones_like(raw)
-
-    def constant_moments(self, types: Tensor, empty: Tensor, hidden: Tensor, basis: ChebyshevBasis) -> Tensor:
-        """Empty slots count as neighbours at the cutoff, hidden ones as those where the normalised s is 0."""
-        at_cutoff = basis.values(torch.zeros_like(self.davg[:1, 0]))[0]
-        at_mean = basis.values(self.davg[:, 0])[types]
-        moments = torch.einsum("it,k->itk", empty.to(at_cutoff), at_cutoff)
-        return (moments + torch.einsum("it,ik->itk", hidden.to(at_mean), at_mean)).unsqueeze(1)
+    def slot_moments(self, basis: ChebyshevBasis) -> tuple[Tensor, Tensor]:
+        """An empty slot counts as a neighbour at the cutoff, a hidden one as one whose normalised s is 0."""
+        at_cutoff = basis.values(self.davg.new_zeros(()))
+        return at_cutoff.expand(self.ntypes, 1, -1).clone(), basis.values(self.davg)
 
     def contract(self, moments: Tensor, coefficients: Tensor) -> Tensor:
         """B C / (5 nnei), (n, M)."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from deepaw.potential.descriptor.dotproducts import DotBasis
-from deepaw.potential.descriptor.form import Form
+from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.descriptor.slotted import EmbeddingConfig, SlottedDescriptor
-from deepaw.potential.descriptor.switch import environment_rows
-from deepaw.potential.descriptor.triples import TripleForm
+from deepaw.potential.neighbours.switch import environment_rows
+from deepaw.potential.descriptor.triples import TripleKernel
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.precision import dtype_of
@@ -91,12 +91,12 @@ class SeE3(SlottedDescriptor):
             D = D.index_add(0, env.centre[j], weight * theta.unsqueeze(1) * G)
         return D
 
-    def form(self, closest: float, polynomials: int) -> Form:
-        """In the spectral form where its nets are smooth, or else by the equations."""
+    def training_kernel(self, closest: float, polynomials: int) -> TrainingKernel[Any]:
+        """Return the spectral form where its nets are smooth, or else the equations."""
         if not self.is_spectral:
-            return super().form(closest, polynomials)
+            return super().training_kernel(closest, polynomials)
         rows = -(-POLYNOMIALS * polynomials // COLUMNS)
-        return TripleForm(DotBasis(self.largest_dot(closest), ProductBasis(rows, COLUMNS)))
+        return TripleKernel(DotBasis(self.largest_dot(closest), ProductBasis(rows, COLUMNS)))
 
     def largest_dot(self, closest: float) -> float:
         """That |theta| can come to where neighbours come no nearer than `closest`, A."""

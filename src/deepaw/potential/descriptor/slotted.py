@@ -14,7 +14,7 @@ from deepaw.potential.data.neighbours import NeighbourStatistics
 from deepaw.potential.descriptor.base import Descriptor, DescriptorSection
 from deepaw.potential.descriptor.sel import SelByType, check_excluded, check_sel, counted
 from deepaw.potential.descriptor.statistics import RowStatistics
-from deepaw.potential.descriptor.switch import switch
+from deepaw.potential.neighbours.switch import switch
 from deepaw.potential.neighbours.environment import Environment, nearest_by_type
 from deepaw.potential.network.activation import SMOOTH, ActivationName
 from deepaw.potential.precision import Precision
@@ -136,6 +136,10 @@ class SlottedDescriptor(Descriptor):
     def chosen(self, env: Environment) -> Environment:
         """The nearest sel_t neighbours of each type t, with `fixed_slots`."""
         return nearest_by_type(env, self.slots) if self.fixed_slots else env
+
+    def keeps(self, counts: Tensor) -> bool:
+        """Whether no atom has more than sel_t neighbours of type t, or these count as well."""
+        return not self.fixed_slots or bool((counts <= self.slots).all())
 
     def slotted(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
         """The pairs that are embedded, with what stands in for the others.

@@ -1,4 +1,4 @@
-"""What is taken from the data of a descriptor before the first step: the scale of its rows.
+"""Scale of the rows of a descriptor, taken from the data before the first step.
 
 The definitions are those of DeePMD-kit 3.2.
 """
@@ -6,15 +6,13 @@ The definitions are those of DeePMD-kit 3.2.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
-from deepaw.potential.descriptor.switch import environment_rows
+from deepaw.potential.neighbours.switch import environment_rows
 from deepaw.potential.neighbours.environment import Environment
-
-if TYPE_CHECKING:
-    from deepaw.potential.descriptor.slotted import SlottedDescriptor
 
 SMALLEST_SPREAD = 1e-2
 """1/A; a smaller standard deviation of an environment's rows counts as this."""
@@ -23,12 +21,34 @@ UNKNOWN_SPREAD = 0.1
 """1/A; the standard deviation of rows around types that do not occur."""
 
 
+class ScaledDescriptor(Protocol):
+    """A descriptor whose rows are normalised.
+
+    config: with rcut_smth, rcut, env_protection, set_davg_zero. davg, dstd: (ntypes, components).
+    """
+
+    config: Any
+    ntypes: int
+    davg: Tensor
+    dstd: Tensor
+
+    @property
+    def nnei(self) -> int:
+        """Number of slots."""
+
+    def slotted(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
+        """Pairs that count, and slots without a neighbour."""
+
+    def with_statistics(self, davg: Tensor, dstd: Tensor) -> None:
+        """Set the mean and spread of raw rows."""
+
+
 class Statistics(ABC):
-    """Looks at environments one after the other, and then sets what it found in its descriptor."""
+    """Sums over environments, one frame after the other, that set the buffers of a descriptor in the end."""
 
     @abstractmethod
     def add(self, env: Environment) -> None:
-        """One frame: pairs within the model's cutoff."""
+        """Add one frame: pairs within the model's cutoff."""
 
     @abstractmethod
     def finish(self) -> None:
@@ -36,13 +56,13 @@ class Statistics(ABC):
 
 
 class NoStatistics(Statistics):
-    """Of a descriptor that has no scale."""
+    """Statistics of a descriptor that has no scale."""
 
     def add(self, env: Environment) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def finish(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class RowStatistics(Statistics):
@@ -52,14 +72,14 @@ class RowStatistics(Statistics):
     standard deviation. With `set_davg_zero` all means are 0.
     """
 
-    def __init__(self, part: SlottedDescriptor) -> None:
+    def __init__(self, part: ScaledDescriptor) -> None:
         self._part = part
         self._slots = torch.zeros(part.ntypes, dtype=torch.float64)
         # sum of s, of its squares, of the other components, of their squares
         self._sums = torch.zeros(part.ntypes, 4, dtype=torch.float64)
 
     def add(self, env: Environment) -> None:
-        """Sum up."""
+        """Add the rows of one frame."""
         part, config = self._part, self._part.config
         kept = part.slotted(env)[0]
         rows = environment_rows(kept.vector, config.rcut_smth, config.rcut, config.env_protection)

@@ -19,12 +19,15 @@ from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.engine.attention_features import EmbeddedFeatures
 from deepaw.potential.engine.attention_layer import FoldedLayer, fill, filled
 from deepaw.potential.engine.attention_layer import Kept as KeptLayer
-from deepaw.potential.engine.folding import Fold, fitting_basis
+from deepaw.potential.engine.folding import fitting_basis
 from deepaw.potential.engine.gates import Gates
 from deepaw.potential.engine.kernel import FoldSize, Kernel
-from deepaw.potential.engine.pairs import PairKernel
+from deepaw.potential.engine.pairs import pair_kernels
 from deepaw.potential.engine.precision import Budget
 from deepaw.potential.engine.typed import split_off_type, with_type
+from deepaw.potential.neighbours.slots import Slots, slots_of
+from deepaw.potential.neighbours.switch import switch, switch_derivative
+from deepaw.potential.neighbours.table import NeighbourTable
 from deepaw.spectral import ChebyshevBasis
 
 TOGETHER = 4
@@ -50,11 +53,17 @@ class _Some:
 
 @dataclass(frozen=True)
 class _Kept:
-    """Of all slots of a tile, (n, slots): as in `deepaw.potential.engine.pairs`, with dw/dr and the slopes of features
-    in s and w (n * slots, p). some: which atoms, and what is kept of them if they have neighbours."""
+    """All slots of a tile, (n, slots), in which excluded neighbours are beyond the cutoff.
 
+    A: (n, 4, M). unit: r / |r|, (3, n, slots), 0 beyond the cutoff. inverse: 1 / |r|, 0 beyond the cutoff.
+    slope: ds/dr. ratio: h = s / (r + protection). bend: r dh/dr. fade_slope: dw/dr.
+    of_s, of_w: slopes of features in s and w, (n * slots, p). some: which atoms, and what is kept of them if they have
+    neighbours.
+    """
+
+    slots: Slots
     A: Tensor
-    vector: Tensor
+    unit: Tensor
     inverse: Tensor
     slope: Tensor
     ratio: Tensor
@@ -65,7 +74,7 @@ class _Kept:
     some: list[tuple[slice, _Some | None]]
 
 
-class AttentionKernel(PairKernel):
+class AttentionKernel(Kernel):
     """Features are the descriptor itself, without the type."""
 
     largest_tile = 48
@@ -82,11 +91,12 @@ class AttentionKernel(PairKernel):
         self._features = EmbeddedFeatures(part, kind, basis, FUNCTIONS * budget.tolerance, budget.dtype)
         Y, size = self._features.Y, self._features.size
         M = Y.shape[1]
-        super().__init__(
-            part, kind, basis, Fold(self._features.project, weights, 0, torch.eye(M, dtype=Y.dtype)), budget.dtype
-        )
+        self.weights, self.directions = weights, torch.eye(M, dtype=Y.dtype)
         self.size = FoldSize(basis.size, len(Y), len(weights), part.width)
-        self._config, self._axis = part.config, part.config.axis_neuron
+        self._part, self._config, self._axis = part, part.config, part.config.axis_neuron
+        self._scale = (1 / part.dstd[kind]).unsqueeze(1).to(budget.dtype)
+        self._shift = (-part.davg[kind] / part.dstd[kind]).to(budget.dtype)
+        self._excluded = part.excluded[kind].tolist()
         self._layers: list[FoldedLayer] = []
         # the first feature is 1
         Y = F.pad(Y, (0, 0, 1, 0))
@@ -107,13 +117,13 @@ class AttentionKernel(PairKernel):
             row = -part.davg[kind] / part.dstd[kind]
             self._nothing = torch.outer(row.to(budget.dtype), (g @ self._Y)[0])
 
-    def there(  # type: ignore[override]
-        self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor
-    ) -> tuple[Tensor, _Kept]:
+    def forward(self, table: NeighbourTable) -> tuple[Tensor, _Kept]:
         """A^T A[:, :axis_neuron]."""
-        part = self._part
-        edges = list(pairwise(accumulate(widths, initial=0)))
-        here = torch.cat([torch.arange(width) < count[:, t, None] for t, width in enumerate(widths)], dim=1)
+        part, config = self._part, self._config
+        laid_out, count = slots_of(table, 2 * part.rcut), table.counts
+        vector, distance = laid_out.vector, laid_out.distance
+        edges = list(pairwise(accumulate(laid_out.widths, initial=0)))
+        here = laid_out.filled.clone()
         hidden = torch.zeros(len(count), dtype=count.dtype)
         for t, (first, last) in enumerate(edges):
             if self._excluded[t]:
@@ -126,14 +136,19 @@ class AttentionKernel(PairKernel):
             vector = vector.masked_fill(away, 0.0)
             vector[0].masked_fill_(away, 2 * part.rcut)
             distance = distance.masked_fill(away, 2 * part.rcut)
-        rows, slope, ratio, bend, inverse, s = self._rows(vector, distance)
-        inverse.masked_fill_(distance >= part.rcut, 0.0)  # there are no angles beyond
-        reach = distance + self._config.env_protection
-        fade, fade_slope = s * reach, (slope + ratio) * reach
+        w = switch(distance, config.rcut_smth, config.rcut)
+        fade_slope = switch_derivative(distance, config.rcut_smth, config.rcut)
+        reach = 1 / (distance + config.env_protection)
+        s, ratio = w * reach, w * reach**2
+        slope, bend = fade_slope * reach - ratio, distance * (fade_slope * reach - 2 * ratio) * reach
+        rows = torch.cat([s.unsqueeze(0), vector * ratio])
+        rows = torch.addcmul(self._shift[:, None, None], rows, self._scale.unsqueeze(2))
+        inverse = distance.reciprocal().masked_fill_(distance >= part.rcut, 0.0)  # there are no angles beyond
+        unit, fade = vector * inverse, w
         f, of_s, of_w = self._features(s, fade, edges)
         order = torch.argsort(here.to(torch.uint8), dim=1, descending=True, stable=True)
         total = here.sum(1)
-        geometry = torch.cat([rows, vector * inverse, fade.unsqueeze(0)]).view(8, -1)
+        geometry = torch.cat([rows, unit, fade.unsqueeze(0)]).view(8, -1)
         some, sums = [], []
         slots = distance.shape[1]
         for first in range(0, len(count), TOGETHER):
@@ -149,7 +164,7 @@ class AttentionKernel(PairKernel):
             some.append((atoms, done))
         A = torch.cat(sums)
         features = torch.bmm(A.transpose(1, 2), A[:, :, : self._axis]).flatten(1)
-        return features, _Kept(A, vector, inverse, slope, ratio, bend, fade_slope, of_s, of_w, some)
+        return features, _Kept(laid_out, A, unit, inverse, slope, ratio, bend, fade_slope, of_s, of_w, some)
 
     def _attended(self, f: Tensor, geometry: Tensor, place: Tensor, there: Tensor) -> _Some:
         """Features f (slots, p) of some neighbours through all layers."""
@@ -161,15 +176,15 @@ class AttentionKernel(PairKernel):
         g = f.index_select(0, place).view(n, near, -1)
         layers = []
         for layer in self._layers:
-            g, kept = layer.there(g, gates)
+            g, kept = layer.forward(g, gates)
             layers.append(kept)
         return _Some(place, there, R, g, gates, layers)
 
-    def vectors(self, kept: _Kept) -> Tensor:  # type: ignore[override]
+    def vectors(self, kept: _Kept) -> Tensor:
         """All but the first row of A."""
         return kept.A[:, 1:].transpose(1, 2)
 
-    def back(self, gradient: Tensor, kept: _Kept, of_vectors: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def backward(self, gradient: Tensor, kept: _Kept, of_vectors: Tensor | None = None) -> Tensor:
         """Through A, the layers and the embedding."""
         n, _, M = kept.A.shape
         G = gradient.view(n, M, self._axis)
@@ -186,12 +201,12 @@ class AttentionKernel(PairKernel):
                 of_slots.index_copy_(1, some.place[here], self._through(of_B[atoms], some, kept)[:, here])
         of_R, of_e, (of_s, of_w) = of_slots.view(9, *kept.inverse.shape).split([4, 3, 2])
         u = of_R[1:] * self._scale[1:].unsqueeze(2)
-        unit = kept.vector * kept.inverse
+        unit = kept.unit
         along = (u * unit).sum(0).mul_(kept.bend)
         along += torch.addcmul(of_s, of_R[0], self._scale[0]).mul_(kept.slope)
         along += of_w * kept.fade_slope
         along -= (of_e * unit).sum(0).mul_(kept.inverse)
-        return torch.addcmul(u * kept.ratio, unit, along).addcmul_(of_e, kept.inverse)
+        return kept.slots.to_pairs(torch.addcmul(u * kept.ratio, unit, along).addcmul_(of_e, kept.inverse))
 
     def _through(self, of_B: Tensor, some: _Some, kept: _Kept) -> Tensor:
         """dE/dR, dE/de, dE/ds and dE/dw of neighbours, (9, n * near), from dE/dB (n, 4, p) with B = R g."""
@@ -199,7 +214,7 @@ class AttentionKernel(PairKernel):
         result = of_g.new_zeros(9, *some.there.shape)
         result[:4] = torch.bmm(of_B, some.g.transpose(1, 2)).transpose(0, 1)
         for layer, kept_layer in zip(reversed(self._layers), reversed(some.layers), strict=True):
-            of_g = layer.back(of_g, kept_layer, some.gates)
+            of_g = layer.backward(of_g, kept_layer, some.gates)
         of_w, of_e = some.gates.gradient()
         if of_e is not None:
             result[4:7] = of_e.permute(2, 0, 1)
@@ -212,13 +227,15 @@ class AttentionKernel(PairKernel):
         return result.view(9, -1)
 
 
-def attention_kernels(part: SeAtten, shortest: float, weights: Sequence[Tensor], budget: Budget) -> list[Kernel] | None:
-    """One for each type of centre: `deepaw.potential.engine.registry`."""
+def se_atten_kernels(part: SeAtten, shortest: float, weights: Sequence[Tensor], budget: Budget) -> list[Kernel] | None:
+    """Return a kernel for each type of centre: `deepaw.potential.engine.registry`."""
+    if not len(part.attention):
+        return pair_kernels(part, shortest, weights, budget)
     if part.config.neuron[-1] == 1:  # the norm of one number leaves nothing of it
         return None
     basis = fitting_basis(part, part.largest(shortest), budget.tolerance)
     kernels: list[Kernel] = []
-    for kind, of_kind in enumerate(weights):
-        own, of_type = split_off_type(part.types, of_kind)
-        kernels.append(with_type(AttentionKernel(part, kind, basis, own, budget), part.types, kind, of_type))
+    for kind, first_layer in enumerate(weights):
+        rows, type_rows = split_off_type(part.types, first_layer)
+        kernels.append(with_type(AttentionKernel(part, kind, basis, rows, budget), part.types, kind, type_rows))
     return kernels

@@ -84,7 +84,7 @@ class FoldedLayer:
             each.T.contiguous() for each in (self._into, self._of_before, self._of_attended)
         )
 
-    def there(self, g: Tensor, gates: Gates) -> tuple[Tensor, Kept]:
+    def forward(self, g: Tensor, gates: Gates) -> tuple[Tensor, Kept]:
         """Features (n, slots, p') after the layer, from those before it (n, slots, p)."""
         q, k, v = (g @ self._into).split(self._sizes, dim=-1)
         lengths = None
@@ -111,7 +111,7 @@ class FoldedLayer:
         after[..., 0] = 1
         return after, inverse
 
-    def back(self, gradient: Tensor, kept: Kept, gates: Gates) -> Tensor:
+    def backward(self, gradient: Tensor, kept: Kept, gates: Gates) -> Tensor:
         """dE/dg before the layer from that after it, which is overwritten; tells the gates of theirs."""
         gradient[..., 0] = 0
         along = (gradient * kept.after).sum(-1, keepdim=True)

@@ -1,11 +1,11 @@
-"""What engines have in common: kernels, how far they reach, tables of slots, tiles of atoms."""
+"""Base of engines: kernels and how far they reach, neighbours of each part, tiles of atoms."""
 
 from __future__ import annotations
 
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from deepaw.potential.engine.block import Block, PairForces
+from deepaw.potential.engine.block import Block
 from deepaw.potential.engine.fitting import first_weights
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.kernel import FoldSize, Kernel
@@ -23,8 +23,9 @@ from deepaw.potential.engine.sorting import AtomSorter, SortedAtoms
 from deepaw.potential.engine.trial import Trial, trial
 from deepaw.potential.exact import describe_exactly
 from deepaw.potential.model.atomic import AtomicModel
-from deepaw.potential.neighbours.environment import Environment
-from deepaw.potential.neighbours.slots import SlotTable, slot_table
+from deepaw.potential.engine.neighbourhood import Neighbourhood
+from deepaw.potential.neighbours.table import NeighbourTable
+from deepaw.potential.threads import each_share
 
 COVERED = 0.75
 """A: embeddings are represented down to this distance at once, and further down when it is needed."""
@@ -32,12 +33,13 @@ COVERED = 0.75
 SHORTEST = 0.25
 """A: below this distance embeddings go on as straight lines in s: finite, smooth, and of no meaning."""
 
-TILE_SLOTS = 48_000
-"""Slots of neighbours that are worked on together: arrays of that size stay in a processor's cache."""
+TILE_ATOMS, TILE_PAIRS = 128, 24_000
+"""Atoms, and pairs of atoms, that are worked on together at most: arrays of that size stay in a processor's cache."""
 
 
 Model = TypeVar("Model", bound=AtomicModel)
 BlockOfType = TypeVar("BlockOfType", bound=Block)
+Sums = TypeVar("Sums")
 
 
 class Engine(ABC, Generic[Model, BlockOfType]):
@@ -69,7 +71,7 @@ class Engine(ABC, Generic[Model, BlockOfType]):
     def descriptors(self, frame: Frame) -> Tensor:
         """(natoms, width), by the equations whatever the precision; errors as of `evaluate`."""
         atoms = self._sorter.of_frame(frame)
-        self._check_distances(atoms)
+        self._check_distances(atoms.shortest)
         return describe_exactly(self.model, atoms.env)[atoms.back]
 
     def sizes(self) -> list[list[FoldSize]]:
@@ -88,12 +90,11 @@ class Engine(ABC, Generic[Model, BlockOfType]):
             parameter.data = parameter.data.to(self._budget.dtype)
         return model
 
-    def _check_distances(self, atoms: SortedAtoms) -> None:
-        """Warn, once."""
-        distances = atoms.distances
-        if self._warned_short or len(distances) == 0 or (shortest := float(distances.min())) >= SHORTEST:
+    def _check_distances(self, closest: tuple[float, tuple[int, int]]) -> None:
+        """Warn once about the shortest distance, A, between two atoms."""
+        shortest, (first, second) = closest
+        if self._warned_short or shortest >= SHORTEST:
             return
-        first, second = atoms.numbers(int(distances.argmin()))
         self._warned_short = True
         warnings.warn(
             f"atoms {first} and {second} are {shortest:.3g} A apart; below {SHORTEST:g} A the potential only goes "
@@ -103,22 +104,11 @@ class Engine(ABC, Generic[Model, BlockOfType]):
 
     def _parameters(self, atoms: SortedAtoms) -> Tensor | None:
         """As `FittingNets.parameters_of`."""
-        return self.model.fitting.parameters_of(atoms.env.natoms, atoms.fparam, atoms.aparam)
+        return self.model.fitting.parameters_of(atoms.natoms, atoms.fparam, atoms.aparam)
 
-    def _tables(self, env: Environment) -> list[SlotTable]:
-        """One for each part of the descriptor; they differ only where neighbours beyond `sel` are dropped."""
-        env = self.model.visible(env)
-        tables: list[SlotTable] = []
-        for part in self.model.descriptor.parts:
-            seen = part.chosen(env)
-            same = next((table for table in tables if table.env is seen), None)
-            tables.append(same or slot_table(seen, part.ntypes))
-        return tables
-
-    def _covers(self, distances: Tensor) -> bool:
-        """Whether there are blocks for these distances, which are made if need be."""
-        shortest = float(distances.min()) if len(distances) else COVERED
-        return self._budget is not None and self._prepare(shortest, self._budget)
+    def _covers(self, shortest: float) -> bool:
+        """Whether there are blocks for distances from `shortest` (A) on, which are made if need be."""
+        return self._budget is not None and self._prepare(min(shortest, COVERED), self._budget)
 
     def _prepare(self, shortest: float, budget: Budget) -> bool:
         """Make the blocks so that they cover distances from `shortest` on; returns whether that can be."""
@@ -169,32 +159,39 @@ class Engine(ABC, Generic[Model, BlockOfType]):
         fitting = self.model.fitting
         return fitting.fparam_mean.expand(natoms, -1), fitting.aparam_mean.expand(natoms, -1)
 
-    def _tiles(self, types: Tensor, tables: list[SlotTable]) -> Iterator[tuple[int, int, int]]:
+    def _each_tile(
+        self,
+        neighbourhood: Neighbourhood,
+        work: Callable[[int, list[NeighbourTable], slice, Any], None],
+        accumulators: Callable[[], Sums],
+    ) -> list[Sums]:
+        """Call work(kind, tables, atoms, sums) for every tile of atoms of one type that contribute.
+
+        Tiles are divided among threads in order. sums: what the thread adds to, one of the results. tables: neighbours
+        for each part of the descriptor.
+        """
+        tiles = list(self._tiles(neighbourhood))
+        shares = max(1, min(torch.get_num_threads(), len(tiles)))
+
+        def work_on(share: int) -> Sums:
+            sums = accumulators()
+            for kind, first, last in tiles[len(tiles) * share // shares : len(tiles) * (share + 1) // shares]:
+                tables = neighbourhood.tables(first, last, self._blocks[kind].dtype)
+                work(kind, tables, slice(first, last), sums)
+            return sums
+
+        return each_share(work_on, shares)
+
+    def _tiles(self, neighbourhood: Neighbourhood) -> Iterator[tuple[int, int, int]]:
         """Type and range of atoms of every tile; atoms are sorted by type."""
-        slots = max(1, *(int(table.count.max(dim=0).values.sum()) for table in tables))
+        most = max(1, neighbourhood.most)
         limits = [block.largest_tile for block in self._blocks if block.largest_tile is not None]
-        size = min([max(1, TILE_SLOTS // slots), *limits])
+        size = min([TILE_ATOMS, max(1, TILE_PAIRS // most), *limits])
         first = 0
-        for kind, count in enumerate(torch.bincount(types, minlength=len(self.model.type_map)).tolist()):
+        counts = torch.bincount(neighbourhood.types, minlength=len(self.model.type_map)).tolist()
+        for kind, count in enumerate(counts):
             pieces = max(1, -(-count // size))
             edges = [first + count * piece // pieces for piece in range(pieces + 1)]
-            yield from ((kind, a, b) for a, b in pairwise(edges) if b > a)
+            if self.model.contributes[kind] != 0:
+                yield from ((kind, a, b) for a, b in pairwise(edges) if b > a)
             first += count
-
-
-def scatter(pairs: PairForces, centres: slice, force: Tensor, virial: Tensor, atom_virial: Tensor | None) -> None:
-    """Add what derivatives in the vectors of slots are for the atoms.
-
-    centres: which atoms have the slots. force: (3, natoms), -dE/dr. virial: (3, 3). atom_virial: (9, natoms), each
-    pair's part with the neighbour.
-    """
-    for gradient, vector, neighbour in pairs:
-        force[:, centres] += gradient.sum(2)
-        flat, where = gradient.view(3, -1).double(), neighbour.view(-1)
-        for axis in range(3):
-            force[axis].index_add_(0, where, flat[axis], alpha=-1)
-        virial -= (gradient.view(3, -1) @ vector.view(3, -1).T).double()
-        if atom_virial is not None:
-            for row in range(9):
-                of_pairs = flat[row // 3] * vector[row % 3].reshape(-1)
-                atom_virial[row].index_add_(0, where, of_pairs, alpha=-1)

@@ -8,16 +8,20 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from deepaw.potential.engine.base import Engine, scatter
+from deepaw.potential.engine.base import Engine
 from deepaw.potential.engine.block import EnergyBlock
 from deepaw.potential.engine.frames import Frame, divided
 from deepaw.potential.engine.kernel import Kernel
+from deepaw.potential.engine.neighbourhood import Neighbourhood, neighbourhood_of, neighbourhood_of_pairs
 from deepaw.potential.engine.sorting import SortedAtoms
+from deepaw.potential.engine.sums import Counter, ForceSums, add_up
 from deepaw.potential.engine.trial import Trial
 from deepaw.potential.exact import Evaluation, evaluate_exactly
 from deepaw.potential.longrange.evaluation import LongRange
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.table import NeighbourTable
+from deepaw.potential.pairs.forces import add_forces
 from deepaw.potential.shortrange.mixture import Mixture
 
 
@@ -70,17 +74,20 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
     def _of_atoms(
         self, atoms: SortedAtoms, atomic_virial: bool, progress: Callable[[int, int], None] | None
     ) -> Evaluation:
-        """In the order that the atoms had."""
-        env, distances = atoms.env, atoms.distances
-        mixture = self._mixture(env, distances)
-        if mixture is not None:  # networks do not count where the table alone holds
-            distances = distances.masked_fill(mixture.weight[env.centre] == 1, torch.inf)
-        self._check_distances(replace(atoms, distances=distances))
-        if self._covers(distances):
-            result = self._evaluate(env, self._parameters(atoms), mixture, atomic_virial, progress)
+        """Evaluate sorted atoms; results are in the order that the atoms had."""
+        mixture, shortest = None, atoms.shortest
+        if self.model.interpolation is not None:
+            mixture = self._mixture(atoms.env)
+            if mixture is not None:  # networks do not count where the table alone holds
+                counted = atoms.distances.masked_fill(mixture.weight[atoms.env.centre] == 1, torch.inf)
+                shortest = atoms.shortest_of(counted)
+        self._check_distances(shortest)
+        if self._covers(shortest[0]):
+            neighbourhood = neighbourhood_of(self.model, atoms)
+            result = self._evaluate(neighbourhood, self._parameters(atoms), mixture, atomic_virial, progress)
         else:
             with torch.enable_grad():
-                result = evaluate_exactly(self._by_equations, env, atoms.fparam, atoms.aparam)
+                result = evaluate_exactly(self._by_equations, atoms.env, atoms.fparam, atoms.aparam)
         back = atoms.back
         return Evaluation(
             result.energy,
@@ -97,58 +104,46 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
         env = trial.env
         parameters = self._average_parameters(env.natoms)
         beside = self.model.fitting.parameters_of(env.natoms, *parameters)
-        mixture = self._mixture(env, torch.linalg.vector_norm(env.vector, dim=1))
-        found = self._evaluate(env, beside, mixture, False, None)
+        neighbourhood = neighbourhood_of_pairs(self.model, env)
+        result = self._evaluate(neighbourhood, beside, self._mixture(env), False, None)
         with torch.enable_grad():
             expected = evaluate_exactly(self.model, env, *parameters)
-        return max(trial.deviation(getattr(found, name), getattr(expected, name)) for name in ("atom_energy", "force"))
+        return max(trial.deviation(getattr(result, name), getattr(expected, name)) for name in ("atom_energy", "force"))
 
-    def _mixture(self, env: Environment, distances: Tensor) -> Mixture | None:
-        """What a table of pair energies adds."""
-        if self.model.interpolation is None:
-            return None
-        visible = self.model.visible(env)
-        return self.model.mixture(visible, distances if visible is env else None)
+    def _mixture(self, env: Environment) -> Mixture | None:
+        """What a table of pair energies adds, if the model has one and it matters for these pairs."""
+        return None if self.model.interpolation is None else self.model.mixture(self.model.visible(env))
 
     def _evaluate(
         self,
-        env: Environment,
+        neighbourhood: Neighbourhood,
         beside: Tensor | None,
         mixture: Mixture | None,
         atomic_virial: bool,
         progress: Callable[[int, int], None] | None,
     ) -> Evaluation:
-        tables = self._tables(env)
-        natoms = env.natoms
+        natoms = len(neighbourhood.types)
         outputs = torch.zeros(natoms, dtype=torch.float64)
-        force = torch.zeros(3, natoms, dtype=torch.float64)
-        virial = torch.zeros(3, 3, dtype=torch.float64)
-        atom_virial = torch.zeros(9, natoms, dtype=torch.float64) if atomic_virial else None
-        for kind, first, last in self._tiles(env.types, tables):
-            if self.model.contributes[kind] == 0:
-                continue
-            energies, pairs = self._blocks[kind](tables, first, last, None if beside is None else beside[first:last])
-            outputs[first:last] = energies
-            if mixture is not None:
-                rest = 1 - mixture.weight[first:last, None]
-                pairs = [(of_net * rest.to(of_net), vector, neighbour) for of_net, vector, neighbour in pairs]
-            scatter(pairs, slice(first, last), force, virial, atom_virial)
-            if progress is not None:
-                progress(last, natoms)
-        atom_energy = self.model.with_bias(env.types, outputs)
+        done = Counter(natoms, progress)
+
+        def work(kind: int, tables: list[NeighbourTable], atoms: slice, sums: ForceSums) -> None:
+            factor = None if mixture is None else 1 - mixture.weight[atoms]
+            energies, gradients = self._blocks[kind](tables, None if beside is None else beside[atoms], factor)
+            outputs[atoms] = energies.double()
+            for table, grad_vector in gradients:
+                add_forces(table, grad_vector, sums.force, sums.virial, None, sums.atom_virial)
+            done.add(atoms.stop - atoms.start)
+
+        sums = add_up(self._each_tile(neighbourhood, work, lambda: ForceSums.zeros(natoms, atomic_virial)))
+        force, virial, atom_virial = sums.force, sums.virial[0], sums.atom_virial
+        atom_energy = self.model.with_bias(neighbourhood.types, outputs)
         if mixture is not None:
-            shift = self.model.table_shift(env.types)
-            of_pairs = mixture.gradient(atom_energy, shift)
+            shift = self.model.table_shift(neighbourhood.types)
+            grad_pairs = mixture.gradient(atom_energy, shift)
             atom_energy = mixture.energies(atom_energy, shift)
-            force += mixture.forces(of_pairs).T
-            of_atoms = mixture.virials(of_pairs, mixture.neighbour, natoms)
-            virial += of_atoms.sum(0)
+            force += mixture.forces(grad_pairs)
+            neighbour_virials = mixture.virials(grad_pairs, mixture.neighbour, natoms)
+            virial = virial + neighbour_virials.sum(0)
             if atom_virial is not None:
-                atom_virial += of_atoms.view(natoms, 9).T
-        return Evaluation(
-            atom_energy.sum(),
-            force.T,
-            virial,
-            atom_energy,
-            None if atom_virial is None else atom_virial.T.reshape(natoms, 3, 3),
-        )
+                atom_virial += neighbour_virials
+        return Evaluation(atom_energy.sum(), force, virial, atom_energy, atom_virial)

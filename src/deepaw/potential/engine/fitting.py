@@ -26,13 +26,16 @@ class FoldedFitting:
         self._layers = [_Constants(layer, dtype) for layer in layers]
         self._width = layers[0].w.shape[1]
 
-    def __call__(self, features: Tensor, beside: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The only output (n,), and its gradient (n, features)."""
-        outputs, slopes = self.there(features, beside)
-        return outputs.squeeze(1), self.back(torch.ones_like(outputs), slopes)
+    def __call__(
+        self, features: Tensor, beside: Tensor | None, factor: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The only output (n,), and its gradient (n, features), times `factor` (n,) if that is given."""
+        outputs, slopes = self.forward(features, beside)
+        start = torch.ones_like(outputs) if factor is None else factor.to(outputs).unsqueeze(1)
+        return outputs.squeeze(1), self.backward(start, slopes)
 
-    def there(self, features: Tensor, beside: Tensor | None) -> tuple[Tensor, list[Tensor | None]]:
-        """Outputs (n, outputs), and what `back` needs of the way."""
+    def forward(self, features: Tensor, beside: Tensor | None) -> tuple[Tensor, list[Tensor | None]]:
+        """Outputs (n, outputs), and the slopes that `backward` needs."""
         both = product(features, self._first)
         if beside is not None:
             product(beside.to(both.dtype), self._beside, out=both, add=True)
@@ -43,7 +46,7 @@ class FoldedFitting:
             slopes.append(slope)
         return x, slopes
 
-    def back(self, gradient: Tensor, slopes: Sequence[Tensor | None]) -> Tensor:
+    def backward(self, gradient: Tensor, slopes: Sequence[Tensor | None]) -> Tensor:
         """From d / d outputs (n, outputs) to d / d features (n, features)."""
         for layer, slope in zip(self._layers[:0:-1], slopes[:0:-1], strict=True):
             gradient = layer.through(*layer.backward(gradient, slope))

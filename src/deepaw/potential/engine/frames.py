@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from deepaw.potential.exact import Evaluation
-from deepaw.potential.neighbours.environment import Environment
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,18 +23,6 @@ class Frame:
     periodic: Sequence[bool] = (True, True, True)
     fparam: np.ndarray | None = None
     aparam: np.ndarray | None = None
-
-
-def joined(environments: Sequence[Environment], order: np.ndarray) -> Environment:
-    """The atoms of all, one after the other, then in that order: atom i was atom order[i]."""
-    first = np.cumsum([0, *(env.natoms for env in environments)]).tolist()
-    place = torch.from_numpy(np.argsort(order))
-    return Environment(
-        torch.cat([env.types for env in environments])[torch.from_numpy(order)],
-        place[torch.cat([env.centre + start for env, start in zip(environments, first, strict=False)])],
-        place[torch.cat([env.neighbour + start for env, start in zip(environments, first, strict=False)])],
-        torch.cat([env.vector for env in environments]),
-    )
 
 
 def divided(whole: Evaluation, sizes: Sequence[int], atomic_virial: bool) -> list[Evaluation]:

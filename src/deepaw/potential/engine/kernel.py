@@ -1,4 +1,4 @@
-"""What the engine asks of the spectral form of a descriptor."""
+"""Interface of the spectral form of a descriptor in the engine."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from deepaw.potential.neighbours.table import NeighbourTable
+
 
 class FoldSize(NamedTuple):
-    """polynomials: of the basis. functions: that are left of the columns of all embedding nets. features: what the
-    first layer of the fitting net reads, instead of the descriptor's `width`."""
+    """Sizes of a folded descriptor.
+
+    polynomials: of the basis. functions: that are left of the columns of all embedding nets. features: length of what
+    the first layer of the fitting net reads, instead of the descriptor's `width`.
+    """
 
     polynomials: int
     functions: int
@@ -19,12 +24,14 @@ class FoldSize(NamedTuple):
 
 
 class Kernel(ABC):
-    """One part of a descriptor for centres of one type: there, from vectors to features, and back.
+    """One part of a descriptor for centres of one type: forward from neighbours to features, and backward.
 
     weights: (features, outputs), float64: features @ weights is the descriptor times the first layer's weights.
-    directions: (functions, channels), float64, or None where the part has no vectors: those of the part are the sums
-    over functions of directions times `vectors`.
+    directions: (functions, channels), float64, or None where the part has no vectors: vectors of the part are sums over
+        functions of directions times `vectors`.
     largest_tile: atoms that it can be given at once without keeping too much of them, or None.
+
+    Kernels may be called from several threads at a time.
     """
 
     weights: Tensor
@@ -33,18 +40,14 @@ class Kernel(ABC):
     largest_tile: int | None = None
 
     @abstractmethod
-    def there(self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor) -> tuple[Tensor, Any]:
-        """Features (n, features), and what `back` needs of the way.
+    def forward(self, table: NeighbourTable) -> tuple[Tensor, Any]:
+        """Features (n, features), and what `backward` needs; table: neighbours of n atoms, in the kernel's numbers."""
 
-        vector: (3, n, slots), A, neighbours of type 0 first. distance: (n, slots), their lengths; beyond the cutoff in
-        slots that are left over. widths: slots of each type. count: (n, ntypes), the neighbours that are in them.
-        """
-
-    def vectors(self, kept: Any) -> Tensor:
-        """(n, functions, 3), which turn as the surroundings do; of a part with directions."""
+    def vectors(self, saved: Any) -> Tensor:
+        """(n, functions, 3), which rotate with the surroundings; of a part with directions."""
         raise NotImplementedError
 
     @abstractmethod
-    def back(self, gradient: Tensor, kept: Any, of_vectors: Tensor | None = None) -> Tensor:
-        """dE/dr of every slot, (3, n, slots), from that of the features (n, features) and, where E depends on them, of
+    def backward(self, grad_features: Tensor, saved: Any, grad_vectors: Tensor | None = None) -> Tensor:
+        """dE/dr of every pair, (3, npairs), from that of the features (n, features) and, where E depends on them, of
         the vectors (n, functions, 3); only a part with directions is given the latter."""

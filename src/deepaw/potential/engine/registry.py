@@ -13,8 +13,8 @@ from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.se_e2_r import SeE2R
 from deepaw.potential.descriptor.se_e3 import SeE3
+from deepaw.potential.engine.attention import se_atten_kernels
 from deepaw.potential.engine.kernel import Kernel
-from deepaw.potential.engine.mixed import mixed_kernels
 from deepaw.potential.engine.pairs import pair_kernels
 from deepaw.potential.engine.precision import Budget
 from deepaw.potential.engine.triples import triple_kernels
@@ -28,7 +28,7 @@ KERNELS: dict[type[Descriptor], KernelMaker] = {
     SeE2A: pair_kernels,
     SeE2R: pair_kernels,
     SeAMask: pair_kernels,
-    SeAtten: mixed_kernels,
+    SeAtten: se_atten_kernels,
     SeE3: triple_kernels,
 }
 

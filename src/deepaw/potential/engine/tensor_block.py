@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepaw.potential.engine.block import Block, PairForces
+from deepaw.potential.engine.block import Block, PairGradients
 from deepaw.potential.engine.fitting import FoldedFitting, first_weights
 from deepaw.potential.engine.kernel import Kernel
 from deepaw.potential.model.tensor import TensorModel
-from deepaw.potential.neighbours.slots import SlotTable
+from deepaw.potential.neighbours.table import NeighbourTable
 from deepaw.potential.network.layer import Layer
 
 
@@ -26,7 +26,7 @@ class TensorBlock(Block):
     """
 
     def __init__(self, model: TensorModel, kind: int, kernels: Sequence[Kernel], dtype: torch.dtype) -> None:
-        super().__init__(model.rcut, kernels, dtype)
+        super().__init__(kernels, dtype)
         self._fitting, self._kind = model.fitting, kind
         self._shape = model.shape
         layers: list[Any] = list(model.fitting.net(kind).layers)
@@ -39,32 +39,33 @@ class TensorBlock(Block):
         self._net = FoldedFitting(layers, torch.cat([kernel.weights for kernel in kernels]), beside, dtype)
 
     def __call__(
-        self, tables: Sequence[SlotTable], first: int, last: int, beside: Tensor | None, weights: Tensor
-    ) -> tuple[Tensor, list[PairForces]]:
-        """Tensors (n, *shape), float64, of atoms first ... last - 1, all of this type, and derivatives of sums of them.
+        self, tables: Sequence[NeighbourTable], beside: Tensor | None, weights: Tensor
+    ) -> tuple[Tensor, list[PairGradients]]:
+        """Tensors (n, *shape), float64, of atoms of this type, and derivatives of weighted sums of them.
 
-        tables, beside: as of `EnergyBlock`. weights: (nsums, n, *shape), of the sums.
+        tables, beside: as of `EnergyBlock`. weights: of the sums, (nsums, n, *shape).
         """
-        features, kept, geometry = self._there(tables, first, last)
-        outputs, slopes = self._net.there(features[0] if len(features) == 1 else torch.cat(features, dim=1), beside)
-        wanted = len(weights) > 0
+        features, saved = self._forward(tables)
+        outputs, slopes = self._net.forward(features, beside)
+        differentiate = len(weights) > 0
         vectors = [
-            kernel.vectors(needed).detach().requires_grad_(wanted) if kernel.directions is not None else None
-            for kernel, (_, needed) in zip(self._kernels, kept, strict=True)
+            kernel.vectors(kept).detach().requires_grad_(differentiate) if kernel.directions is not None else None
+            for kernel, kept in zip(self._kernels, saved, strict=True)
         ]
-        leaves = [each for each in vectors if each is not None]
-        with torch.set_grad_enabled(wanted):
-            outputs = outputs.detach().requires_grad_(wanted)
+        leaves = [leaf for leaf in vectors if leaf is not None]
+        with torch.set_grad_enabled(differentiate):
+            outputs = outputs.detach().requires_grad_(differentiate)
             V = leaves[0] if len(leaves) == 1 else torch.cat(leaves, dim=1)
             T = V if self._directions is None else self._directions.T @ V
             tensors = self._fitting.assembled(self._kind, outputs, T)
-        found = []
-        for of_sum in weights:
-            of_outputs, *of_leaves = torch.autograd.grad(tensors, [outputs, *leaves], of_sum, retain_graph=True)
-            each = iter(of_leaves)
-            of_vectors = [None if vector is None else next(each) for vector in vectors]
-            found.append(self._back(self._net.back(of_outputs, slopes), kept, geometry, of_vectors))
-        return tensors.detach(), found
+        derivatives = []
+        for weight in weights:
+            grad_outputs, *grad_leaves = torch.autograd.grad(tensors, [outputs, *leaves], weight, retain_graph=True)
+            remaining = iter(grad_leaves)
+            grad_vectors = [None if vector is None else next(remaining) for vector in vectors]
+            gradient = self._net.backward(grad_outputs, slopes)
+            derivatives.append(self._backward(gradient, saved, tables, grad_vectors))
+        return tensors.detach(), derivatives
 
 
 def _last_layer(model: TensorModel, last: Layer, directions: Tensor) -> Layer | None:

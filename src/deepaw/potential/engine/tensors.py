@@ -8,14 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepaw.potential.engine.base import Engine, scatter
+from deepaw.potential.engine.base import Engine
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.kernel import Kernel
+from deepaw.potential.engine.neighbourhood import Neighbourhood, neighbourhood_of, neighbourhood_of_pairs
+from deepaw.potential.engine.sums import ForceSums, add_up
 from deepaw.potential.engine.tensor_block import TensorBlock
 from deepaw.potential.engine.trial import Trial
 from deepaw.potential.exact_tensors import TensorEvaluation, evaluate_tensors_exactly
 from deepaw.potential.model.tensor import TensorModel
-from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.table import NeighbourTable
+from deepaw.potential.pairs.forces import add_forces
 
 
 class TensorEngine(Engine[TensorModel, TensorBlock]):
@@ -33,12 +36,13 @@ class TensorEngine(Engine[TensorModel, TensorBlock]):
         Raises InputError: parameters that are missing or of the wrong number; two atoms on one spot.
         """
         atoms = self._sorter.of_frame(frame)
-        self._check_distances(atoms)
-        sums = torch.zeros(0, atoms.env.natoms, *self.model.shape, dtype=torch.float64)
+        self._check_distances(atoms.shortest)
+        sums = torch.zeros(0, atoms.natoms, *self.model.shape, dtype=torch.float64)
         if weights is not None:
             sums = torch.from_numpy(np.ascontiguousarray(weights[:, atoms.order], dtype=np.float64))
-        if self._covers(atoms.distances):
-            result = self._evaluate(atoms.env, self._parameters(atoms), sums, atomic_virial)
+        if self._covers(atoms.shortest[0]):
+            neighbourhood = neighbourhood_of(self.model, atoms)
+            result = self._evaluate(neighbourhood, self._parameters(atoms), sums, atomic_virial)
         else:
             with torch.enable_grad():
                 result = evaluate_tensors_exactly(self._by_equations, atoms.env, atoms.fparam, atoms.aparam, sums)
@@ -58,7 +62,8 @@ class TensorEngine(Engine[TensorModel, TensorBlock]):
         parameters = self._average_parameters(env.natoms)
         random = torch.Generator().manual_seed(0)
         weights = torch.randn(1, env.natoms, *model.shape, generator=random, dtype=torch.float64)
-        found = self._evaluate(env, model.fitting.parameters_of(env.natoms, *parameters), weights, False)
+        beside = model.fitting.parameters_of(env.natoms, *parameters)
+        found = self._evaluate(neighbourhood_of_pairs(model, env), beside, weights, False)
         with torch.enable_grad():
             expected = evaluate_tensors_exactly(model, env, *parameters, weights)
         return max(
@@ -66,26 +71,30 @@ class TensorEngine(Engine[TensorModel, TensorBlock]):
         )
 
     def _evaluate(
-        self, env: Environment, beside: Tensor | None, weights: Tensor, atomic_virial: bool
+        self, neighbourhood: Neighbourhood, beside: Tensor | None, weights: Tensor, atomic_virial: bool
     ) -> TensorEvaluation:
-        tables = self._tables(env)
-        natoms, nsums = env.natoms, len(weights)
+        natoms = len(neighbourhood.types)
         tensors = torch.zeros(natoms, *self.model.shape, dtype=torch.float64)
-        force = torch.zeros(nsums, 3, natoms, dtype=torch.float64)
-        virial = torch.zeros(nsums, 3, 3, dtype=torch.float64)
-        atom_virial = torch.zeros(nsums, 9, natoms, dtype=torch.float64) if atomic_virial else None
-        for kind, first, last in self._tiles(env.types, tables):
-            if self.model.contributes[kind] == 0:
-                continue
-            parameters = None if beside is None else beside[first:last]
-            found, derivatives = self._blocks[kind](tables, first, last, parameters, weights[:, first:last])
-            tensors[first:last] = found
-            for number, pairs in enumerate(derivatives):
-                of_atoms = None if atom_virial is None else atom_virial[number]
-                scatter(pairs, slice(first, last), force[number], virial[number], of_atoms)
+
+        def work(kind: int, tables: list[NeighbourTable], atoms: slice, sums: list[ForceSums]) -> None:
+            parameters = None if beside is None else beside[atoms]
+            tensors[atoms], derivatives = self._blocks[kind](tables, parameters, weights[:, atoms])
+            for gradients, of_sum in zip(derivatives, sums, strict=True):
+                for table, grad_vector in gradients:
+                    add_forces(table, grad_vector, of_sum.force, of_sum.virial, None, of_sum.atom_virial)
+
+        shares = self._each_tile(
+            neighbourhood, work, lambda: [ForceSums.zeros(natoms, atomic_virial) for _ in range(len(weights))]
+        )
+        totals = [add_up(parts) for parts in zip(*shares, strict=True)]
+
+        def stacked(values: Sequence[Tensor], *shape: int) -> Tensor:
+            return torch.stack(list(values)) if totals else torch.zeros(0, *shape, dtype=torch.float64)
+
+        atom_virials = [total.atom_virial for total in totals if total.atom_virial is not None]
         return TensorEvaluation(
             tensors,
-            force.transpose(1, 2),
-            virial,
-            None if atom_virial is None else atom_virial.transpose(1, 2).reshape(nsums, natoms, 3, 3),
+            stacked([total.force for total in totals], natoms, 3),
+            stacked([total.virial[0] for total in totals], 3, 3),
+            stacked(atom_virials, natoms, 3, 3) if atomic_virial else None,
         )

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepaw.potential.engine.frames import joined
-from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.environment import Environment, join_environments
 from deepaw.potential.neighbours.pairs import find_environment
 
 GRID = (3, 2, 2)
@@ -65,4 +64,4 @@ def trial(ntypes: int, shortest: float, rcut: float) -> Trial:
             environments.append(find_environment(coord, None, types, rcut))
     order = np.argsort(np.concatenate([env.types.numpy() for env in environments]), kind="stable")
     cluster = np.arange(len(environments)).repeat(atoms)[order]
-    return Trial(joined(environments, order), torch.from_numpy(cluster))
+    return Trial(join_environments(environments, order), torch.from_numpy(cluster))

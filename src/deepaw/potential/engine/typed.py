@@ -10,6 +10,7 @@ from torch import Tensor
 
 from deepaw.potential.descriptor.type_embedding import TypeEmbedding
 from deepaw.potential.engine.kernel import Kernel
+from deepaw.potential.neighbours.table import NeighbourTable
 
 
 def split_off_type(types: TypeEmbedding | None, weights: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,12 +37,12 @@ class _WithType(Kernel):
         self.directions = self.kernel.directions
         self.largest_tile = self.kernel.largest_tile
 
-    def there(self, vector: Tensor, distance: Tensor, widths: list[int], count: Tensor) -> tuple[Tensor, Any]:
-        features, kept = self.kernel.there(vector, distance, widths, count)
-        return torch.cat([features, features.new_ones(len(features), 1)], dim=1), kept
+    def forward(self, table: NeighbourTable) -> tuple[Tensor, Any]:
+        features, saved = self.kernel.forward(table)
+        return torch.cat([features, features.new_ones(len(features), 1)], dim=1), saved
 
-    def vectors(self, kept: Any) -> Tensor:
-        return self.kernel.vectors(kept)
+    def vectors(self, saved: Any) -> Tensor:
+        return self.kernel.vectors(saved)
 
-    def back(self, gradient: Tensor, kept: Any, of_vectors: Tensor | None = None) -> Tensor:
-        return self.kernel.back(gradient[:, :-1], kept, of_vectors)
+    def backward(self, grad_features: Tensor, saved: Any, grad_vectors: Tensor | None = None) -> Tensor:
+        return self.kernel.backward(grad_features[:, :-1], saved, grad_vectors)

@@ -16,6 +16,7 @@ from deepaw.potential.fitting.base import FittingNets
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.neighbours.environment import Environment, nearest
 from deepaw.potential.neighbours.pairs import find_environment, real_atoms
+from deepaw.potential.neighbours.table import NeighbourTable, table_of
 
 KIND = "potential"
 """What native files call these models."""
@@ -117,6 +118,24 @@ class AtomicModel(nn.Module, ABC):
         if self.config.pair_exclude_types:
             env = env.select(self.neighbours[env.types[env.centre], env.types[env.neighbour]])
         return env
+
+    def keeps(self, counts: Tensor) -> bool:
+        """Whether all pairs of atoms with so many neighbours of each type, (natoms, ntypes), are visible to all parts."""
+        if self.config.pair_exclude_types:
+            return False
+        if self.fixed_slots and bool((counts.sum(1) > sum(self.descriptor.sel)).any()):
+            return False
+        return all(part.keeps(counts) for part in self.descriptor.parts)
+
+    def visible_tables(self, env: Environment) -> list[NeighbourTable]:
+        """Return the neighbours that each part of the descriptor sees, from pairs within `rcut` of atoms sorted by type.
+
+        Parts that see the same have the same table.
+        """
+        visible = self.visible(env)
+        ntypes, chosen = len(self.type_map), [part.chosen(visible) for part in self.descriptor.parts]
+        tables = {id(each): table_of(each, ntypes) for each in chosen}
+        return [tables[id(each)] for each in chosen]
 
     def descriptors(self, env: Environment) -> Tensor:
         """(natoms, width), from pairs within `rcut`."""

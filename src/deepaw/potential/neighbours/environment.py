@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -93,3 +94,15 @@ def _shortest(env: Environment, group: Tensor, most: Tensor) -> Environment:
     first = torch.searchsorted(grouped, grouped)
     rank = torch.arange(len(order), device=order.device) - first
     return env.select(order[rank < most[grouped]].sort().values)
+
+
+def join_environments(environments: Sequence[Environment], order: np.ndarray) -> Environment:
+    """Put the atoms of several frames one after the other, then in `order`: atom i was atom order[i]."""
+    first = np.cumsum([0, *(env.natoms for env in environments)]).tolist()
+    place = torch.from_numpy(np.argsort(order))
+    return Environment(
+        torch.cat([env.types for env in environments])[torch.from_numpy(order)],
+        place[torch.cat([env.centre + start for env, start in zip(environments, first, strict=False)])],
+        place[torch.cat([env.neighbour + start for env, start in zip(environments, first, strict=False)])],
+        torch.cat([env.vector for env in environments]),
+    )

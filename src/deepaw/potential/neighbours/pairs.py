@@ -1,14 +1,12 @@
-"""Pairs within a cutoff, by vesin."""
+"""Pairs of one frame as an environment, and masks of atoms."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
-from vesin import NeighborList
 
 from deepaw.errors import InputError
+from deepaw.potential.neighbours.celllist import find_neighbours
 from deepaw.potential.neighbours.environment import Environment
 
 SAME_PLACE = 1e-6
@@ -16,44 +14,28 @@ SAME_PLACE = 1e-6
 
 
 def find_environment(coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, rcut: float) -> Environment:
-    """All neighbours within `rcut`, in float64.
+    """Find all neighbours within `rcut`, in float64.
 
     coord: (natoms, 3), A, atoms anywhere, inside the cell or not. cell: (3, 3), A, rows are vectors, any size, smaller
     than the cutoff too; None without periodicity. types: (natoms,).
     """
-    centre, neighbour, vector = NeighborList(cutoff=reach(coord, cell, rcut), full_list=True).compute(
-        points=np.ascontiguousarray(coord, dtype=np.float64),
-        box=np.zeros((3, 3)) if cell is None else np.ascontiguousarray(cell, dtype=np.float64),
-        periodic=cell is not None,
-        quantities="ijD",
-    )
+    ntypes = int(np.max(types, initial=0)) + 1
+    table = find_neighbours(coord, types, ntypes, rcut, [cell]).table(rcut)
     return Environment(
-        torch.from_numpy(np.asarray(types, dtype=np.int64)),
-        torch.from_numpy(centre.astype(np.int64)),
-        torch.from_numpy(neighbour.astype(np.int64)),
-        torch.from_numpy(vector),
+        torch.from_numpy(np.asarray(types, dtype=np.int64)), table.centre, table.neighbour.long(), table.vector.T
     )
-
-
-def reach(coord: np.ndarray, cell: np.ndarray | None, rcut: float) -> float:
-    """rcut, A, or for atoms without periodicity that are all nearer a power of 2 that says the same: lists that look
-    much farther are slow, and this one stays as it is while atoms move a little."""
-    if cell is not None:
-        return rcut
-    farthest = 1.0 + float(np.linalg.norm(np.ptp(coord, axis=0)))
-    return min(rcut, 2.0 ** math.ceil(math.log2(farthest)))
 
 
 def real_atoms(mask: np.ndarray) -> np.ndarray:
-    """Indices (n,) int64 of the atoms that are there, from a mask (natoms, 1), 1 for these and 0 for virtual ones.
+    """Return the indices (n,) int64 of atoms that are there, from a mask (natoms, 1), 1 for these and 0 for virtual ones.
 
     Raises InputError: another number in the mask, or no atom that is there.
     """
-    found = np.asarray(mask, dtype=np.float64).reshape(-1)
-    if len(wrong := np.flatnonzero((found != 0) & (found != 1))):
+    flags = np.asarray(mask, dtype=np.float64).reshape(-1)
+    if len(wrong := np.flatnonzero((flags != 0) & (flags != 1))):
         raise InputError(
-            f"aparam is {found[wrong[0]]:g} for atom {wrong[0] + 1}; it should be 1 for atoms and 0 for virtual ones."
+            f"aparam is {flags[wrong[0]]:g} for atom {wrong[0] + 1}; it should be 1 for atoms and 0 for virtual ones."
         )
-    if not found.any():
+    if not flags.any():
         raise InputError("aparam is 0 for all atoms; one at least should be there.")
-    return np.flatnonzero(found)
+    return np.flatnonzero(flags)

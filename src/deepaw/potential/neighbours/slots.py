@@ -1,57 +1,62 @@
-"""Neighbours in slots, by type: what batched products need."""
+"""Neighbours in slots, by type: the layout of kernels that batch products over the neighbours of an atom."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from scipy.sparse import csr_array
 from torch import Tensor
 
-from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.table import NeighbourTable
 
 
 @dataclass(frozen=True)
-class SlotTable:
-    """The pairs of an environment by centre and by type of the neighbour.
+class Slots:
+    """Neighbours of n atoms in as many slots for each type as any of the atoms has neighbours of it.
 
-    order: (npairs,) int32: the neighbours of type t of atom i are the pairs order[start[i, t]] and the
-    count[i, t] - 1 after it. start, count: (natoms, ntypes) int64.
+    pair: index of the pair in each slot, (n, slots) int64, those of type 0 first; any in slots left over.
+    filled: whether there is a neighbour, (n, slots) bool.
+    vector: (3, n, slots), A; beyond the cutoff in slots left over. distance: (n, slots), A.
+    widths: number of slots of each type. npairs: number of pairs of the table.
     """
 
-    env: Environment
-    order: Tensor
-    start: Tensor
-    count: Tensor
+    pair: Tensor
+    filled: Tensor
+    vector: Tensor
+    distance: Tensor
+    widths: list[int]
+    npairs: int
 
-    def slots(self, first: int, last: int) -> tuple[Tensor, Tensor, list[int]]:
-        """Of atoms first ... last - 1: which pair is in each slot, (last - first, slots), which slots are left over
-        (their pair is any), and how many slots each type has, those of type 0 coming first."""
-        count, start = self.count[first:last], self.start[first:last]
-        widths = count.max(dim=0).values.tolist()
-        columns, spare = [], []
-        for kind, width in enumerate(widths):
-            position = torch.arange(width)
-            left_over = position >= count[:, kind, None]
-            columns.append((start[:, kind, None] + position).masked_fill_(left_over, 0))
-            spare.append(left_over)
-        place = torch.cat(columns, dim=1)
-        return self.order.index_select(0, place.view(-1)).view_as(place), torch.cat(spare, dim=1), widths
+    def to_pairs(self, per_slot: Tensor) -> Tensor:
+        """Collect (3, n, slots) of the slots that hold a neighbour, (3, npairs)."""
+        result = per_slot.new_zeros(3, self.npairs)
+        result[:, self.pair[self.filled]] = per_slot[:, self.filled]
+        return result
+
+    def from_pairs(self, per_pair: Tensor) -> Tensor:
+        """Spread (3, npairs) over the slots, (3, n, slots), with 0 in those left over."""
+        if self.npairs == 0:
+            return per_pair.new_zeros(3, *self.pair.shape)
+        spread = per_pair.index_select(1, self.pair.view(-1)).view(3, *self.pair.shape)
+        return spread.masked_fill_(~self.filled, 0.0)
 
 
-def slot_table(env: Environment, ntypes: int) -> SlotTable:
-    """Sort pairs, by counting."""
-    natoms, npairs = env.natoms, len(env.centre)
-    group = env.centre.numpy().astype(np.int32) * np.int32(ntypes)
-    group += env.types.numpy().astype(np.int32)[env.neighbour.numpy()]
-    number = np.arange(npairs + 1, dtype=np.int32)
-    # from rows to columns of a sparse matrix that has one entry in each row: a counting sort
-    by_group = csr_array((number[:-1], group, number), shape=(npairs, natoms * ntypes)).tocsc()
-    first = by_group.indptr.astype(np.int64)
-    return SlotTable(
-        env,
-        torch.from_numpy(by_group.indices),
-        torch.from_numpy(first[:-1].reshape(natoms, ntypes)),
-        torch.from_numpy(np.diff(first).reshape(natoms, ntypes)),
-    )
+def slots_of(table: NeighbourTable, beyond: float) -> Slots:
+    """Lay the neighbours of a table out in slots; beyond: A, the distance in slots left over."""
+    device, counts = table.rows.device, table.counts
+    first = table.rows[:-1].view(table.natoms, table.ntypes)
+    widths = counts.max(dim=0).values.tolist() if table.natoms else [0] * table.ntypes
+    pairs, filled = [], []
+    for kind, width in enumerate(widths):
+        position = torch.arange(width, device=device)
+        in_use = position < counts[:, kind, None]
+        pairs.append((first[:, kind, None] + position).masked_fill_(~in_use, 0))
+        filled.append(in_use)
+    pair, in_use = torch.cat(pairs, dim=1), torch.cat(filled, dim=1)
+    npairs = len(table.neighbour)
+    if npairs:
+        vector = table.vector.index_select(1, pair.view(-1)).view(3, *pair.shape)
+    else:
+        vector = table.vector.new_zeros(3, *pair.shape)
+    vector[0].masked_fill_(~in_use, beyond)
+    return Slots(pair, in_use, vector, (vector * vector).sum(0).sqrt_(), widths, npairs)

@@ -17,13 +17,13 @@ from deepaw.potential.network.products import bound_batch_product
 
 
 class EmbeddingPasses:
-    """`value` and then `reverse`, without graphs; again and again, in the same memory, with weights as they are then.
+    """`forward` and then `backward`, without graphs; again and again, in the same memory, with weights as they are then.
 
-    y, h: (networks, n, M), what the nets are at the inputs, and dJ/dy, for the caller to fill before `reverse`.
+    y, h: (networks, n, M), what the nets are at the inputs, and dJ/dy, for the caller to fill before `backward`.
     """
 
     def __init__(self, nets: EmbeddingNets, x: Tensor, gradients: Sequence[Tensor]) -> None:
-        """x: (networks, n), as of `EmbeddingNets.forward`. gradients: like its parameters, what `reverse` fills."""
+        """x: (networks, n), as of `EmbeddingNets.forward`. gradients: like its parameters, what `backward` fills."""
         places = iter(gradients)
         given, of_given = x.unsqueeze(-1), None
         self._layers = []
@@ -39,15 +39,15 @@ class EmbeddingPasses:
         """Whether all activation functions have derivatives."""
         return all(str(layer.activation).lower() in DERIVATIVES for layer in nets.layers)
 
-    def value(self) -> None:
+    def forward(self) -> None:
         """y, of the inputs."""
         for layer in self._layers:
-            layer.value()
+            layer.forward()
 
-    def reverse(self) -> None:
+    def backward(self) -> None:
         """dJ/d(weights)."""
         for layer in reversed(self._layers):
-            layer.reverse()
+            layer.backward()
 
 
 class _LayerPasses:
@@ -62,17 +62,17 @@ class _LayerPasses:
         )
         self._fill = find_filling(layer.activation)
         with torch.no_grad():
-            self._forward = bound_batch_product(x, layer.w, self._z, add=layer.b is not None)
+            self._multiply = bound_batch_product(x, layer.w, self._z, add=layer.b is not None)
             self._of_w = bound_batch_product(x.transpose(1, 2), self._of_z, gradients["w"])
             if of_x is not None:
                 w = layer.w.transpose(1, 2)
                 self._back = bound_batch_product(self._of_z, w, of_x, add=layer.copies > 0)
 
-    def value(self) -> None:
+    def forward(self) -> None:
         layer, copies = self._layer, self._layer.copies
         if layer.b is not None:
             self._z.copy_(layer.b.detach())
-        self._forward()
+        self._multiply()
         self._fill(self._z, self._value, self._first, self._second)
         value = self._value if layer.idt is None else torch.mul(self._value, layer.idt.detach(), out=self.y)
         if copies:
@@ -81,7 +81,7 @@ class _LayerPasses:
         elif layer.idt is None:
             self.y.copy_(value)
 
-    def reverse(self) -> None:
+    def backward(self) -> None:
         layer, found = self._layer, self._gradients
         torch.mul(self.h, self._first, out=self._of_z)
         if layer.idt is not None:

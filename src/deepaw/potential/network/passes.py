@@ -39,11 +39,11 @@ def weights_of(net: FittingNet) -> list[Tensor]:
 
 
 class NetPasses:
-    """The passes of nets of one architecture, each on rows of its own, in this order: `value`, `gradient`, `reverse`;
+    """The passes of nets of one architecture, each on rows of its own, in this order: `forward`, `backward`, `double_backward`;
     again and again, with the weights as they are then, in the same memory.
 
-    x, x_dot: (rows, width), for the caller to fill: what goes in before `value`, and its tangents before `reverse`.
-    g, h: (rows, width), what `gradient` and `reverse` find. factor, e: (rows,), for the caller to fill before these.
+    x, x_dot: (rows, width), for the caller to fill: what goes in before `forward`, and its tangents before `double_backward`.
+    g, h: (rows, width), what `backward` and `double_backward` find. factor, e: (rows,), for the caller to fill before these.
     """
 
     def __init__(
@@ -73,29 +73,29 @@ class NetPasses:
         assert following is not None
         self.x, self.x_dot, self.g, self.h = following.x, following.x_dot, following.g, following.h
 
-    def value(self) -> Tensor:
+    def forward(self) -> Tensor:
         """E (rows,)."""
         for layer in self.layers:
-            layer.value()
+            layer.forward()
         return self.layers[-1].y.squeeze(1)
 
-    def gradient(self) -> Tensor:
+    def backward(self) -> Tensor:
         """g, of E times factors."""
         for layer in reversed(self.layers):
-            layer.gradient()
+            layer.backward()
         return self.g
 
-    def reverse(self) -> Tensor:
+    def double_backward(self) -> Tensor:
         """h = dJ/dx."""
         for layer in self.layers:
-            layer.tangent()
+            layer.jvp()
         for layer in reversed(self.layers):
-            layer.reverse()
+            layer.double_backward()
         return self.h
 
 
 class GradientsOfWeights:
-    """dJ/d(weights), after `reverse`, of the rows of all passes through the same nets; a part of the work.
+    """dJ/d(weights), after `double_backward`, of the rows of all passes through the same nets; a part of the work.
 
     out: like `weights_of` of each net, but for the first of them where the passes have `first`.
     """
@@ -198,7 +198,7 @@ class LayerPasses:
             if layer.idt is not None and self._timestep is not None:
                 self._constants.append((self._timestep[rows], layer.idt.detach()))
 
-    def value(self) -> None:
+    def forward(self) -> None:
         """y, of the inputs."""
         for place, constant in self._constants:
             place.copy_(constant)
@@ -206,18 +206,18 @@ class LayerPasses:
         self._fill(self._z, self._value, self._first, self._second)
         self._onward(self._value, self.x, self.y)
 
-    def gradient(self) -> None:
+    def backward(self) -> None:
         """dE/dx."""
         torch.mul(self._g_y, self._first, out=self.g_z)
         self._back("g", self.g_z, self._g_y, self.g)
 
-    def tangent(self) -> None:
+    def jvp(self) -> None:
         """That of y, from the tangents of the inputs."""
         self._multiply("z_dot")
         torch.mul(self._first, self._z_dot, out=self._bend)
         self._onward(self._bend, self.x_dot, self.y_dot)
 
-    def reverse(self) -> None:
+    def double_backward(self) -> None:
         """dJ/dx."""
         torch.mul(self._g_y, self._second, out=self._bend)
         torch.mul(self._h_y, self._first, out=self.h_z).addcmul_(self._bend, self._z_dot)

@@ -15,7 +15,7 @@ from ase.data import atomic_numbers
 from scipy.constants import physical_constants
 
 from deepaw.errors import InputError
-from deepaw.potential.descriptor.switch import switch
+from deepaw.potential.neighbours.switch import switch
 from deepaw.potential.shortrange.table import PairTable
 
 BOHR = 1e10 * physical_constants["Bohr radius"][0]

@@ -1,4 +1,4 @@
-"""The passes of a share of a batch's atoms, from moments to energies and forces, and back."""
+"""Passes through a model for a share of a batch's atoms: neighbours to energies and forces, and back."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from deepaw.potential.descriptor.forces import Maps, forces_of, moments_of
-from deepaw.potential.descriptor.geometry import PairGeometry
-from deepaw.potential.descriptor.pairmaps import PairMaps
+from deepaw.potential.descriptor.contraction import Columns, ContractionPasses
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
-from deepaw.potential.descriptor.passes import Columns, ContractionPasses
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.network.passes import NetPasses
+from deepaw.potential.pairs.forces import add_forces, transpose_forces
+from deepaw.potential.pairs.operator import PairOperator
 from deepaw.potential.training.batch import Batch
 
 
 class AtomPasses:
-    """Through a model, for atoms first ... last - 1 of batches, in memory of their own: `forward`, `backward`."""
+    """Passes for atoms first ... last - 1 of batches: `forward`, then `backward`; buffers are reused between calls."""
 
     def __init__(
         self,
         model: PotentialModel,
-        of_all: Sequence[int],
+        batch_counts: Sequence[int],
+        operators: Sequence[PairOperator],
         contractions: Sequence[type[ContractionPasses]],
         coefficients: Sequence[Tensor],
         weights: Sequence[Tensor] | None,
@@ -31,68 +31,67 @@ class AtomPasses:
         first: int,
         last: int,
     ) -> None:
-        """of_all: atoms of each type of a batch. contractions, coefficients: of each part of the descriptor. weights:
-        of first layers, as of `NetPasses`. compute: as of `predict`."""
-        maps = PairMaps(keeps=True)
-        self._first, self._last, self._maps = first, last, Maps(maps.gradient, maps.tangent)
+        """batch_counts: atoms of each type of a batch. operators, contractions, coefficients: of each part of the
+        descriptor. weights: of first layers, as of `NetPasses`. compute: as of `predict`."""
+        self._first, self._last, self._operators = first, last, operators
         counts, start = [], 0
-        for count in of_all:
+        for count in batch_counts:
             counts.append(max(0, min(last, start + count) - max(first, start)))
             start += count
-        self._whole = last - first == start
+        self._is_whole = last - first == start
         nets = [model.fitting.net(kind) for kind in range(len(counts))]
         self.nets = NetPasses(nets, counts, compute, weights)
+        parts = pairwise_parts(model)
         widths = [
-            kind.width_of(part, C.shape[1])
-            for kind, part, C in zip(contractions, pairwise_parts(model), coefficients, strict=True)
+            contraction.width(part, C.shape[1])
+            for contraction, part, C in zip(contractions, parts, coefficients, strict=True)
         ]
         self._width = sum(widths)
         places = (self.nets.x, self.nets.x_dot, self.nets.g, self.nets.h)
         columns = zip(*(rows[:, : self._width].split(widths, dim=1) for rows in places), strict=True)
         self.parts = [
-            kind(part, C, counts, Columns(*of_part))
-            for kind, part, C, of_part in zip(contractions, pairwise_parts(model), coefficients, columns, strict=True)
+            contraction(part, C, counts, Columns(*part_columns))
+            for contraction, part, C, part_columns in zip(contractions, parts, coefficients, columns, strict=True)
         ]
 
     def forward(
         self, batch: Batch, factor: Tensor, beside: Tensor | None, virial: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the nets say of these atoms, and what they add to forces and virials."""
+        """Energies of these atoms by the nets, and what they add to forces (natoms, 3) and virials (nframes, 3, 3)."""
         first, last, nets = self._first, self._last, self.nets
-        self._geometries = [
-            part if self._whole else part.share(first, last) for part in batch.parts if isinstance(part, PairGeometry)
-        ]
+        self._tables = [table if self._is_whole else table.share(first, last) for table in batch.tables]
         self._frame = batch.frame[first:last] if virial else None
-        for part, geometry in zip(self.parts, self._geometries, strict=True):
-            part.B.view(geometry.moments.shape).copy_(geometry.moments)
-            part.value()
+        for part, operator, table in zip(self.parts, self._operators, self._tables, strict=True):
+            operator.forward(table, part.B)
+            part.forward()
         if beside is not None:
             nets.x[:, self._width :] = beside[first:last]
         nets.factor.copy_(factor[first:last])
-        values = nets.value()
-        nets.gradient()
-        found = []
-        for part, geometry in zip(self.parts, self._geometries, strict=True):
-            part.gradient()
-            of_B = part.of_B.view(geometry.moments.shape)
-            found.append(forces_of(geometry, of_B, self._frame, len(batch.natoms), first, len(batch.atoms), self._maps))
-        forces, virials = zip(*found, strict=True)
-        return values, sum(forces[1:], forces[0]), sum(virials[1:], virials[0])
+        energies = nets.forward()
+        nets.backward()
+        device = batch.atoms.device
+        force = torch.zeros(len(batch.atoms), 3, dtype=torch.float64, device=device)
+        virials = torch.zeros(len(batch.natoms), 3, 3, dtype=torch.float64, device=device)
+        for part, operator, table in zip(self.parts, self._operators, self._tables, strict=True):
+            part.backward()
+            grad_vector = operator.vjp(table, part.grad_B)
+            add_forces(table, grad_vector, force, virials if virial else None, self._frame)
+        return energies, force, virials
 
-    def backward(self, e: Tensor, of_force: Tensor, of_virial: Tensor) -> None:
-        """dJ/dC of each part; the nets are ready for `GradientsOfWeights`."""
+    def backward(self, grad_energy: Tensor, grad_force: Tensor, grad_virial: Tensor) -> None:
+        """Compute dJ/dC of each part, and make the nets ready for `GradientsOfWeights`."""
         nets = self.nets
-        for part, geometry in zip(self.parts, self._geometries, strict=True):
-            B_dot = moments_of(geometry, of_force, of_virial, self._frame, self._first, self._maps)
-            part.B_dot.view(B_dot.shape).copy_(B_dot)
-            part.tangent()
+        for part, operator, table in zip(self.parts, self._operators, self._tables, strict=True):
+            tangent = transpose_forces(table, grad_force, None if self._frame is None else grad_virial, self._frame)
+            operator.jvp(table, tangent, part.tangent_B)
+            part.jvp()
         nets.x_dot[:, self._width :] = 0
-        nets.e.copy_(e[self._first : self._last])
-        nets.reverse()
+        nets.e.copy_(grad_energy[self._first : self._last])
+        nets.double_backward()
         for part in self.parts:
-            part.reverse()
+            part.double_backward()
 
 
 def pairwise_parts(model: PotentialModel) -> list[PairwiseDescriptor]:
-    """Those of its descriptor that have embedding nets of one neighbour."""
+    """Return the parts of its descriptor that have embedding nets of one neighbour."""
     return [part for part in model.descriptor.parts if isinstance(part, PairwiseDescriptor)]

@@ -1,51 +1,34 @@
-"""Frames ready for training, and batches of them."""
+"""Batches: frames put together, with the neighbours of their atoms."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from deepaw.potential.descriptor.form import Form, Geometry
+from deepaw.potential.data.system import Frame
+from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.energy import PotentialModel
-from deepaw.potential.shortrange.mixture import Mixture, join_mixtures
-
-
-@dataclass(frozen=True)
-class FrameGeometry:
-    """What of one frame depends on positions alone; its atoms are sorted by type.
-
-    order: (natoms,), where each atom was before. counts: atoms of each type. parts: one for each of the descriptor's.
-    mixture: with a table of pair energies, if it matters.
-    """
-
-    order: Tensor
-    counts: tuple[int, ...]
-    parts: tuple[Geometry, ...]
-    mixture: Mixture | None
-
-    @property
-    def nbytes(self) -> int:
-        """Memory it takes."""
-        return sum(part.nbytes for part in self.parts) + (0 if self.mixture is None else self.mixture.nbytes)
-
-    def to(self, device: torch.device) -> FrameGeometry:
-        """The same on a device."""
-        parts = tuple(part.to(device) for part in self.parts)
-        mixture = None if self.mixture is None else self.mixture.to(device)
-        return FrameGeometry(self.order.to(device), self.counts, parts, mixture)
+from deepaw.potential.neighbours.celllist import find_neighbours
+from deepaw.potential.neighbours.environment import Environment, join_environments
+from deepaw.potential.neighbours.table import NeighbourTable
+from deepaw.potential.shortrange.mixture import Mixture
 
 
 @dataclass(frozen=True)
 class Batch:
     """Frames put together, their atoms sorted by type.
 
-    atoms: (natoms,), where each atom is among those of the frames one after the other. frame, types: (natoms,), its
-    frame and type. natoms: (nframes,). counts: atoms of each type. parts, mixture: as in `FrameGeometry`.
+    atoms: index of each atom among those of the frames one after the other, (natoms,).
+    frame, types: frame and type of each atom, (natoms,). natoms: atoms of each frame, (nframes,).
+    counts: number of atoms of each type.
+    tables: neighbours, for each part of the descriptor, as its kernel takes them.
+    mixture: table of pair energies, where that matters.
     """
 
     atoms: Tensor
@@ -53,55 +36,73 @@ class Batch:
     types: Tensor
     natoms: Tensor
     counts: tuple[int, ...]
-    parts: tuple[Geometry, ...]
+    tables: tuple[NeighbourTable, ...]
     mixture: Mixture | None
 
 
-def frame_geometry(
+def make_batch(
     model: AtomicModel,
-    forms: Sequence[Form],
-    types: np.ndarray,
-    coord: np.ndarray,
-    cell: np.ndarray | None,
-    aparam: np.ndarray | None = None,
-) -> FrameGeometry:
-    """What follows from the positions of one frame.
+    kernels: Sequence[TrainingKernel[Any]],
+    frames: Sequence[Frame],
+    device: torch.device | None = None,
+) -> Batch:
+    """Put frames together and find the neighbours of their atoms.
 
-    forms: of each part of the descriptor.
-    types: (natoms,). coord: (natoms, 3), A. cell: (3, 3), A, or None. aparam: (natoms, numb_aparam), or None.
+    model: on the CPU. kernels: of each part of its descriptor. device: for the batch, by default the CPU.
     """
+    types = np.concatenate([frame.types for frame in frames])
     order = np.argsort(types, kind="stable")
-    env = model.environment(coord[order], cell, types[order], None if aparam is None else aparam[order])
-    parts = tuple(form.prepare(part, env) for part, form in zip(model.descriptor.parts, forms, strict=True))
-    counts = tuple(np.bincount(types, minlength=len(model.type_map)).tolist())
-    mixture = model.mixture(env) if isinstance(model, PotentialModel) else None
-    return FrameGeometry(torch.from_numpy(order), counts, parts, mixture)
+    sizes = [len(frame.types) for frame in frames]
+    number = np.repeat(np.arange(len(frames)), sizes)[order]
+    tables, mixture = _neighbours(model, kernels, frames, order, types[order], number)
+    device = torch.device("cpu") if device is None else device
+    moved = {id(table): table.to(device) for table in tables} if device.type != "cpu" else {}
+    return Batch(
+        torch.from_numpy(order).to(device),
+        torch.from_numpy(number).to(device),
+        torch.from_numpy(types[order]).to(device),
+        torch.tensor(sizes, device=device),
+        tuple(np.bincount(types, minlength=len(model.type_map)).tolist()),
+        tuple(moved.get(id(table), table) for table in tables),
+        None if mixture is None else mixture.to(device),
+    )
 
 
-def make_batch(frames: Sequence[FrameGeometry]) -> Batch:
-    """Put frames together, in that order; of one frame nothing is copied."""
-    device = frames[0].order.device
-    sizes = [sum(frame.counts) for frame in frames]
-    first = [sum(sizes[:number]) for number in range(len(sizes))]
-    pieces, places = [], [torch.empty(size, dtype=torch.int64, device=device) for size in sizes]
-    atoms, of_frame, counts, total = [], [], [], 0
-    for kind in range(len(frames[0].counts)):
-        before = total
-        for number, frame in enumerate(frames):
-            start, count = sum(frame.counts[:kind]), frame.counts[kind]
-            rows = slice(start, start + count)
-            pieces.append((number, rows))
-            places[number][rows] = torch.arange(total, total + count, device=device)
-            atoms.append(frame.order[rows] + first[number])
-            of_frame.append(torch.full((count,), number, device=device))
-            total += count
-        counts.append(total - before)
-    if len(frames) == 1:
-        parts = frames[0].parts
+def _neighbours(
+    model: AtomicModel,
+    kernels: Sequence[TrainingKernel[Any]],
+    frames: Sequence[Frame],
+    order: np.ndarray,
+    types: np.ndarray,
+    number: np.ndarray,
+) -> tuple[list[NeighbourTable], Mixture | None]:
+    """Neighbours for each part, and what a table of pair energies adds; types, number: type and frame of sorted atoms."""
+    dtypes = [kernel.vector_dtype(part) for kernel, part in zip(kernels, model.descriptor.parts, strict=True)]
+    has_table = isinstance(model, PotentialModel) and model.interpolation is not None
+    env: Environment | None = None
+    if not model.config.is_masked:
+        coord = np.concatenate([frame.coord for frame in frames])[order]
+        cells = [frame.cell for frame in frames]
+        neighbours = find_neighbours(coord, types, len(model.type_map), model.rcut, cells, frame=number)
+        if model.keeps(neighbours.counts):
+            by_dtype = {dtype: neighbours.table(model.rcut, dtype) for dtype in set(dtypes)}
+            tables = [by_dtype[dtype] for dtype in dtypes]
+            if not has_table:
+                return tables, None
+        table = neighbours.table(model.rcut)
+        env = Environment(table.types, table.centre, table.neighbour.long(), table.vector.T)
+        if not model.keeps(neighbours.counts):
+            tables = _cast(model.visible_tables(env), dtypes)
     else:
-        of_parts = zip(*(frame.parts for frame in frames), strict=True)
-        parts = tuple(type(part[0]).join(part, pieces, places) for part in of_parts)
-    natoms = torch.tensor(sizes, device=device)
-    mixture = join_mixtures([frame.mixture for frame in frames], places)
-    types = torch.arange(len(counts), device=device).repeat_interleave(torch.tensor(counts, device=device))
-    return Batch(torch.cat(atoms), torch.cat(of_frame), types, natoms, tuple(counts), parts, mixture)
+        alone = [
+            model.environment(frame.coord, frame.cell, frame.types, frame.labels.get("aparam")) for frame in frames
+        ]
+        env = join_environments(alone, order)
+        tables = _cast(model.visible_tables(env), dtypes)
+    return tables, model.mixture(model.visible(env)) if isinstance(model, PotentialModel) else None
+
+
+def _cast(tables: Sequence[NeighbourTable], dtypes: Sequence[torch.dtype]) -> list[NeighbourTable]:
+    """Convert tables, those that are the same object once."""
+    cast = {(id(table), dtype): table.cast(dtype) for table, dtype in zip(tables, dtypes, strict=True)}
+    return [cast[id(table), dtype] for table, dtype in zip(tables, dtypes, strict=True)]

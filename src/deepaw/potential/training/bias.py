@@ -30,7 +30,7 @@ def fit_bias_again(setup: Setup) -> None:
     predicted = []
     for frame in chosen:
         prepared = training.frames.batch([frame])
-        found = predict(model, prepared.batch, setup.forms, fparam=prepared.fparam, aparam=prepared.aparam)
+        found = predict(model, prepared.batch, setup.kernels, fparam=prepared.fparam, aparam=prepared.aparam)
         predicted.append(float(found.energy))
     frames = [training.systems[system].frame(index) for system, index in chosen]
     shift_energies(model, frames, np.array(predicted))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
-from deepaw.potential.descriptor.passes import Contraction, FoldedSeE2APasses, SeE2APasses, contraction_passes
+from deepaw.potential.descriptor.contraction import Contraction, FoldedSeE2APasses, SeE2APasses, contraction_passes
 from deepaw.potential.network.passes import Calls
 from deepaw.potential.network.products import bound_product
 
@@ -43,15 +43,15 @@ class Piece(NamedTuple):
 
 
 class FirstLayer:
-    """That of one type, `value` and then `reverse`, again and again, with the weights as they are then.
+    """That of one type, `forward` and then `backward`, again and again, with the weights as they are then.
 
-    w: (inputs, outputs), what it multiplies by. of_w: dJ/dw, for the caller to fill before `reverse`.
+    w: (inputs, outputs), what it multiplies by. of_w: dJ/dw, for the caller to fill before `backward`.
     """
 
     def __init__(self, kind: int, own: Tensor, gradient: Tensor, pieces: Sequence[Piece]) -> None:
-        """kind: the type. own: the weights of the descriptor; gradient: like these, what `reverse` fills."""
-        self._value: Calls = []
-        self._reverse: Calls = []
+        """kind: the type. own: the weights of the descriptor; gradient: like these, what `backward` fills."""
+        self._forward: Calls = []
+        self._backward: Calls = []
         outputs = own.shape[1]
         sizes = [piece.width if piece.folded is None else _folded_width(piece, kind) for piece in pieces]
         self.w, self.of_w = (own.new_empty(sum(sizes), outputs) for _ in range(2))
@@ -61,24 +61,24 @@ class FirstLayer:
             places = zip(*columns, self.w.split(sizes), self.of_w.split(sizes), pieces, strict=True)
             for w, of_w, product, of_product, piece in places:
                 if piece.folded is None:
-                    self._value.append(partial(product.copy_, w.detach()))
-                    self._reverse.append(partial(of_w.copy_, of_product))
+                    self._forward.append(partial(product.copy_, w.detach()))
+                    self._backward.append(partial(of_w.copy_, of_product))
                     continue
                 C, of_C = (each[kind] for each in piece.folded)
                 w, of_w = (each.detach().view(C.shape[1], -1) for each in (w, of_w))
                 product, of_product = (each.view(C.shape[0], -1) for each in (product, of_product))
-                self._value.append(bound_product(C, w, product))
-                self._reverse.append(bound_product(C.t(), of_product, of_w))
-                self._reverse.append(bound_product(of_product, w.t(), of_C, add=True))
+                self._forward.append(bound_product(C, w, product))
+                self._backward.append(bound_product(C.t(), of_product, of_w))
+                self._backward.append(bound_product(of_product, w.t(), of_C, add=True))
 
-    def value(self) -> None:
+    def forward(self) -> None:
         """w, of the weights and coefficients."""
-        for call in self._value:
+        for call in self._forward:
             call()
 
-    def reverse(self) -> None:
+    def backward(self) -> None:
         """The gradient of the own weights, and what is added to that of the coefficients."""
-        for call in self._reverse:
+        for call in self._backward:
             call()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from deepaw.potential.descriptor.form import Form
+from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.errors import Errors
@@ -16,7 +17,7 @@ from deepaw.potential.training.labels import Predictions
 from deepaw.potential.training.losses import Loss
 from deepaw.potential.training.passes import KeptPasses, can_pass
 from deepaw.potential.training.predictions import differentiate_passes, is_alone, predictions_of
-from deepaw.potential.training.prepared import PreparedBatch, PreparedFrames
+from deepaw.potential.training.frames import LabelledBatch, TrainingFrames
 from deepaw.potential.training.processes import Processes
 
 FrameIndex = tuple[int, int]
@@ -36,24 +37,24 @@ class Objective:
     def __init__(
         self,
         model: AtomicModel,
-        forms: Sequence[Form],
+        kernels: Sequence[TrainingKernel[Any]],
         loss: Loss,
         weights: Sequence[Tensor],
         processes: Processes,
         compute: torch.dtype | None = None,
         gradients: Sequence[Tensor] | None = None,
     ) -> None:
-        self._model, self._forms, self._loss, self._weights = model, forms, loss, weights
+        self._model, self._kernels, self._loss, self._weights = model, kernels, loss, weights
         self._gradients = [torch.empty_like(weight) for weight in weights] if gradients is None else gradients
         self._kept = None
-        if isinstance(model, PotentialModel) and can_pass(model, forms):
+        if isinstance(model, PotentialModel) and can_pass(model, kernels):
             places = {id(weight): place for weight, place in zip(weights, self._gradients, strict=True)}
-            self._kept = KeptPasses(model, forms, places)
+            self._kept = KeptPasses(model, kernels, places)
         self._processes, self._compute = processes, compute
         self._device = model.contributes.device
 
     def gradient(
-        self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float, signals: Tensor
+        self, prepared: TrainingFrames, frames: Sequence[FrameIndex], rate: float, signals: Tensor
     ) -> tuple[Sequence[Tensor], Errors]:
         """Of the loss of a batch at a learning rate, for each of the weights, and the errors it is made of.
 
@@ -74,20 +75,20 @@ class Objective:
         return self._together(self._gradients, errors, signals)
 
     @torch.no_grad()
-    def errors(self, prepared: PreparedFrames, frames: Sequence[FrameIndex], rate: float) -> Errors:
+    def errors(self, prepared: TrainingFrames, frames: Sequence[FrameIndex], rate: float) -> Errors:
         """Those of a batch, at a learning rate."""
         _, errors = self._errors(*self._share(prepared, frames), rate)
         return self._together([], errors, errors.loss.new_zeros(0))[1]
 
     @torch.no_grad()
-    def loss_of(self, prepared: PreparedFrames, frame: FrameIndex, rate: float) -> float:
+    def loss_of(self, prepared: TrainingFrames, frame: FrameIndex, rate: float) -> float:
         """The loss of one frame, by this process alone."""
         batch = prepared.batch([frame])
         return float(self._loss(rate, self._predictions(batch, self._compute), batch.labels, batch.batch.natoms)[0])
 
     def _share(
-        self, prepared: PreparedFrames, frames: Sequence[FrameIndex]
-    ) -> tuple[PreparedBatch | None, Tensor | None]:
+        self, prepared: TrainingFrames, frames: Sequence[FrameIndex]
+    ) -> tuple[LabelledBatch | None, Tensor | None]:
         """What this process works on, if anything; the counts of the whole batch, where that is a part of it."""
         share = self._processes.share(frames)
         batch = prepared.batch(share) if share else None
@@ -100,7 +101,7 @@ class Objective:
         return batch, counts
 
     def _errors(
-        self, batch: PreparedBatch | None, counts: Tensor | None, rate: float, compute: torch.dtype | None = None
+        self, batch: LabelledBatch | None, counts: Tensor | None, rate: float, compute: torch.dtype | None = None
     ) -> tuple[Tensor, Errors]:
         if batch is None:
             nothing = torch.zeros((), dtype=torch.float64, device=self._device)
@@ -109,7 +110,7 @@ class Objective:
         return self._loss(rate, self._predictions(batch, compute), batch.labels, batch.batch.natoms, counts)
 
     def _pass(
-        self, batch: PreparedBatch, kept: KeptPasses, rate: float, counts: Tensor | None
+        self, batch: LabelledBatch, kept: KeptPasses, rate: float, counts: Tensor | None
     ) -> tuple[Tensor, Errors]:
         """Loss and errors; gradients by passes, so that automatic differentiation sees the loss alone."""
         with torch.no_grad():
@@ -123,9 +124,9 @@ class Objective:
             differentiate_passes(self._model, batch, kept.of(batch.batch, self._compute), of)
         return loss, errors
 
-    def _predictions(self, prepared: PreparedBatch, compute: torch.dtype | None = None) -> Predictions:
+    def _predictions(self, prepared: LabelledBatch, compute: torch.dtype | None = None) -> Predictions:
         virial = self._loss.needs_virial
-        return predictions_of(self._model, self._forms, prepared, virial=virial, compute=compute, kept=self._kept)
+        return predictions_of(self._model, self._kernels, prepared, virial=virial, compute=compute, kept=self._kept)
 
     def _together(
         self, gradients: Sequence[Tensor], errors: Errors, signals: Tensor

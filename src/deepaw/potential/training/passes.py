@@ -14,30 +14,32 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepaw.potential.descriptor.coefficient_passes import CoefficientPasses
-from deepaw.potential.descriptor.form import Form
-from deepaw.potential.descriptor.pairform import PairForm
-from deepaw.potential.descriptor.passes import Contraction, FoldedSeE2APasses, contraction_passes
+from deepaw.potential.descriptor.coefficients import CoefficientPasses
+from deepaw.potential.descriptor.kernel import TrainingKernel
+from deepaw.potential.descriptor.moments import MomentKernel
+from deepaw.potential.descriptor.contraction import Contraction, FoldedSeE2APasses, contraction_passes
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.network.embedding_passes import EmbeddingPasses
 from deepaw.potential.network.passes import GradientsOfWeights, has_passes, weights_of
+from deepaw.potential.pairs.operator import PairOperator
 from deepaw.potential.training.atompasses import AtomPasses, pairwise_parts
 from deepaw.potential.training.batch import Batch
 from deepaw.potential.training.firstlayer import FirstLayer, Piece, find_contraction
-from deepaw.potential.training.shares import each_share, ranges_of
+from deepaw.potential.threads import each_share
+from deepaw.potential.training.shares import ranges_of
 
 KEPT = 4096
 """Atoms of different compositions of batches that `KeptPasses` has memory ready for."""
 
 
-def can_pass(model: PotentialModel, forms: Sequence[Form]) -> bool:
+def can_pass(model: PotentialModel, kernels: Sequence[TrainingKernel[Any]]) -> bool:
     """Whether all that the model is made of has passes, in numbers of one type."""
     fitting = model.fitting
     return (
         not fitting.shared
         and all(has_passes(fitting.net(kind)) for kind in range(len(model.type_map)))
-        and all(isinstance(form, PairForm) for form in forms)
+        and all(isinstance(kernel, MomentKernel) for kernel in kernels)
         and all(contraction_passes(part) is not None and part.dtype == fitting.dtype for part in model.descriptor.parts)
         and all(
             EmbeddingPasses.can_pass(part.nets)
@@ -55,9 +57,9 @@ class KeptPasses:
     """
 
     def __init__(
-        self, model: PotentialModel, forms: Sequence[Form], gradients: Mapping[int, Tensor] | None = None
+        self, model: PotentialModel, kernels: Sequence[TrainingKernel[Any]], gradients: Mapping[int, Tensor] | None = None
     ) -> None:
-        self._model, self._forms, self._gradients = model, forms, gradients or {}
+        self._model, self._kernels, self._gradients = model, kernels, gradients or {}
         self._kept: dict[Any, Passes] = {}
 
     def of(self, batch: Batch, compute: torch.dtype | None = None) -> Passes:
@@ -66,7 +68,7 @@ class KeptPasses:
         compute: as of `predict`.
         """
         key = (batch.counts, compute, tuple(ranges_of(len(batch.atoms), batch.atoms.device)))
-        found = self._kept.pop(key, None) or Passes(self._model, self._forms, batch, compute, self._gradients)
+        found = self._kept.pop(key, None) or Passes(self._model, self._kernels, batch, compute, self._gradients)
         self._kept[key] = found
         while len(self._kept) > 1 and sum(passes.natoms for passes in self._kept.values()) > KEPT:
             del self._kept[next(iter(self._kept))]
@@ -79,7 +81,7 @@ class Passes:
     def __init__(
         self,
         model: PotentialModel,
-        forms: Sequence[Form],
+        kernels: Sequence[TrainingKernel[Any]],
         batch: Batch,
         compute: torch.dtype | None,
         gradients: Mapping[int, Tensor],
@@ -99,17 +101,20 @@ class Passes:
         self.natoms = natoms = sum(counts)
         contractions: list[Contraction] = []
         self._coefficients: list[CoefficientPasses] = []
-        for part, form, of_part in zip(parts, forms, embedding, strict=True):
-            assert isinstance(form, PairForm)
-            kind = find_contraction(part, part.ntypes * form.basis.size, natoms)
+        operators: list[PairOperator] = []
+        for part, kernel, of_part in zip(parts, kernels, embedding, strict=True):
+            assert isinstance(kernel, MomentKernel)
+            basis = kernel.form.basis
+            kind = find_contraction(part, part.ntypes * basis.size, natoms)
             contractions.append(kind)
+            operators.append(kernel.operator(part.dtype, batch.atoms.device))
             of_weights = [found[id(weight)] for weight in of_part]
-            self._coefficients.append(CoefficientPasses(part, form.basis, kind.scale_of(part), of_weights))
+            self._coefficients.append(CoefficientPasses(part, basis, kind.scale(part), of_weights))
         outs = [[found[id(weight)] for weight in of_net] for of_net in fitting]
         self._first: list[FirstLayer] = []
         if any(kind is FoldedSeE2APasses for kind in contractions):
             pieces = [
-                Piece(part.width, (each.C, each.of_C) if kind is FoldedSeE2APasses else None)
+                Piece(part.width, (each.C, each.adjoint_C) if kind is FoldedSeE2APasses else None)
                 for part, kind, each in zip(parts, contractions, self._coefficients, strict=True)
             ]
             beside = len(fitting[0][0]) - model.descriptor.width
@@ -120,7 +125,9 @@ class Passes:
         ranges = ranges_of(natoms, batch.atoms.device)
         first = [each.w for each in self._first] or None
         C = [each.C for each in self._coefficients]
-        self._shares = [AtomPasses(model, counts, contractions, C, first, compute, *atoms) for atoms in ranges]
+        self._shares = [
+            AtomPasses(model, counts, operators, contractions, C, first, compute, *atoms) for atoms in ranges
+        ]
         nets = [share.nets for share in self._shares]
         self._of_weights = [GradientsOfWeights(nets, outs, part, len(ranges)) for part in range(len(ranges))]
 
@@ -142,8 +149,8 @@ class Passes:
         """`run`, without a graph."""
         self.turn += 1
         for part in self._coefficients:
-            part.value()
-        self._each_type(lambda layer: layer.value())
+            part.forward()
+        self._each_type(lambda layer: layer.forward())
         shares = self._shares
         found = each_share(lambda share: shares[share].forward(batch, factor, beside, virial), len(shares))
         energies, forces, virials = zip(*found, strict=True)
@@ -153,12 +160,12 @@ class Passes:
         """Gradients of the weights, after `run`, from those in what it returned."""
         shares = self._shares
         each_share(lambda share: shares[share].backward(e, of_force, of_virial), len(shares))
-        for part, *found in zip(self._coefficients, *([p.of_C for p in share.parts] for share in shares), strict=True):
-            part.of_C.copy_(sum(found[1:], found[0]))
+        for part, *found in zip(self._coefficients, *([p.adjoint_C for p in share.parts] for share in shares), strict=True):
+            part.adjoint_C.copy_(sum(found[1:], found[0]))
         each_share(lambda share: self._of_weights[share].run(), len(shares))
-        self._each_type(lambda layer: layer.reverse())
+        self._each_type(lambda layer: layer.backward())
         for part in self._coefficients:
-            part.reverse()
+            part.backward()
         return self._gradients
 
     def _each_type(self, work: Callable[[FirstLayer], None]) -> None:

@@ -22,7 +22,6 @@ class Report:
 
     def __init__(self, setup: Setup, curve: LearningCurve | None, say: Say) -> None:
         self._setup, self._curve, self._say = setup, curve, say
-        self._said_what_is_kept = False
 
     def announce(self, weights: int, step: int, processes: int) -> None:
         """Say what there is to do: for so many weights, after so many steps."""
@@ -54,10 +53,6 @@ class Report:
         text = f"step {step}/{setup.steps}  train {_shown(training)}"
         if validation is not None:
             text += f"  validation {_shown(validation)}"
-        if setup.memory.is_exhausted and not self._said_what_is_kept:
-            kept = setup.training.frames.kept
-            self._say(f"{kept} frames are kept ready in {setup.memory.budget / 2**30:g} GiB, others made anew")
-            self._said_what_is_kept = True
         self._say(f"{text}  lr {rate:.1e}  {speed:.1f} steps/s  {_duration((setup.steps - step) / speed)} left")
 
 

@@ -17,7 +17,7 @@ import torch
 from deepaw.errors import InputError
 from deepaw.potential.data.sampler import Sampler
 from deepaw.potential.data.system import Frame, System
-from deepaw.potential.descriptor.form import Form
+from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.files.formats import read_tensor
 from deepaw.potential.input import PotentialInput
 from deepaw.potential.longrange.dipole_charge import DipoleCharge
@@ -28,8 +28,8 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.native import make_model
 from deepaw.potential.precision import dtype_of
 from deepaw.potential.shortrange.table import read_table
-from deepaw.potential.training.forms import SIZES, forms_of
-from deepaw.potential.training.prepared import Memory, PreparedFrames
+from deepaw.potential.training.frames import TrainingFrames
+from deepaw.potential.training.kernels import SIZES, training_kernels
 from deepaw.potential.training.processes import Processes
 from deepaw.potential.training.requirements import check_labels, check_parameters, needed_labels
 from deepaw.potential.training.sel import count_neighbours
@@ -49,7 +49,7 @@ class Part:
     """Training or validation data: systems, their frames ready for use, the order of batches."""
 
     systems: list[System]
-    frames: PreparedFrames
+    frames: TrainingFrames
     sampler: Sampler
 
 
@@ -61,10 +61,9 @@ class Setup:
     settings: PotentialInput
     steps: int
     model: AtomicModel
-    forms: list[Form]
+    kernels: list[TrainingKernel[Any]]
     training: Part
     validation: Part | None
-    memory: Memory
 
 
 def prepare_training(
@@ -110,19 +109,19 @@ def prepare_training(
         model = start.model
         _choose_weights(model, settings.model.config())
     model.closest = closest if isfinite(closest) else None
-    forms = forms_of(model, closest)
+    kernels = training_kernels(model, closest)
     # neighbours are found on the CPU
     here = model if device.type == "cpu" else copy.deepcopy(model)
-    names, memory = needed_labels(settings.loss, config.fitting_net), Memory()
+    names = needed_labels(settings.loss, config.fitting_net)
 
     def part(of: list[System], order: Sampler) -> Part:
-        return Part(of, PreparedFrames(here, forms, of, names, device, memory), order)
+        return Part(of, TrainingFrames(here, kernels, of, names, device), order)
 
     validation = None
     if section.validation_data is not None:
         validation = part(held_back, section.validation_data.sampler(held_back, seed))
     settings = settings.model_copy(update={"model": settings.model.model_copy(update=dict(config))})
-    return Setup(settings, steps, model.to(device), forms, part(systems, sampler), validation, memory)
+    return Setup(settings, steps, model.to(device), kernels, part(systems, sampler), validation)
 
 
 def _with_seed(settings: PotentialInput, processes: Processes, device: torch.device) -> PotentialInput:

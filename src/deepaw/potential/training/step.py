@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from deepaw.potential.descriptor.form import Form
+from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.model.energy import PotentialModel
+from deepaw.potential.pairs.forces import forces
 from deepaw.potential.shortrange.mixture import Mixture
 from deepaw.potential.training.batch import Batch
 from deepaw.potential.training.passes import KeptPasses, can_pass
@@ -31,7 +33,7 @@ class Prediction:
 def predict(
     model: PotentialModel,
     batch: Batch,
-    forms: Sequence[Form],
+    kernels: Sequence[TrainingKernel[Any]],
     *,
     virial: bool = False,
     fparam: Tensor | None = None,
@@ -41,7 +43,7 @@ def predict(
 ) -> Prediction:
     """What `deepaw.potential.exact` says of one frame, from what was prepared of positions.
 
-    forms: one for each part of the descriptor, which its geometry was made with. fparam, aparam: (natoms, ...) in the
+    kernels: one for each part of the descriptor. fparam, aparam: (natoms, ...) in the
     batch's order. compute: of the products of fitting nets (`network.products`). kept: passes of this model, if it
     `can_pass`. What is returned has a graph where gradients are enabled.
     """
@@ -49,8 +51,8 @@ def predict(
     factor = model.contributes[batch.types]
     if batch.mixture is not None:
         factor = factor * (1 - batch.mixture.weight)
-    if kept is not None or can_pass(model, forms):
-        passes = (kept or KeptPasses(model, forms)).of(batch, compute)
+    if kept is not None or can_pass(model, kernels):
+        passes = (kept or KeptPasses(model, kernels)).of(batch, compute)
         found, force, virials = passes.run(batch, factor, beside, virial)
         if any(energy is not None for energy in model.fitting.config.atom_ener):
             of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
@@ -59,8 +61,8 @@ def predict(
         atom_energy = model.with_bias(batch.types, found)
     else:
         ranges = ranges_of(len(batch.atoms), batch.atoms.device)
-        work = partial(_share, model, batch, forms, virial, factor, beside, compute)
-        limits = [form.together for form in forms if form.together is not None]
+        work = partial(_share, model, batch, kernels, virial, factor, beside, compute)
+        limits = [kernel.together for kernel in kernels if kernel.together is not None]
         weights = [weight for weight in model.parameters() if weight.requires_grad]
         if limits:
             atom_energy, force, virials = in_pieces(work, pieces_of(ranges, min(limits)), weights)
@@ -87,7 +89,7 @@ def _mixed(
 def _share(
     model: PotentialModel,
     batch: Batch,
-    forms: Sequence[Form],
+    kernels: Sequence[TrainingKernel[Any]],
     virial: bool,
     factor: Tensor,
     beside: Tensor | None,
@@ -101,12 +103,15 @@ def _share(
     for count in batch.counts:
         counts.append(max(0, min(last, start + count) - max(first, start)))
         start += count
-    geometries = [part if last - first == part.natoms else part.share(first, last) for part in batch.parts]
+    whole = last - first == len(batch.atoms)
+    tables = [table if whole else table.share(first, last) for table in batch.tables]
+    parts = model.descriptor.parts
+    geometries = [kernel.prepare(part, table) for kernel, part, table in zip(kernels, parts, tables, strict=True)]
     with torch.enable_grad():
         variables = [geometry.variables.detach().requires_grad_() for geometry in geometries]
         rows = [
-            form.rows(part, geometry, values, counts)
-            for part, form, geometry, values in zip(model.descriptor.parts, forms, geometries, variables, strict=True)
+            kernel.rows(part, geometry, values, counts)
+            for part, kernel, geometry, values in zip(parts, kernels, geometries, variables, strict=True)
         ]
         of_atoms = [None] * len(counts) if beside is None else beside[first:last].split(counts)
         energies, columns, cotangents, start = [], [], [], first
@@ -125,12 +130,11 @@ def _share(
             columns, variables, cotangents, create_graph=training, allow_unused=True, materialize_grads=True
         )
         frame = batch.frame[first:last] if virial else None
-        found = [
-            form.forces(geometry, gradient, frame, len(batch.natoms), first, len(batch.atoms))
-            for form, geometry, gradient in zip(forms, geometries, gradients, strict=True)
+        per_part = [
+            forces(table, kernel.grad_vector(geometry, gradient), len(batch.atoms), frame, len(batch.natoms))
+            for table, kernel, geometry, gradient in zip(tables, kernels, geometries, gradients, strict=True)
         ]
-        force = sum((force for force, _ in found[1:]), found[0][0])
-        virials = sum((more for _, more in found if more is not None), force.new_zeros(len(batch.natoms), 3, 3))
+        force, virials = (sum(values[1:], values[0]) for values in zip(*per_part, strict=True))
     if not training:
         return atom_energy.detach(), force.detach(), virials.detach()
     return atom_energy, force, virials

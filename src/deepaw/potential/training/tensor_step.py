@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from deepaw.potential.descriptor.form import Form
+from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.training.batch import Batch
 
@@ -15,7 +16,7 @@ from deepaw.potential.training.batch import Batch
 def predict_tensors(
     model: TensorModel,
     batch: Batch,
-    forms: Sequence[Form],
+    kernels: Sequence[TrainingKernel[Any]],
     *,
     fparam: Tensor | None = None,
     aparam: Tensor | None = None,
@@ -24,7 +25,7 @@ def predict_tensors(
     """Tensors of atoms (natoms, *shape), float64, in the batch's order: what `deepaw.potential.exact_tensors` says of
     each frame, from what was prepared of positions.
 
-    forms: one for each part of the descriptor, which its geometry was made with. fparam, aparam: (natoms, ...) in the
+    kernels: one for each part of the descriptor, which its geometry was made with. fparam, aparam: (natoms, ...) in the
     batch's order. compute: of the products of fitting nets (`network.products`). What is returned has a graph where
     gradients are enabled.
     """
@@ -32,13 +33,15 @@ def predict_tensors(
     of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
     rows: list[list[Tensor]] = [[] for _ in batch.counts]
     vectors: list[list[Tensor]] = [[] for _ in batch.counts]
-    for part, form, geometry in zip(model.descriptor.parts, forms, batch.parts, strict=True):
+    for part, kernel, table in zip(model.descriptor.parts, kernels, batch.tables, strict=True):
+        geometry = kernel.prepare(part, table)
         if part.channels:
-            for kind, (D, T) in enumerate(form.rows_and_vectors(part, geometry, geometry.variables, batch.counts)):
+            described = kernel.rows_and_vectors(part, geometry, geometry.variables, batch.counts)
+            for kind, (D, T) in enumerate(described):
                 rows[kind].append(D)
                 vectors[kind].append(T)
         else:
-            for kind, D in enumerate(form.rows(part, geometry, geometry.variables, batch.counts)):
+            for kind, D in enumerate(kernel.rows(part, geometry, geometry.variables, batch.counts)):
                 rows[kind].append(D)
     found = []
     for kind, count in enumerate(batch.counts):

@@ -107,7 +107,7 @@ class Trainer:
         self._averages = AveragedWeights(self._weights, section.ema_decay, uniform=True) if section.enable_ema else None
         loss = make_loss(settings.loss, settings.model.fitting_net, settings.learning_rate.start_lr)
         compute = None if section.mixed_precision is None else dtype_of(section.mixed_precision.compute_prec)
-        self._objective = Objective(model, setup.forms, loss, self._weights, processes, compute, self._flat.gradients)
+        self._objective = Objective(model, setup.kernels, loss, self._weights, processes, compute, self._flat.gradients)
         self._step = self._first = 0
         if start is not None and start.checkpoint is not None:
             self._resume(start.checkpoint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deepaw.potential.descriptor.switch import environment_rows, switch, switch_derivative
+from deepaw.potential.neighbours.switch import environment_rows, switch, switch_derivative
 
 SMTH, CUT = 1.5, 4.0
 

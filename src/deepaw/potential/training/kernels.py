@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from deepaw.potential.descriptor.form import Form
+from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.model.atomic import AtomicModel
 
 ROOM = 0.95
@@ -15,12 +17,12 @@ SIZES = {torch.float32: 24, torch.float64: 32}
 and 32 by 2e-10 (48 by 4e-14). Whatever the error, forces are the exact gradient of the energy that is minimised."""
 
 
-def forms_of(model: AtomicModel, closest: float) -> list[Form]:
-    """One for each part of the descriptor.
+def training_kernels(model: AtomicModel, closest: float) -> list[TrainingKernel[Any]]:
+    """Return a kernel for each part of the descriptor.
 
     closest: A, the shortest distance in the data, or inf where no atom has a neighbour.
     """
     return [
-        part.form(ROOM * min(closest, part.rcut), SIZES.get(part.dtype, SIZES[torch.float64]))
+        part.training_kernel(ROOM * min(closest, part.rcut), SIZES.get(part.dtype, SIZES[torch.float64]))
         for part in model.descriptor.parts
     ]

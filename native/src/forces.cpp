@@ -1,0 +1,94 @@
+// From derivatives in the vectors of pairs to forces and virials, and the transpose.
+#include "deepaw_native.h"
+
+namespace {
+
+template <class T>
+void add_forces(const deepaw_neighbours &neighbours, int32_t ntypes, const T *gradient, int64_t far,
+                int64_t first, const int64_t *frame, double *force, double *virial, double *atom_virial) {
+    const int64_t stride = neighbours.stride;
+    const T *vector = static_cast<const T *>(neighbours.vector);
+    for (int64_t atom = 0; atom < neighbours.natoms; ++atom) {
+        const int64_t *rows = neighbours.rows + atom * ntypes;
+        const int64_t begin = rows[0], end = rows[ntypes];
+        double total[3] = {0, 0, 0}, stress[9] = {0};
+        for (int64_t pair = begin; pair < end; ++pair) {
+            const double g[3] = {double(gradient[pair]), double(gradient[far + pair]),
+                                 double(gradient[2 * far + pair])};
+            double *of_neighbour = force + 3 * int64_t(neighbours.neighbour[pair]);
+            for (int a = 0; a < 3; ++a) {
+                total[a] += g[a];
+                of_neighbour[a] -= g[a];
+            }
+            if (atom_virial) {
+                double *of_atom = atom_virial + 9 * int64_t(neighbours.neighbour[pair]);
+                for (int a = 0; a < 3; ++a)
+                    for (int b = 0; b < 3; ++b) of_atom[3 * a + b] -= g[a] * double(vector[b * stride + pair]);
+            }
+        }
+        if (virial)
+            for (int a = 0; a < 3; ++a)
+                for (int b = 0; b < 3; ++b) {
+                    const T *g = gradient + a * far, *v = vector + b * stride;
+                    double lanes[4] = {0, 0, 0, 0};  // in a fixed order, and side by side
+                    int64_t pair = begin;
+                    for (; pair + 4 <= end; pair += 4)
+                        for (int lane = 0; lane < 4; ++lane)
+                            lanes[lane] += double(g[pair + lane]) * double(v[pair + lane]);
+                    for (; pair < end; ++pair) lanes[0] += double(g[pair]) * double(v[pair]);
+                    stress[3 * a + b] = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+                }
+        for (int a = 0; a < 3; ++a) force[3 * (first + atom) + a] += total[a];
+        if (virial) {
+            double *of_frame = virial + 9 * (frame ? frame[atom] : 0);
+            for (int entry = 0; entry < 9; ++entry) of_frame[entry] -= stress[entry];
+        }
+    }
+}
+
+template <class T>
+void transpose_forces(const deepaw_neighbours &neighbours, int32_t ntypes, const double *grad_force,
+                      const double *grad_virial, int64_t first, const int64_t *frame, T *tangent,
+                      int64_t far) {
+    const int64_t stride = neighbours.stride;
+    const T *vector = static_cast<const T *>(neighbours.vector);
+    for (int64_t atom = 0; atom < neighbours.natoms; ++atom) {
+        const int64_t *rows = neighbours.rows + atom * ntypes;
+        const double *here = grad_force + 3 * (first + atom);
+        for (int64_t pair = rows[0]; pair < rows[ntypes]; ++pair) {
+            const double *there = grad_force + 3 * int64_t(neighbours.neighbour[pair]);
+            for (int a = 0; a < 3; ++a) tangent[a * far + pair] = T(here[a] - there[a]);
+        }
+        if (!grad_virial) continue;
+        const double *of_frame = grad_virial + 9 * (frame ? frame[atom] : 0);
+        for (int a = 0; a < 3; ++a) {
+            const T x = T(of_frame[3 * a]), y = T(of_frame[3 * a + 1]), z = T(of_frame[3 * a + 2]);
+            for (int64_t pair = rows[0]; pair < rows[ntypes]; ++pair)
+                tangent[a * far + pair] -=
+                    x * vector[pair] + y * vector[stride + pair] + z * vector[2 * stride + pair];
+        }
+    }
+}
+
+}  // namespace
+
+void deepaw_forces(const deepaw_neighbours *neighbours, int32_t ntypes, const void *grad_vector, int64_t stride,
+                   int64_t first, const int64_t *frame, double *force, double *virial, double *atom_virial, int32_t bytes) {
+    if (bytes == 4)
+        add_forces(*neighbours, ntypes, static_cast<const float *>(grad_vector), stride, first, frame, force, virial,
+                   atom_virial);
+    else
+        add_forces(*neighbours, ntypes, static_cast<const double *>(grad_vector), stride, first, frame, force, virial,
+                   atom_virial);
+}
+
+void deepaw_forces_transposed(const deepaw_neighbours *neighbours, int32_t ntypes, const double *grad_force,
+                              const double *grad_virial, int64_t first, const int64_t *frame, void *tangent_vector,
+                              int64_t stride, int32_t bytes) {
+    if (bytes == 4)
+        transpose_forces(*neighbours, ntypes, grad_force, grad_virial, first, frame,
+                         static_cast<float *>(tangent_vector), stride);
+    else
+        transpose_forces(*neighbours, ntypes, grad_force, grad_virial, first, frame,
+                         static_cast<double *>(tangent_vector), stride);
+}

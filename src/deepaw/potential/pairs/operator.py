@@ -1,0 +1,34 @@
+"""Interface of the pair operator, and the choice between its implementations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from deepaw.potential.neighbours.table import NeighbourTable
+from deepaw.potential.pairs.form import PairForm
+
+
+class PairOperator(ABC):
+    """Moments B of neighbours, the map from dE/dB to dE/dr, and its transpose.
+
+    All three read a `NeighbourTable` in `dtype` and are linear in their second argument; results are in `dtype`. They
+    may be called from several threads at a time.
+    """
+
+    def __init__(self, form: PairForm, dtype: torch.dtype) -> None:
+        self.form, self.dtype = form, dtype
+
+    @abstractmethod
+    def forward(self, table: NeighbourTable, out: Tensor | None = None) -> Tensor:
+        """Moments B, (natoms, components, groups, K); out: memory for them, contiguous."""
+
+    @abstractmethod
+    def vjp(self, table: NeighbourTable, grad_moments: Tensor, out: Tensor | None = None) -> Tensor:
+        """dE/dr of every pair, (3, npairs), from dE/dB; added to `out` where that is given."""
+
+    @abstractmethod
+    def jvp(self, table: NeighbourTable, tangent_vector: Tensor, out: Tensor | None = None) -> Tensor:
+        """dB, like the moments, for displacements (3, npairs) of the neighbours: the transpose of `vjp`."""

@@ -1,0 +1,53 @@
+"""Python threads that each work alone on a share, instead of operations that are each spread over threads.
+
+The operations of a step or an evaluation are small: splitting each of them leaves threads waiting for one another most
+of the time, and much more where the system lets waiting threads sleep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cache
+from typing import TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep the operations of this thread from being spread over others."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def each_share(function: Callable[[int], Result], shares: int) -> list[Result]:
+    """Return function(0) ... function(shares - 1), each on a thread that works alone; gradients are enabled as here."""
+    if shares == 1:
+        return [function(0)]
+    enabled = torch.is_grad_enabled()
+
+    def work(share: int) -> Result:
+        with torch.set_grad_enabled(enabled):
+            return function(share)
+
+    with one_thread():
+        others = [_pool(shares - 1).submit(work, share) for share in range(1, shares)]
+        try:
+            first = function(0)
+        finally:
+            wait(others)
+    return [first, *(other.result() for other in others)]
+
+
+@cache
+def _pool(count: int) -> ThreadPoolExecutor:
+    # kept: a thread takes longer to start than a small step
+    return ThreadPoolExecutor(count, "share", torch.set_num_threads, (1,))

@@ -1,0 +1,107 @@
+"""Frames as the steps of a training need them: batches with neighbours, and their labels.
+
+Nothing is kept from one step to the next: a frame costs the same whether it was seen before or not, and memory does not
+grow with the number of frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepaw.potential.data.system import Frame, System
+from deepaw.potential.descriptor.kernel import TrainingKernel
+from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.threads import one_thread
+from deepaw.potential.training.batch import Batch, make_batch
+from deepaw.potential.training.labels import LABELS, Labels
+
+
+@dataclass(frozen=True)
+class LabelledBatch:
+    """Frames put together with their labels.
+
+    back: where the atoms of the frames one after the other are in `batch`, (natoms,).
+    labels: float64, those of atoms in the order of the frames.
+    fparam, aparam: (natoms, ...) in the order of `batch`, or None.
+    """
+
+    batch: Batch
+    back: Tensor
+    labels: Labels
+    fparam: Tensor | None
+    aparam: Tensor | None
+
+
+class TrainingFrames:
+    """Frames of some systems.
+
+    Args:
+        model: on the CPU, with its statistics; it says which neighbours there are.
+        kernels: of each part of its descriptor.
+        systems: whose frames these are, with the model's type map.
+        names: labels that are needed, as in `LABELS`.
+        device: where batches are wanted.
+    """
+
+    def __init__(
+        self,
+        model: AtomicModel,
+        kernels: Sequence[TrainingKernel[Any]],
+        systems: Sequence[System],
+        names: Sequence[str],
+        device: torch.device,
+    ) -> None:
+        self._model, self._kernels, self._systems, self._names = model, kernels, systems, names
+        self._device = device
+
+    def batch(self, indices: Sequence[tuple[int, int]]) -> LabelledBatch:
+        """Put frames together; indices: (system, frame) each, both from 0, at least one."""
+        frames = [self._systems[system].frame(index) for system, index in indices]
+        with one_thread():  # many small operations, which other threads would only wait for
+            batch = make_batch(self._model, self._kernels, frames, self._device)
+            back = torch.empty_like(batch.atoms)
+            back[batch.atoms] = torch.arange(len(back), device=back.device)
+            return LabelledBatch(batch, back, self._labels(frames), *self._parameters(frames, batch))
+
+    def name(self, system: int, index: int) -> str:
+        """Return how messages name a frame: 'water/data_0, frame 3', from 1."""
+        return f"{self._systems[system].name}, frame {index + 1}"
+
+    def _parameters(self, frames: Sequence[Frame], batch: Batch) -> tuple[Tensor | None, Tensor | None]:
+        """Return fparam and aparam of each atom in the order of the batch, or None where the model has none."""
+        config = self._model.fitting.config
+        fparam = aparam = None
+        if config.numb_fparam:
+            rows = [frame.labels.get("fparam", config.default_fparam) for frame in frames]
+            if rows[0] is not None:
+                fparam = self._tensor(np.stack([np.asarray(row, dtype=np.float64) for row in rows]))[batch.frame]
+        if config.numb_aparam:
+            aparam = self._tensor(np.concatenate([frame.labels["aparam"] for frame in frames]))[batch.atoms]
+        return fparam, aparam
+
+    def _labels(self, frames: Sequence[Frame]) -> Labels:
+        contributes = self._model.contributes.numpy()
+        content = {"selected": self._tensor(np.concatenate([contributes[frame.types] for frame in frames]))}
+        for name in self._names:
+            kind = LABELS[name]
+            labels = [frame.labels.get(kind.data) for frame in frames]
+            is_given = [label is not None for label in labels]
+            if not any(is_given):
+                continue
+            rows = []
+            for frame, label in zip(frames, labels, strict=True):
+                shape = (len(frame.types), *kind.shape) if kind.of_atoms else kind.shape
+                rows.append(np.zeros(shape) if label is None else label)
+            content[kind.field] = self._tensor(np.concatenate(rows) if kind.of_atoms else np.stack(rows))
+            if not all(is_given):
+                content[f"{kind.field}_given"] = torch.tensor(is_given, device=self._device)
+        return Labels(**content)
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64, device=self._device)
