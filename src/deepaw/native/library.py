@@ -60,6 +60,8 @@ _SIGNATURES = {
     "deepaw_moments_jvp": (None, [_FORM, _NEIGHBOURS, _ADDRESS, _LONG, _ADDRESS, _INT]),
     "deepaw_forces": (None, [_NEIGHBOURS, _INT, _ADDRESS, _LONG, _LONG, *[_ADDRESS] * 4, _INT]),
     "deepaw_forces_transposed": (None, [_NEIGHBOURS, _INT, _ADDRESS, _ADDRESS, _LONG, *[_ADDRESS] * 2, _LONG, _INT]),
+    "deepaw_products_forward": (None, [_LONG, *[_INT] * 3, *[_ADDRESS] * 2, _INT]),
+    "deepaw_products_backward": (None, [_LONG, *[_INT] * 3, *[_ADDRESS] * 3, _INT]),
     "deepaw_tanh": (None, [_LONG, *[_ADDRESS] * 4, _INT]),
 }
 
