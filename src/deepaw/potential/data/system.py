@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ class System:
     _translation: np.ndarray = field(repr=False)
     correction: Callable[[Frame], Frame] | None = field(default=None, repr=False)
 
-    @property
+    @cached_property
     def nframes(self) -> int:
         """Frames in all sets."""
         return sum(self._coord.counts)
@@ -99,19 +100,27 @@ class System:
         return None if self._box is None else self._box.all()
 
     def frame(self, index: int) -> Frame:
-        """The frame `index`, from 0, without virtual atoms. Raises IndexError: there is none."""
+        """Read the frame `index`, from 0, without virtual atoms. Raises IndexError: there is none."""
         if not 0 <= index < self.nframes:
             raise IndexError(f"{self.name} has no frame {index}")
-        raw = self._types.frame(index) if isinstance(self._types, Quantity) else self._types
-        types = self._translation[raw]
-        real = types >= 0
-        cell = None if self._box is None else self._box.frame(index)
-        labels = {
-            name: rows[real] if name in PER_ATOM else rows
-            for name, rows in ((name, quantity.frame(index)) for name, quantity in self.labels.quantities.items())
-        }
-        frame = Frame(types[real], self._coord.frame(index)[real], cell, labels)
+        frame = self._read(index, self.labels.quantities)
         return frame if self.correction is None else self.correction(frame)
+
+    def structure(self, index: int) -> Frame:
+        """Read the frame `index` without labels, except aparam, whose mask `Frame.masked` needs. Faster than `frame`."""
+        quantities = self.labels.quantities
+        return self._read(index, {"aparam": quantities["aparam"]} if "aparam" in quantities else {})
+
+    def _read(self, index: int, quantities: Mapping[str, Quantity]) -> Frame:
+        raw = self._types.frame(index) if isinstance(self._types, Quantity) else self._types
+        types, coord = self._translation[raw], self._coord.frame(index)
+        cell = None if self._box is None else self._box.frame(index)
+        labels = {name: quantity.frame(index) for name, quantity in quantities.items()}
+        real = types >= 0
+        if not real.all():
+            types, coord = types[real], coord[real]
+            labels = {name: rows[real] if name in PER_ATOM else rows for name, rows in labels.items()}
+        return Frame(types, coord, cell, labels)
 
     def frames(self) -> Iterator[Frame]:
         """All frames in order."""
@@ -128,6 +137,19 @@ class System:
         """Coordinates, cells and labels, as they lie in files."""
         box = [] if self._box is None else [self._box]
         return [self._coord, *box, *self.labels.quantities.values()]
+
+    def check_numbers(self, first: int = 0, last: int | None = None) -> None:
+        """Check all numbers of the frames `first` to `last` - 1 (default: all) that are read from files.
+
+        Raises InputError: numbers that are not finite, or a cell or coordinates that no neighbour list can be made of.
+        """
+        for quantity in self.quantities():
+            for start, rows in quantity.blocks(first, last):
+                if faults := _faults(quantity.name, rows):
+                    index = min(faults)
+                    raise InputError(
+                        f"{quantity.where(start + index)} has {faults[index]}; correct it or leave it out."
+                    )
 
 
 class Labels(Mapping[str, np.ndarray]):
@@ -186,12 +208,7 @@ def read_system(path: str | Path, type_map: Sequence[str] | None = None) -> Syst
     that no neighbour list can be made of.
     """
     system = open_system(path, type_map)
-    for quantity in system.quantities():
-        for start, rows in quantity.blocks():
-            faults = _faults(quantity.name, rows)
-            if faults:
-                first = min(faults)
-                raise InputError(f"{quantity.where(start + first)} has {faults[first]}; correct it or leave it out.")
+    system.check_numbers()
     return system
 
 
@@ -238,8 +255,8 @@ def _real_types(sets: Sequence[Path], counts: Sequence[int], natoms: int) -> Qua
 
 def _used(types: Quantity) -> np.ndarray:
     """The type numbers that occur in a mixed-type system, without -1."""
-    used = np.empty(0, dtype=np.int64)
-    exact = Quantity(types.name, types.paths, types.counts, types.shape)
+    is_used = np.zeros(LARGEST + 1, dtype=bool)
+    exact = Quantity(types.name, types.files, types.counts, types.shape)
     for start, rows in exact.blocks():
         wrong = ~((rows >= -1) & (rows <= LARGEST) & (rows == np.floor(rows)))
         if wrong.any():
@@ -251,8 +268,8 @@ def _used(types: Quantity) -> np.ndarray:
         empty = np.flatnonzero((rows < 0).all(axis=1))
         if len(empty):
             raise InputError(f"{types.where(start + int(empty[0]))} has no atoms, only virtual ones (-1).")
-        used = np.union1d(used, rows[rows >= 0].astype(np.int64))
-    return used
+        is_used[rows[rows >= 0].astype(np.int64)] = True
+    return np.flatnonzero(is_used)
 
 
 def _refuse_copies(sets: Sequence[Path]) -> None:
