@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from deepaw.potential.data.broken import BrokenFrame, energy_outliers, overlap, wrong_geometry, wrong_labels
-from deepaw.potential.data.neighbours import NeighbourCounter, NeighbourStatistics, frame_neighbours
+from deepaw.potential.data.neighbours import (
+    NeighbourCounts,
+    NeighbourStatistics,
+    frame_neighbours,
+    neighbour_statistics,
+)
 from deepaw.potential.data.system import Frame, System, open_system
 
 
@@ -73,7 +78,7 @@ def describe(
     rcut: A, within which neighbours are counted; progress: called with the frames that are done and all there are.
     """
     type_map = systems[0].type_map
-    counter = NeighbourCounter(len(type_map), rcut)
+    neighbours = [(system.name, NeighbourCounts(len(type_map))) for system in systems]
     broken: list[BrokenFrame] = []
     energies: dict[str, list[tuple[int, int, float]]] = defaultdict(list)
     described = []
@@ -85,7 +90,7 @@ def describe(
             geometry = wrong_geometry(frame)
             if geometry is None:
                 found = frame_neighbours(frame, len(type_map), rcut)
-                counter.add(found, system.name, index)
+                neighbours[number][1].add(found, index)
                 geometry = overlap(found, type_map)
             reasons = [geometry, *reasons] if geometry else reasons
             broken += [BrokenFrame(system.name, index, reason) for reason in reasons]
@@ -101,7 +106,7 @@ def describe(
             broken.append(BrokenFrame(systems[rows[row][0]].name, rows[row][1], reason))
     order = {system.name: number for number, system in enumerate(systems)}
     broken.sort(key=lambda each: (order[each.system], each.frame))
-    return DataInformation(type_map, described, counter.result(), broken)
+    return DataInformation(type_map, described, neighbour_statistics(rcut, len(type_map), neighbours), broken)
 
 
 class _Summary:

@@ -107,7 +107,7 @@ class System:
         return frame if self.correction is None else self.correction(frame)
 
     def structure(self, index: int) -> Frame:
-        """Read the frame `index` without labels, except aparam, whose mask `Frame.masked` needs. Faster than `frame`."""
+        """Read the frame `index` without labels but aparam, whose mask `Frame.masked` needs. Faster than `frame`."""
         quantities = self.labels.quantities
         return self._read(index, {"aparam": quantities["aparam"]} if "aparam" in quantities else {})
 
@@ -132,6 +132,21 @@ class System:
             if name not in self.labels:
                 path = next(path for folder in self._sets if not (path := folder / f"{name}.npy").exists())
                 raise InputError(f"There is no {path}, which is needed to train on {name}.")
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the sets."""
+        return self._sets[0].parent
+
+    @property
+    def translation(self) -> np.ndarray:
+        """(n,) int64, the index into `type_map` for each type number of the files."""
+        return self._translation
+
+    @property
+    def raw_types(self) -> np.ndarray | Quantity:
+        """Type numbers of the files: (natoms,) int64, or by frame in a mixed-type system."""
+        return self._types
 
     def quantities(self) -> list[Quantity]:
         """Coordinates, cells and labels, as they lie in files."""
