@@ -192,16 +192,26 @@ def test_a_file_that_is_no_record_is_ignored(folder, searches, spoil):
     assert len(searches) == 10
 
 
-def test_data_that_may_not_be_written_to(folder, searches, cache):
-    (folder / NAME).mkdir()  # nobody can write a file of that name
+def _without_permission(folder: Path) -> None:
+    folder.chmod(0o555)
+
+
+def _without_room(folder: Path) -> None:
+    (folder / NAME).mkdir()
+
+
+@pytest.mark.parametrize("close", [_without_permission, _without_room])
+def test_data_that_may_not_be_written_to(folder, searches, cache, close):
+    close(folder)
     scan_systems([opened(folder)], (4.0,))
     scan_systems([opened(folder)], (4.0,))
     assert len(searches) == 5
+    assert not (folder / NAME).is_file()
     assert len(list(cache.rglob("*.json"))) == 1
 
 
 def test_nothing_can_be_written(folder, searches, cache):
-    (folder / NAME).mkdir()
+    folder.chmod(0o555)
     cache.write_text("a file where a folder should be")
     scan_systems([opened(folder)], (4.0,))
     scan_systems([opened(folder)], (4.0,))

@@ -7,9 +7,12 @@ microseconds, and of thousands of files only some take a file descriptor. No arr
 from __future__ import annotations
 
 import mmap
+import os
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +20,9 @@ from deepaw.errors import InputError
 
 OPEN_MAPS = 64
 """Files that stay mapped; the one that was not read for the longest time is closed first."""
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+"""Readers by version of the format; version 3 is that of arrays of records, which hold no plain numbers."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class ArrayFile:
     dtype: np.dtype
     shape: tuple[int, ...]
     offset: int
-    order: str
+    order: Literal["C", "F"]
 
     def array(self) -> np.ndarray:
         """Map the file: a read-only array in the file's dtype. Raises InputError: the file was removed or cut off."""
@@ -43,14 +49,19 @@ class ArrayFile:
 def read_header(path: Path) -> ArrayFile:
     """Read the header of a .npy file. Raises InputError: the file is not a .npy file, or not one of real numbers."""
     try:
-        status = path.stat()
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as stream:
+            read = _HEADERS[np.lib.format.read_magic(stream)]
+            shape, is_fortran, dtype = read(stream)
+            offset, status = stream.tell(), os.fstat(stream.fileno())
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects")
+        if status.st_size < offset + prod(shape) * dtype.itemsize:
+            raise ValueError("it was cut off")
+    except (OSError, ValueError, KeyError) as error:
         raise _unreadable(path, error) from None
-    if not isinstance(array, np.memmap) or array.dtype.kind not in "fiu":
+    if dtype.kind not in "fiu":
         raise InputError(f"{path} does not hold an array of real numbers; it should be a .npy file of floats.")
-    order = "C" if array.flags.c_contiguous else "F"
-    return ArrayFile(path, status.st_size, status.st_mtime_ns, array.dtype, array.shape, array.offset, order)
+    return ArrayFile(path, status.st_size, status.st_mtime_ns, dtype, shape, offset, "F" if is_fortran else "C")
 
 
 @lru_cache(maxsize=OPEN_MAPS)
@@ -58,7 +69,7 @@ def _map(file: ArrayFile) -> np.ndarray:
     try:
         with file.path.open("rb") as stream:
             content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        return np.ndarray(file.shape, file.dtype, content, file.offset, order="F" if file.order == "F" else "C")
+        return np.ndarray(file.shape, file.dtype, content, file.offset, order=file.order)
     except (OSError, ValueError, TypeError) as error:
         raise _unreadable(file.path, error) from None
 

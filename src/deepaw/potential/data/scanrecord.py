@@ -32,6 +32,10 @@ VERSION = 1
 SMALLEST = 1000
 """Atoms in all frames of a system, below which a scan takes no longer than a file."""
 
+WRITABLE = 0o222
+"""Permissions of a folder, one of which it should have: data that nobody may write to are left as they are, by root
+too."""
+
 MOST_COUNTS = 16
 """Results in one file: the newest, of different cutoffs or type maps."""
 
@@ -147,6 +151,8 @@ def write_record(system: System, counted: Sequence[Counts], before: ScanRecord |
         with suppress(OSError, InputError):
             if path.name != NAME:
                 path.parent.mkdir(parents=True, exist_ok=True)
+            elif not system.folder.stat().st_mode & WRITABLE:
+                continue
             with output_file(path) as temporary:
                 temporary.write_text(record.model_dump_json() + "\n")
             return
