@@ -29,9 +29,9 @@ def brute_force(frame: Frame, ntypes: int, rcut: float) -> tuple[np.ndarray, np.
 def test_a_cell_smaller_than_the_cutoff(tmp_path):
     frame = read_system(write_system(tmp_path / "water", water(1, molecules=2))).frame(0)
     counts, shortest = brute_force(frame, 2, 7.0)
-    found = frame_neighbours(frame, 2, 7.0)
-    np.testing.assert_array_equal(found.counts, counts)
-    np.testing.assert_allclose(found.shortest, shortest, rtol=1e-12)
+    neighbours = frame_neighbours(frame, 2, 7.0)
+    np.testing.assert_array_equal(neighbours.counts, counts)
+    np.testing.assert_allclose(neighbours.shortest, shortest, rtol=1e-12)
 
 
 def test_statistics_of_several_systems(tmp_path):
@@ -43,18 +43,18 @@ def test_statistics_of_several_systems(tmp_path):
     for system, (_, counts) in zip(systems, counted, strict=True):
         for index, frame in enumerate(system.frames()):
             counts.add(frame_neighbours(frame, 2, 4.0), index)
-    found = neighbour_statistics(4.0, 2, counted)
+    statistics = neighbour_statistics(4.0, 2, counted)
     frames = [(s, k, brute_force(s.frame(k), 2, 4.0)) for s in systems for k in range(s.nframes)]
     counts = np.concatenate([counts for _, _, (counts, _) in frames])
-    np.testing.assert_array_equal(found.largest, counts.max(axis=0))
-    assert found.most == counts.sum(axis=1).max()
-    np.testing.assert_allclose(found.mean, counts.mean(axis=0))
-    assert list(found.shortest) == [(0, 0), (0, 1), (1, 1)]
-    for (a, b), shortest in found.shortest.items():
+    np.testing.assert_array_equal(statistics.largest, counts.max(axis=0))
+    assert statistics.most == counts.sum(axis=1).max()
+    np.testing.assert_allclose(statistics.mean, counts.mean(axis=0))
+    assert list(statistics.shortest) == [(0, 0), (0, 1), (1, 1)]
+    for (a, b), shortest in statistics.shortest.items():
         system, index, (_, distances) = min(frames, key=lambda row: row[2][1][a, b])
         assert (shortest.system, shortest.frame) == (system.name, index)
         assert shortest.distance == pytest.approx(distances[a, b], rel=1e-12)
-    assert found.shortest_distance == found.shortest[0, 1].distance
+    assert statistics.shortest_distance == statistics.shortest[0, 1].distance
 
 
 def test_of_equal_distances_the_first_frame_is_named(tmp_path):
@@ -64,17 +64,17 @@ def test_of_equal_distances_the_first_frame_is_named(tmp_path):
     counts.add(neighbours, 3)
     later.add(neighbours, 4)
     counts.merge(later)
-    found = neighbour_statistics(4.0, 2, [("a", counts), ("b", later)])
-    assert {(pair.system, pair.frame) for pair in found.shortest.values()} == {("a", 3)}
+    statistics = neighbour_statistics(4.0, 2, [("a", counts), ("b", later)])
+    assert {(pair.system, pair.frame) for pair in statistics.shortest.values()} == {("a", 3)}
 
 
 def test_atoms_without_neighbours(tmp_path):
     frame = read_system(write_system(tmp_path / "molecule", water(1, molecules=1, periodic=False))).frame(0)
     counts = NeighbourCounts(2)
     counts.add(frame_neighbours(frame, 2, 0.5), 0)
-    found = neighbour_statistics(0.5, 2, [("molecule", counts)])
-    assert found.shortest_distance == np.inf
-    np.testing.assert_array_equal(found.largest, [0, 0])
+    statistics = neighbour_statistics(0.5, 2, [("molecule", counts)])
+    assert statistics.shortest_distance == np.inf
+    np.testing.assert_array_equal(statistics.largest, [0, 0])
 
 
 def test_sel_is_what_deepmd_kit_would_choose():

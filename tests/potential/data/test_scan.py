@@ -13,7 +13,7 @@ from deepaw.errors import InputError
 from deepaw.potential.data import scan, scanrecord
 from deepaw.potential.data.neighbours import NeighbourCounts
 from deepaw.potential.data.scan import scan_systems
-from deepaw.potential.data.scanrecord import NAME
+from deepaw.potential.data.scanrecord import FILE_NAME
 from deepaw.potential.data.system import System, open_system
 from potential.systems import water, write_mixed_system, write_system
 
@@ -23,7 +23,7 @@ CUTOFFS = (2.0, 4.0)
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch) -> Path:
     """Small systems are worth a file; the user's caches are below `tmp_path`."""
-    monkeypatch.setattr(scanrecord, "SMALLEST", 1)
+    monkeypatch.setattr(scanrecord, "SMALLEST_SYSTEM", 1)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -65,8 +65,8 @@ def test_frames_are_divided_among_threads(tmp_path, monkeypatch, threads, folder
     monkeypatch.setattr(scan, "INTERVAL", 0.0)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     calls = []
-    found = scan_systems(systems, CUTOFFS, lambda *call: calls.append(call), keep=False)
-    for divided, expected in zip(found, whole, strict=True):
+    divided_systems = scan_systems(systems, CUTOFFS, lambda *call: calls.append(call), keep=False)
+    for divided, expected in zip(divided_systems, whole, strict=True):
         assert list(divided) == list(CUTOFFS)
         for rcut in CUTOFFS:
             assert_equal(divided[rcut], expected[rcut])
@@ -140,11 +140,11 @@ def _move(folder: Path) -> None:
 def test_changed_data_are_scanned_again(folder, searches, change):
     scan_systems([opened(folder)], (4.0,))
     change(folder)
-    (found,) = scan_systems([opened(folder)], (4.0,))
+    (counts,) = scan_systems([opened(folder)], (4.0,))
     assert len(searches) == 10
-    (folder / NAME).unlink()
+    (folder / FILE_NAME).unlink()
     (fresh,) = scan_systems([opened(folder)], (4.0,))
-    assert_equal(found[4.0], fresh[4.0])
+    assert_equal(counts[4.0], fresh[4.0])
 
 
 def test_changed_numbers_are_checked_again(folder):
@@ -184,9 +184,9 @@ def _edit(change):
 )
 def test_a_file_that_is_no_record_is_ignored(folder, searches, spoil):
     (fresh,) = scan_systems([opened(folder)], (4.0,))
-    spoil(folder / NAME)
-    (found,) = scan_systems([opened(folder)], (4.0,))
-    assert_equal(found[4.0], fresh[4.0])
+    spoil(folder / FILE_NAME)
+    (counts,) = scan_systems([opened(folder)], (4.0,))
+    assert_equal(counts[4.0], fresh[4.0])
     assert len(searches) == 10
     scan_systems([opened(folder)], (4.0,))
     assert len(searches) == 10
@@ -197,7 +197,7 @@ def _without_permission(folder: Path) -> None:
 
 
 def _without_room(folder: Path) -> None:
-    (folder / NAME).mkdir()
+    (folder / FILE_NAME).mkdir()
 
 
 @pytest.mark.parametrize("close", [_without_permission, _without_room])
@@ -206,7 +206,7 @@ def test_data_that_may_not_be_written_to(folder, searches, cache, close):
     scan_systems([opened(folder)], (4.0,))
     scan_systems([opened(folder)], (4.0,))
     assert len(searches) == 5
-    assert not (folder / NAME).is_file()
+    assert not (folder / FILE_NAME).is_file()
     assert len(list(cache.rglob("*.json"))) == 1
 
 
@@ -219,14 +219,14 @@ def test_nothing_can_be_written(folder, searches, cache):
 
 
 def test_systems_that_are_scanned_at_once_get_no_file(folder, monkeypatch, searches):
-    monkeypatch.setattr(scanrecord, "SMALLEST", 31)
+    monkeypatch.setattr(scanrecord, "SMALLEST_SYSTEM", 31)
     scan_systems([opened(folder)], (4.0,))
-    assert not (folder / NAME).exists()
+    assert not (folder / FILE_NAME).exists()
 
 
 def test_only_the_first_process_writes(folder, searches):
     scan_systems([opened(folder)], (4.0,), keep=False)
-    assert not (folder / NAME).exists()
+    assert not (folder / FILE_NAME).exists()
     scan_systems([opened(folder)], (4.0,))
     scan_systems([opened(folder)], (4.0,), keep=False)
     assert len(searches) == 10
@@ -247,4 +247,4 @@ def test_two_atoms_on_one_spot(folder, monkeypatch):
     np.save(folder / "set.000" / "coord.npy", coord)
     with pytest.raises(InputError, match="water, frame 2, has two atoms on one spot"):
         scan_systems([opened(folder)], (4.0,))
-    assert not (folder / NAME).exists()
+    assert not (folder / FILE_NAME).exists()

@@ -117,9 +117,9 @@ def test_data_are_scanned_once(folder, monkeypatch):
     """A restart or another seed finds what the first training counted, and takes the same steps."""
     given = settings(folder, model={"descriptor": {**DESCRIPTOR, "sel": "auto"}})
     train(given, folder, folder / "a")
-    monkeypatch.setattr(scanrecord, "SMALLEST", 1)
+    monkeypatch.setattr(scanrecord, "SMALLEST_SYSTEM", 1)
     train(given, folder, folder / "b")
-    assert len(list(folder.rglob(scanrecord.NAME))) == 3
+    assert len(list(folder.rglob(scanrecord.FILE_NAME))) == 3
 
     def search(*_):
         raise AssertionError

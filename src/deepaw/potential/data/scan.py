@@ -13,7 +13,7 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.data.neighbours import NeighbourCounts, frame_neighbours
-from deepaw.potential.data.scanrecord import Counts, ScanRecord, read_record, write_record
+from deepaw.potential.data.scanrecord import ScanRecord, StoredCounts, read_record, write_record
 from deepaw.potential.data.system import System
 from deepaw.potential.neighbours.pairs import SAME_PLACE
 
@@ -62,7 +62,7 @@ def scan_systems(
 
 
 class _Scan:
-    """Scan of one system: the counts by cutoff, kept ones to begin with; missing: the cutoffs to count for."""
+    """Scan of one system. counts: by cutoff, from the record where it has them; missing: the other cutoffs."""
 
     def __init__(self, system: System, rcuts: Sequence[float], masked: bool) -> None:
         self.system, self.masked = system, masked
@@ -82,11 +82,13 @@ class _Scan:
         return (_Piece(self, first, min(first + size, nframes)) for first in range(0, nframes, size))
 
     def add(self, piece: _Piece, counts: Sequence[NeighbourCounts], keep: bool) -> None:
-        """Add the counts of the next piece for each missing cutoff, and after the last piece keep the sums."""
+        """Add the counts of the next piece for each missing cutoff; after the last piece write the record."""
         for rcut, part in zip(self.missing, counts, strict=True):
             self.counts[rcut].merge(part)
         if keep and piece.last == self.system.nframes:
-            counted = [Counts.of(self.counts[rcut], self.system, rcut, self.masked) for rcut in self.missing]
+            counted = [
+                StoredCounts.from_counts(self.counts[rcut], self.system, rcut, self.masked) for rcut in self.missing
+            ]
             write_record(self.system, counted, self.record)
 
 

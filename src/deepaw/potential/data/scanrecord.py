@@ -23,24 +23,23 @@ from deepaw.potential.data.neighbours import NeighbourCounts
 from deepaw.potential.data.sets import Quantity
 from deepaw.potential.data.system import System
 
-NAME = ".deepaw-scan.json"
+FILE_NAME = ".deepaw-scan.json"
 """File in the folder of a system."""
 
 VERSION = 1
-"""Of the file's layout and of what is counted."""
+"""Version of the file's layout and of the search for neighbours; files of another version are ignored."""
 
-SMALLEST = 1000
-"""Atoms in all frames of a system, below which a scan takes no longer than a file."""
+SMALLEST_SYSTEM = 1000
+"""Atoms in all frames of a system, below which no record is kept: a scan takes no longer than a file."""
 
 WRITABLE = 0o222
-"""Permissions of a folder, one of which it should have: data that nobody may write to are left as they are, by root
-too."""
+"""Permissions of a folder to be written to, at least one of them: root, too, leaves write-protected data alone."""
 
-MOST_COUNTS = 16
-"""Results in one file: the newest, of different cutoffs or type maps."""
+MOST_ENTRIES = 16
+"""Counts in one file, of different cutoffs or type maps; the oldest are dropped."""
 
 
-class Counts(BaseModel):
+class StoredCounts(BaseModel):
     """Neighbours within a cutoff in a system, and all that they depend on besides the system's files.
 
     translation: the index in the model's type map for each type number of the files; shortest: (type, type, distance in
@@ -60,7 +59,7 @@ class Counts(BaseModel):
     shortest: list[tuple[int, int, float, int]]
 
     @classmethod
-    def of(cls, counts: NeighbourCounts, system: System, rcut: float, masked: bool) -> Counts:
+    def from_counts(cls, counts: NeighbourCounts, system: System, rcut: float, masked: bool) -> StoredCounts:
         """Convert the counts of a system for a file."""
         pairs = np.argwhere(np.triu(np.isfinite(counts.distance))).tolist()
         return cls(
@@ -76,7 +75,7 @@ class Counts(BaseModel):
         )
 
     def belongs_to(self, system: System, rcut: float, masked: bool) -> bool:
-        """Whether a scan of the system with this cutoff would give these counts, if its files are the same."""
+        """Whether a scan of the system with this cutoff would give these counts, if its files are unchanged."""
         return (self.rcut, self.masked, self.ntypes, self.translation) == (
             rcut,
             masked,
@@ -103,14 +102,14 @@ class ScanRecord(BaseModel):
 
     version: int
     fingerprint: str
-    neighbours: list[Counts]
+    neighbours: list[StoredCounts]
 
     def counts(self, system: System, rcut: float, masked: bool) -> NeighbourCounts | None:
         """Look up the neighbours in the system within `rcut` (A); None where they are not in the file."""
-        for known in self.neighbours:
-            if known.belongs_to(system, rcut, masked):
+        for entry in self.neighbours:
+            if entry.belongs_to(system, rcut, masked):
                 with suppress(ValueError, IndexError):
-                    return known.counts()
+                    return entry.counts()
         return None
 
 
@@ -127,8 +126,8 @@ def fingerprint(system: System) -> str:
 
 
 def read_record(system: System) -> ScanRecord | None:
-    """Read what is known of a system's present files; None where nothing is."""
-    if system.nframes * system.natoms < SMALLEST:
+    """Read the record of a system; None where there is none of its present files."""
+    if system.nframes * system.natoms < SMALLEST_SYSTEM:
         return None
     expected = fingerprint(system)
     for path in _places(system):
@@ -141,15 +140,16 @@ def read_record(system: System) -> ScanRecord | None:
     return None
 
 
-def write_record(system: System, counted: Sequence[Counts], before: ScanRecord | None) -> None:
-    """Write the results of a scan, with those in `before`, to the first place that can be written to, if any can."""
-    if system.nframes * system.natoms < SMALLEST:
+def write_record(system: System, entries: Sequence[StoredCounts], earlier: ScanRecord | None) -> None:
+    """Write the counts of a scan and those in `earlier` to the first place that can be written to, if any can."""
+    if system.nframes * system.natoms < SMALLEST_SYSTEM:
         return
-    earlier = [] if before is None else before.neighbours
-    record = ScanRecord(version=VERSION, fingerprint=fingerprint(system), neighbours=[*counted, *earlier][:MOST_COUNTS])
+    if earlier is not None:
+        entries = [*entries, *earlier.neighbours]
+    record = ScanRecord(version=VERSION, fingerprint=fingerprint(system), neighbours=list(entries)[:MOST_ENTRIES])
     for path in _places(system):
         with suppress(OSError, InputError):
-            if path.name != NAME:
+            if path.name != FILE_NAME:
                 path.parent.mkdir(parents=True, exist_ok=True)
             elif not system.folder.stat().st_mode & WRITABLE:
                 continue
@@ -159,7 +159,8 @@ def write_record(system: System, counted: Sequence[Counts], before: ScanRecord |
 
 
 def _places(system: System) -> Iterator[Path]:
-    yield system.folder / NAME
+    """Yield the paths where the record of a system may be, the preferred one first."""
+    yield system.folder / FILE_NAME
     with suppress(OSError, RuntimeError):  # no home
         folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
         if not folder.is_absolute():

@@ -83,7 +83,7 @@ class Quantity:
 
 
 def find_sets(folder: Path) -> list[Path]:
-    """The set folders of a system, sorted. Raises InputError: there are none."""
+    """Find the set folders of a system, sorted. Raises InputError: there are none."""
     sets = sorted(path for path in folder.glob("set.*") if path.is_dir())
     if not sets:
         raise InputError(f"{folder} has no set.000 or other set.* folder; the frames of a system are kept in these.")
@@ -91,7 +91,7 @@ def find_sets(folder: Path) -> list[Path]:
 
 
 def count_frames(sets: Sequence[Path], natoms: int) -> tuple[int, ...]:
-    """Frames in each set, by its coord.npy.
+    """Count the frames in each set by its coord.npy.
 
     Raises InputError: no coord.npy, one that is not (nframes, 3 * natoms), or no frames at all.
     """
@@ -118,40 +118,41 @@ def find_quantity(
     shape: tuple[int | None, ...],
     dtype: type = np.float64,
 ) -> Quantity | None:
-    """What `names[0]` (or another of `names`) is called in the sets, or None unless every set has it.
+    """Find the files of a quantity, called `names[0]`; None unless every set has one.
 
-    shape: of one frame; None for an axis that may have any length.
+    names: file names without .npy, of which each set has the first or another. shape: of one frame; None for an axis
+    that may have any length.
 
     Raises InputError: a file of another shape, not of numbers, or of another count of frames than coord.npy has.
     """
     files = [next((path for name in names if (path := folder / f"{name}.npy").exists()), None) for folder in sets]
-    found = [path for path in files if path is not None]
-    if len(found) < len(files):
+    paths = [path for path in files if path is not None]
+    if len(paths) < len(files):
         return None
-    headers = [read_header(path) for path in found]
+    headers = [read_header(path) for path in paths]
     sizes = [_frame_size(header, count, shape) for header, count in zip(headers, counts, strict=True)]
     if any(size != sizes[0] for size in sizes):
-        different = next(path for path, size in zip(found, sizes, strict=True) if size != sizes[0])
-        raise InputError(f"{different} has numbers for another count of parameters than {found[0]}; they must agree.")
-    known = prod(axis for axis in shape if axis is not None)
-    full = tuple(sizes[0] // known if axis is None else axis for axis in shape)
+        different = next(path for path, size in zip(paths, sizes, strict=True) if size != sizes[0])
+        raise InputError(f"{different} has numbers for another count of parameters than {paths[0]}; they must agree.")
+    fixed = prod(axis for axis in shape if axis is not None)
+    full = tuple(sizes[0] // fixed if axis is None else axis for axis in shape)
     return Quantity(names[0], tuple(headers), tuple(counts), full, dtype)
 
 
 def _frame_size(file: ArrayFile, count: int, shape: tuple[int | None, ...]) -> int:
     """Return the numbers per frame. Raises InputError: the file has another shape or another count of frames."""
-    found, path = file.shape, file.path
-    total = prod(found)
-    known = prod(axis for axis in shape if axis is not None)
-    right = total == known * count if None not in shape else count > 0 and total > 0 and total % (known * count) == 0
+    stored, path = file.shape, file.path
+    total = prod(stored)
+    fixed = prod(axis for axis in shape if axis is not None)
+    right = total == fixed * count if None not in shape else count > 0 and total > 0 and total % (fixed * count) == 0
     if count == 0 and total == 0:
-        return known
-    frames = found[0] if found else 1
+        return fixed
+    frames = stored[0] if stored else 1
     if right and (frames == count or count == 1):
         return total // count
-    needed = f"({count}, {known})" if None not in shape else f"({count}, {known} times the count of parameters)"
-    if frames != count and len(found) > 0:
+    needed = f"({count}, {fixed})" if None not in shape else f"({count}, {fixed} times the count of parameters)"
+    if frames != count and len(stored) > 0:
         raise InputError(
-            f"{path} has the shape {found}, but coord.npy beside it has {count} frames; it should be {needed}."
+            f"{path} has the shape {stored}, but coord.npy beside it has {count} frames; it should be {needed}."
         )
-    raise InputError(f"{path} has the shape {found}; it should be {needed}.")
+    raise InputError(f"{path} has the shape {stored}; it should be {needed}.")
