@@ -13,7 +13,7 @@ import torch
 
 from deepaw.potential.engine.base import Engine
 from deepaw.potential.model.atomic import AtomicModel
-from deepaw.potential.native import load_model
+from deepaw.potential.nativefile import load_model
 from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
 from potential.structures import Structure, crowd, evaluate, frame_of, parameters, same
 

@@ -30,7 +30,7 @@ def test_energies_and_derivatives_of_the_model(case: str, fixed_slots: bool, mon
     vector = env.vector.clone().requires_grad_()
     energy = model(Environment(env.types, env.centre, env.neighbour, vector))
     (gradient,) = torch.autograd.grad(energy.sum(), vector)
-    monkeypatch.setattr(exact, "EVALUATIONS", 20)
+    monkeypatch.setattr(exact, "MAX_EVALUATIONS", 20)
     found = evaluate_exactly(model, env)
     torch.testing.assert_close(found.atom_energy, energy.detach())
     torch.testing.assert_close(found.energy, energy.detach().sum())
@@ -53,7 +53,7 @@ def test_parameters_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(0)
     fparam, aparam = (torch.randn(7, count, generator=generator, dtype=torch.float64) for count in (2, 1))
     whole = evaluate_exactly(model, env, fparam, aparam)
-    monkeypatch.setattr(exact, "EVALUATIONS", 1)
+    monkeypatch.setattr(exact, "MAX_EVALUATIONS", 1)
     torch.testing.assert_close(evaluate_exactly(model, env, fparam, aparam).force, whole.force)
 
 

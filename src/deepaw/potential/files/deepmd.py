@@ -24,7 +24,7 @@ from deepaw.potential.files.shortrange import check_short_range, read_short_rang
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
-from deepaw.potential.native import make_model
+from deepaw.potential.nativefile import make_model
 
 VERSION = 2
 

@@ -11,7 +11,7 @@ from deepaw.potential.files.deepmd import read_deepmd, write_deepmd
 from deepaw.potential.model.atomic import KIND, AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
-from deepaw.potential.native import load_model
+from deepaw.potential.nativefile import load_model
 from deepaw.potential.training.checkpoint import content_of
 
 

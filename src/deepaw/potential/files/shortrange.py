@@ -9,7 +9,7 @@ import numpy as np
 
 from deepaw.potential.files.fields import Fields
 from deepaw.potential.model.energy import PotentialModel
-from deepaw.potential.shortrange.table import PairTable, types_of_columns
+from deepaw.potential.shortrange.table import PairTable, ntypes_from_columns
 
 VERSION = 2
 TABLE_VERSION = 1
@@ -82,7 +82,7 @@ def _read_table(pairs: Fields, ntypes: int) -> PairTable:
     tab = pairs.inner("tab")
     tab.version(TABLE_VERSION)
     rows = tab.optional_array("vdata")
-    if rows is None or rows.ndim != 2 or len(rows) < 2 or types_of_columns(rows.shape[1]) != ntypes:
+    if rows is None or rows.ndim != 2 or len(rows) < 2 or ntypes_from_columns(rows.shape[1]) != ntypes:
         raise tab.error(f"is not a table for {ntypes} types", "@variables.vdata")
     table = PairTable(rows)
     splines = tab.array("tab_data", table.coefficients.shape)

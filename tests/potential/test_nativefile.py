@@ -10,7 +10,7 @@ import torch
 from deepaw.errors import InputError
 from deepaw.modelfile import ModelFile, read_metadata, read_model, write_model
 from deepaw.potential.model.atomic import KIND
-from deepaw.potential.native import load_model
+from deepaw.potential.nativefile import load_model
 from potential.randommodels import random_model
 from potential.test_physics import MODELS, config_of
 
