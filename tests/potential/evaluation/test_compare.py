@@ -12,7 +12,7 @@ from deepaw.errors import InputError
 from deepaw.infer import DeepPot
 from deepaw.potential.data.system import System, read_system
 from deepaw.potential.engine.engine import PotentialEngine
-from deepaw.potential.evaluation.compare import ENERGIES, Errors, compare
+from deepaw.potential.evaluation.compare import ENERGY_QUANTITIES, Errors, compare
 from deepaw.potential.files.formats import read_potential
 from potential.files.peer_models import path_of
 from potential.systems import Frames, water, write_mixed_system, write_system
@@ -46,7 +46,7 @@ def expected_errors(frames: Frames) -> dict[str, np.ndarray]:
 
 
 def check(errors: Errors, expected: dict[str, np.ndarray]) -> None:
-    for name in ENERGIES:
+    for name in ENERGY_QUANTITIES:
         np.testing.assert_allclose(errors.rmse(name), np.sqrt(np.mean(expected[name] ** 2)), rtol=1e-9)
         np.testing.assert_allclose(errors.mae(name), np.abs(expected[name]).mean(), rtol=1e-9)
 
@@ -69,14 +69,14 @@ def test_in_the_sum_every_component_counts_once(engine: PotentialEngine, tmp_pat
     for found in each[2:]:  # nothing periodic, no virial
         found["virial"] = found["virial_per_atom"] = np.empty(0)
     assert total.frames == 6
-    check(total, {name: np.concatenate([found[name].reshape(-1) for found in each]) for name in ENERGIES})
+    check(total, {name: np.concatenate([found[name].reshape(-1) for found in each]) for name in ENERGY_QUANTITIES})
 
 
 def test_a_mixed_system_is_its_compositions(engine: PotentialEngine, tmp_path: Path) -> None:
     several = [water(2, 2), water(3, 4)]
     (errors,) = errors_of(engine, read_system(write_mixed_system(tmp_path / "mixed", several), ("O", "H")))
     each = [expected_errors(frames) for frames in several]
-    check(errors, {name: np.concatenate([found[name].reshape(-1) for found in each]) for name in ENERGIES})
+    check(errors, {name: np.concatenate([found[name].reshape(-1) for found in each]) for name in ENERGY_QUANTITIES})
 
 
 def test_labels_that_are_not_there_do_not_count(engine: PotentialEngine, tmp_path: Path) -> None:

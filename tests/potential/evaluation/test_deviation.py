@@ -17,8 +17,8 @@ from potential.test_physics import MODELS, config_of
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deviation, "SECONDS", 0.0)
-    monkeypatch.setattr(deviation, "EDGE", 3)
+    monkeypatch.setattr(deviation, "MIN_SECONDS", 0.0)
+    monkeypatch.setattr(deviation, "EDGE_ATOMS", 3)
 
 
 @pytest.mark.parametrize("case", MODELS)
