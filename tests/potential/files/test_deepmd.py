@@ -11,7 +11,7 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.files.container import Tree, read_tree
-from deepaw.potential.files.deepmd import differences, model_of, tree_of, write_deepmd
+from deepaw.potential.files.deepmd import deepmd_differences, model_of, tree_of, write_deepmd
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from potential.files.peer_models import path_of, places
@@ -324,6 +324,6 @@ def test_nets_of_pairs_of_distances_are_read_and_not_written() -> None:
 )
 def test_it_is_said_what_another_program_does_otherwise(case: str, changes: dict, sentences: int) -> None:
     tree = _tree(case) | changes
-    assert len(differences(model_of(tree, "a file"))) == sentences
+    assert len(deepmd_differences(model_of(tree, "a file"))) == sentences
     tree["model"]["descriptor"]["@variables"]["davg"][:] = 0
-    assert len(differences(model_of(tree, "a file"))) == min(sentences, 1)
+    assert len(deepmd_differences(model_of(tree, "a file"))) == min(sentences, 1)
