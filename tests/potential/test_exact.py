@@ -1,4 +1,4 @@
-"""The exact evaluation: the same whole or in parts."""
+"""Exact evaluation: agreement with autograd for all atoms at once, for any division into parts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def environment(model: PotentialModel) -> Environment:
 @pytest.mark.parametrize("case", ["one_side", "two_sides_resnet_dt", "hybrid", "excluded"])
 @pytest.mark.parametrize("fixed_slots", [True, False])
 def test_energies_and_derivatives_of_the_model(case: str, fixed_slots: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As autograd gives them for the whole, while few pairs are worked on at once."""
+    """Evaluation in small parts agrees with autograd for all atoms at once."""
     model = random_model(config_of(case), fixed_slots=fixed_slots)
     env = environment(model)
     vector = env.vector.clone().requires_grad_()
@@ -70,7 +70,7 @@ def test_an_atom_alone() -> None:
 
 
 def test_radial_descriptors_of_atoms_out_of_reach() -> None:
-    """Atoms that see nobody have energies, and no forces, whatever the descriptor."""
+    """Atoms without neighbours have energies and no forces."""
     model = random_model(config_of("radial")).requires_grad_(False)
     coord = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 2 * model.rcut]])
     found = evaluate_exactly(model, find_environment(coord, None, np.array([0, 1]), model.rcut))

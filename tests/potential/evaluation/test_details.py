@@ -44,14 +44,14 @@ def test_columns_are_the_reference_and_then_the_prediction(tmp_path: Path) -> No
     assert virial[2:5] == ["data_vxx", "data_vxy", "data_vxz"] and virial[-1] == "pred_vzz" and len(virial) == 20
 
 
-def test_only_what_has_labels_is_written(tmp_path: Path) -> None:
+def test_only_labelled_quantities_are_written(tmp_path: Path) -> None:
     with DetailFiles(tmp_path / "test", ["force"]) as details:
         details.start("water")
         details.add(comparison(2))
     assert [path.name for path in tmp_path.iterdir()] == ["test.f.out"]
 
 
-def test_after_an_error_nothing_is_left(tmp_path: Path) -> None:
+def test_an_error_leaves_existing_files_unchanged(tmp_path: Path) -> None:
     (tmp_path / "test.e.out").write_text("of yesterday")
     with pytest.raises(InputError, match="frame 2"), DetailFiles(tmp_path / "test", list(ENERGY_QUANTITIES)) as details:
         details.start("water")
@@ -61,6 +61,6 @@ def test_after_an_error_nothing_is_left(tmp_path: Path) -> None:
     assert (tmp_path / "test.e.out").read_text() == "of yesterday"
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"), DetailFiles(tmp_path / "none" / "test", ["force"]):
         pass

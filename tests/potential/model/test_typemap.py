@@ -1,4 +1,4 @@
-"""Symbols as types."""
+"""Conversion of symbols to types."""
 
 from __future__ import annotations
 
