@@ -1,4 +1,4 @@
-"""The section `model.modifier`."""
+"""Section `model.modifier` of the input."""
 
 from __future__ import annotations
 
