@@ -17,7 +17,7 @@ from deepaw.potential.data import scan, scanrecord
 from deepaw.potential.exact import evaluate_exactly
 from deepaw.potential.files.formats import read_potential
 from deepaw.potential.input import read_potential_input
-from deepaw.potential.native import load_model
+from deepaw.potential.nativefile import load_model
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.trainer import Trainer
 from potential.systems import labelled, water, write_mixed_system, write_system

@@ -25,7 +25,7 @@ from deepaw.potential.longrange.labels import without_long_range
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
-from deepaw.potential.native import make_model
+from deepaw.potential.nativefile import make_model
 from deepaw.potential.precision import dtype_of
 from deepaw.potential.shortrange.table import read_table
 from deepaw.potential.training.frames import TrainingFrames
