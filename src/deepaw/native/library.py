@@ -25,7 +25,7 @@ _NAMES = {"win32": "deepaw_native.dll", "darwin": "libdeepaw_native.dylib"}
 class PairFormStruct(ctypes.Structure):
     """`deepaw_pair_form`."""
 
-    _fields_ = [  # noqa: RUF012  # the name and shape are those of ctypes
+    _fields_ = [  # the name and shape are those of ctypes
         *((name, ctypes.c_int32) for name in ("ntypes", "components", "polynomials", "fading", "fixed_slots")),
         *((name, ctypes.c_double) for name in ("rcut", "rcut_smth", "protection", "high")),
         *((name, ctypes.c_void_p) for name in ("mean", "scale", "excluded", "slots", "empty", "hidden")),
@@ -35,7 +35,7 @@ class PairFormStruct(ctypes.Structure):
 class NeighboursStruct(ctypes.Structure):
     """`deepaw_neighbours`."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         *((name, ctypes.c_int64) for name in ("natoms", "stride")),
         *((name, ctypes.c_void_p) for name in ("types", "rows", "neighbour", "vector")),
     ]

@@ -55,9 +55,7 @@ class PairKernel(Kernel):
         """All but the first row of Q."""
         return saved.Q[:, 1:].transpose(1, 2)
 
-    def backward(
-        self, grad_features: Tensor, saved: SavedForBackward, grad_vectors: Tensor | None = None
-    ) -> Tensor:
+    def backward(self, grad_features: Tensor, saved: SavedForBackward, grad_vectors: Tensor | None = None) -> Tensor:
         Q = saved.Q
         if self._products is None:
             grad_Q = grad_features.view_as(Q)

@@ -170,13 +170,13 @@ def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 
 def _parameters(frames: Sequence[Frame], order: np.ndarray) -> tuple[Tensor | None, Tensor | None]:
     """Return fparam and aparam of each atom, sorted, or None where they were not given."""
-    fparam: Any = [frame.fparam for frame in frames]
-    aparam: Any = [frame.aparam for frame in frames]
-    rows = [None, None]
-    if fparam[0] is not None:
+    fparams: Any = [frame.fparam for frame in frames]
+    aparams: Any = [frame.aparam for frame in frames]
+    fparam = aparam = None
+    if fparams[0] is not None:
         sizes = [len(frame.types) for frame in frames]
-        spread = [np.tile(np.reshape(values, (1, -1)), (n, 1)) for values, n in zip(fparam, sizes, strict=True)]
-        rows[0] = torch.from_numpy(np.concatenate(spread)[order])
-    if aparam[0] is not None:
-        rows[1] = torch.from_numpy(np.concatenate(aparam)[order])
-    return rows[0], rows[1]
+        rows = [np.tile(np.reshape(values, (1, -1)), (n, 1)) for values, n in zip(fparams, sizes, strict=True)]
+        fparam = torch.from_numpy(np.concatenate(rows)[order])
+    if aparams[0] is not None:
+        aparam = torch.from_numpy(np.concatenate(aparams)[order])
+    return fparam, aparam

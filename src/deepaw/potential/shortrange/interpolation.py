@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from deepaw.errors import InputError
-from deepaw.potential.neighbours.switch import switch, switch_derivative
 from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.switch import switch, switch_derivative
 from deepaw.potential.shortrange.mixture import Mixture
 from deepaw.potential.shortrange.table import PairTable, interpolate
 

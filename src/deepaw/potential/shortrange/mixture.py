@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -73,28 +72,3 @@ class Mixture:
         """
         pair_virial = -gradient.unsqueeze(2) * self.vector.unsqueeze(1)
         return gradient.new_zeros(groups, 3, 3).index_add(0, group, pair_virial)
-
-
-def join_mixtures(mixtures: Sequence[Mixture | None], positions: Sequence[Tensor]) -> Mixture | None:
-    """Join the mixtures of several frames, or return None if all are None.
-
-    positions: for each frame, the indices (natoms,) of its atoms in the joint list of atoms.
-    """
-    pairs = [(mixture, rows) for mixture, rows in zip(mixtures, positions, strict=True) if mixture is not None]
-    if not pairs:
-        return None
-    natoms = sum(len(rows) for rows in positions)
-    first = pairs[0][0]
-    weight, energy = first.weight.new_zeros(natoms), first.energy.new_zeros(natoms)
-    for mixture, rows in pairs:
-        weight[rows], energy[rows] = mixture.weight, mixture.energy
-    return Mixture(
-        weight,
-        energy,
-        torch.cat([rows[mixture.centre] for mixture, rows in pairs]),
-        torch.cat([rows[mixture.neighbour] for mixture, rows in pairs]),
-        *(
-            torch.cat([getattr(mixture, name) for mixture, _ in pairs])
-            for name in ("vector", "weight_slope", "energy_slope")
-        ),
-    )
