@@ -93,5 +93,5 @@ class TensorPhysics(ModelPhysics):
 
     def _predict(self, model: TensorModel, structures: list[Structure]) -> torch.Tensor:
         """Atoms in the order of the structures."""
-        batch, forms, beside = self.batch(model, structures)
-        return predict_tensors(model, batch, forms, **beside)[torch.argsort(batch.atoms)]
+        batch, kernels, beside = self.batch(model, structures)
+        return predict_tensors(model, batch, kernels, **beside)[torch.argsort(batch.atoms)]
