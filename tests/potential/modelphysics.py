@@ -14,8 +14,8 @@ import torch
 from deepaw.potential.engine.base import Engine
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.nativefile import load_model
-from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
-from potential.structures import Structure, crowd, evaluate, frame_of, parameters, same
+from deepaw.potential.training.batch import Batch, make_batch
+from potential.structures import Structure, crowd, data_frame, evaluate, frame_of, parameters, same
 
 POLYNOMIALS = 96
 """Polynomials of spectral forms in training; enough for random weights."""
@@ -143,7 +143,7 @@ class ModelPhysics:
 
     def test_tiles_are_the_whole(self, engine: Any, structure: Structure, monkeypatch: pytest.MonkeyPatch) -> None:
         whole = self.evaluate_fully(engine, structure)
-        monkeypatch.setattr("deepaw.potential.engine.base.TILE_SLOTS", 1)
+        monkeypatch.setattr("deepaw.potential.engine.base.TILE_PAIRS", 1)
         self.assert_agrees(self.evaluate_fully(engine, structure), whole, 1e-12)
 
     @pytest.mark.parametrize("periodic", [True, False])
@@ -168,14 +168,13 @@ class ModelPhysics:
     def batch(
         self, model: AtomicModel, structures: Sequence[Structure]
     ) -> tuple[Batch, list[Any], dict[str, torch.Tensor | None]]:
-        """Return a training batch of structures, the forms of the descriptor, and fparam and aparam of the atoms."""
+        """Return a training batch of structures, the kernels of the descriptor, and fparam and aparam of the atoms."""
         with torch.no_grad():
-            forms = [part.form(0.8, POLYNOMIALS) for part in model.descriptor.parts]
-        frames = [frame_of(model, each) for each in structures]
-        batch = make_batch(
-            [frame_geometry(model, forms, each.types, each.coord, each.cell, each.aparam) for each in frames]
-        )
-        return batch, forms, parameters(frames, batch.atoms)
+            kernels = [part.training_kernel(0.8, POLYNOMIALS) for part in model.descriptor.parts]
+        frames = [frame_of(model, structure) for structure in structures]
+        data = [data_frame(structure, frame.aparam) for structure, frame in zip(structures, frames, strict=True)]
+        batch = make_batch(model, kernels, data)
+        return batch, kernels, parameters(frames, batch.atoms)
 
 
 def check_gradients(

@@ -144,8 +144,8 @@ class PotentialPhysics(ModelPhysics):
 
     def _predict(self, model: PotentialModel, structures: list[Structure], detached: bool = True) -> Prediction:
         """Predict a batch; atoms are returned in the order of the structures."""
-        batch, forms, beside = self.batch(model, structures)
+        batch, kernels, beside = self.batch(model, structures)
         with torch.set_grad_enabled(not detached):
-            found = predict(model, batch, forms, virial=True, **beside)
+            found = predict(model, batch, kernels, virial=True, **beside)
         back = torch.argsort(batch.atoms)
         return replace(found, force=found.force[back], atom_energy=found.atom_energy[back])

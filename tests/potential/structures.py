@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from deepaw.potential.data.system import Frame as DataFrame
 from deepaw.potential.engine.base import Engine
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.model.atomic import AtomicModel
@@ -77,6 +78,12 @@ def frame_of(model: AtomicModel, structure: Structure) -> Frame:
         fparam=FPARAM[: config.numb_fparam] if config.numb_fparam else None,
         aparam=structure.aparam[:, : config.numb_aparam] if config.numb_aparam else None,
     )
+
+
+def data_frame(structure: Structure, aparam: np.ndarray | None = None) -> DataFrame:
+    """Frame of a data set, as batches are made of; aparam: (natoms, n), should a model ask."""
+    labels = {} if aparam is None else {"aparam": aparam}
+    return DataFrame(structure.types, structure.coord, structure.cell, labels)
 
 
 def parameters(frames: Sequence[Frame], atoms: torch.Tensor) -> dict[str, torch.Tensor | None]:

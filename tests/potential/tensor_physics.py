@@ -94,5 +94,5 @@ class TensorPhysics(ModelPhysics):
 
     def _predict(self, model: TensorModel, structures: list[Structure]) -> torch.Tensor:
         """Predict a batch; atoms are returned in the order of the structures."""
-        batch, forms, beside = self.batch(model, structures)
-        return predict_tensors(model, batch, forms, **beside)[torch.argsort(batch.atoms)]
+        batch, kernels, beside = self.batch(model, structures)
+        return predict_tensors(model, batch, kernels, **beside)[torch.argsort(batch.atoms)]

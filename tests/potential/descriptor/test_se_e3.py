@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from deepaw.errors import InputError
-from deepaw.potential.descriptor.differentiated import DifferentiatedForm
+from deepaw.potential.descriptor.equations import EquationKernel
 from deepaw.potential.descriptor.registry import make_descriptor
 from deepaw.potential.descriptor.se_e3 import SeE3, SeE3Config
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
+from deepaw.potential.neighbours.table import table_of
 from potential.descriptor.reference import se_e3
 from potential.randommodels import random_model
 from potential.structures import crowd
@@ -53,9 +54,9 @@ def test_the_equations_as_loops(case: str, fixed_slots: bool) -> None:
 @pytest.mark.parametrize("fixed_slots", [False, True])
 def test_the_spectral_form(case: str, fixed_slots: bool) -> None:
     part, env = descriptor(case, fixed_slots), environment()
-    form = part.form(0.9, 64)
-    geometry = form.prepare(part, env)
-    rows = torch.cat(form.rows(part, geometry, geometry.variables, torch.bincount(env.types).tolist()))
+    kernel = part.training_kernel(0.9, 64)
+    geometry = kernel.prepare(part, table_of(part.chosen(env), 2))
+    rows = torch.cat(kernel.rows(part, geometry, geometry.variables, torch.bincount(env.types).tolist()))
     expected = part(env)
     torch.testing.assert_close(rows, expected, rtol=0, atol=1e-10 * float(expected.detach().abs().max()))
 
@@ -65,8 +66,8 @@ def test_pairs_beyond_the_cutoff_are_passed_over() -> None:
     near, far = environment(3.0), environment(4.5)
     assert len(far.centre) > 2 * len(near.centre)
     torch.testing.assert_close(part(far), part(near))
-    form = part.form(0.9, 64)
-    torch.testing.assert_close(form.prepare(part, far).variables, form.prepare(part, near).variables)
+    kernel = part.training_kernel(0.9, 64)
+    torch.testing.assert_close(*(kernel.prepare(part, table_of(env, 2)).variables for env in (far, near)))
 
 
 def test_sel_sets_the_scale_unless_neighbours_are_dropped() -> None:
@@ -89,18 +90,18 @@ def test_an_atom_alone_and_one_with_a_single_neighbour() -> None:
     alone = Environment(torch.tensor([1]), none, none, torch.empty(0, 3, dtype=torch.float64))
     part = descriptor("plain")
     assert not part(alone).any()
-    form = part.form(0.9, 64)
-    assert not form.prepare(part, alone).variables.any()
+    kernel = part.training_kernel(0.9, 64)
+    assert not kernel.prepare(part, table_of(alone, 2)).variables.any()
     vector = torch.tensor([[0.0, 1.0, 0.5], [0.0, -1.0, -0.5]], dtype=torch.float64)
     two = Environment(torch.tensor([0, 1]), torch.tensor([0, 1]), torch.tensor([1, 0]), vector)
     torch.testing.assert_close(part(two).detach(), se_e3(part, two))
-    geometry = form.prepare(part, two)
-    torch.testing.assert_close(torch.cat(form.rows(part, geometry, geometry.variables, [1, 1])), part(two))
+    geometry = kernel.prepare(part, table_of(two, 2))
+    torch.testing.assert_close(torch.cat(kernel.rows(part, geometry, geometry.variables, [1, 1])), part(two))
 
 
 def test_nets_with_kinks_train_by_the_equations() -> None:
     part = make_descriptor(SeE3Config(sel=(4,), activation_function="relu"), 1)
-    assert isinstance(part.form(0.9, 32), DifferentiatedForm)
+    assert isinstance(part.training_kernel(0.9, 32), EquationKernel)
 
 
 def test_evaluations_are_pairs_of_neighbours() -> None:

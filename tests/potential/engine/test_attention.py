@@ -17,6 +17,7 @@ from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.files.deepmd import read_deepmd
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
+from deepaw.potential.neighbours.table import NeighbourTable
 from potential.descriptor.test_attention import HIDDEN, layer, slots
 from potential.files.peer_models import CASES, SINGLE, path_of, places
 from potential.randommodels import random_model, random_tensor_model
@@ -113,14 +114,14 @@ def test_atoms_with_and_without_neighbours_together(monkeypatch: pytest.MonkeyPa
 def test_tiles_have_no_more_atoms_than_the_kernel_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     potential, structure = model(SMOOTH | {"attn_layer": 2}), crowd(2)
     whole = evaluate(PotentialEngine(potential), structure)
-    seen, there = [], attention.AttentionKernel.there
+    seen, forward = [], attention.AttentionKernel.forward
 
-    def counted(self: attention.AttentionKernel, *given: object) -> object:
-        seen.append(len(given[-1]))  # type: ignore[arg-type]
-        return there(self, *given)  # type: ignore[arg-type]
+    def counted(self: attention.AttentionKernel, table: NeighbourTable) -> object:
+        seen.append(table.natoms)
+        return forward(self, table)
 
     monkeypatch.setattr(attention.AttentionKernel, "largest_tile", 2)
-    monkeypatch.setattr(attention.AttentionKernel, "there", counted)
+    monkeypatch.setattr(attention.AttentionKernel, "forward", counted)
     same(evaluate(PotentialEngine(potential), structure).force, whole.force, 1e-12)
     assert max(seen) == 2
 
@@ -164,10 +165,10 @@ def test_one_layer_in_the_span_of_its_features(keys: dict, total: int, p: int) -
         gates = Gates(w, e, there, total, smooth=made.smooth, angles=made.angles)
         before = torch.nn.functional.pad(g, (0, folded.before - p))
         for _ in range(2):  # the way back leaves nothing behind
-            after, kept = folded.there(before, gates)
+            after, kept = folded.forward(before, gates)
             Y_after = torch.nn.functional.pad(folded.Y_after, (0, 0, 0, after.shape[-1] - len(folded.Y_after)))
             torch.testing.assert_close((after @ Y_after)[there], expected[there])
-            of_g = folded.back(of_G @ Y_after.T, kept, gates)[..., :p]
+            of_g = folded.backward(of_G @ Y_after.T, kept, gates)[..., :p]
             of_w, of_e = gates.gradient()
         torch.testing.assert_close(of_g[there][:, 1:], wanted[0][there][:, 1:])
         for found, right in ((of_w, wanted[1]), (of_e, wanted[2])):

@@ -127,7 +127,7 @@ def test_tiles_of_any_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     potential = model({"type": "hybrid", "list": [SE_A, SE_R]})
     structure = crowd(2, natoms=9)
     expected = evaluate(PotentialEngine(potential), structure)
-    monkeypatch.setattr(module, "TILE_SLOTS", size)
+    monkeypatch.setattr(module, "TILE_PAIRS", size)
     seen: list[tuple[int, int]] = []
     found = PotentialEngine(potential).evaluate(
         frame_of(potential, structure), progress=lambda *pair: seen.append(pair)

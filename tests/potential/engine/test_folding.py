@@ -5,12 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deepaw.potential.descriptor.geometry import pair_geometry
 from deepaw.potential.engine.folding import LARGEST_BASIS, fitting_basis, fold
-from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.spectral import ChebyshevBasis
-from potential.descriptor.test_pairwise import descriptor
-from potential.structures import crowd
+from potential.descriptor.test_pairwise import descriptor, environment, moments_of
 
 TOLERANCES = (1e-4, 1e-7, 1e-10)
 
@@ -47,13 +44,11 @@ def test_a_net_that_is_not_smooth_takes_the_largest() -> None:
 @pytest.mark.parametrize("tolerance", TOLERANCES)
 def test_the_first_layer_sees_the_descriptor(case: str, tolerance: float) -> None:
     """features @ weights of the fold = descriptor @ weights."""
-    part = descriptor(case, False)
-    structure = crowd(2)
-    env = find_environment(structure.coord, structure.cell, structure.types, 3.0)
+    part, env = descriptor(case, False), environment()
     weights = torch.randn(part.width, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         basis = ChebyshevBasis(0.0, 1.2, 64)
-        moments = pair_geometry(part, env, basis).moments
+        moments = moments_of(part, env, basis)
         expected = part(env) @ weights
         for kind in range(2):
             found = fold(part, kind, basis, weights, tolerance)

@@ -1,36 +1,60 @@
-"""Slot tables: neighbours by centre and type."""
+"""Slots: neighbours by centre and type."""
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
-from deepaw.potential.neighbours.slots import slot_table
+from deepaw.potential.neighbours.slots import slots_of
+from deepaw.potential.neighbours.table import NeighbourTable, table_of
 from potential.structures import crowd
 
+BEYOND = 7.0
 
-def test_every_pair_is_in_its_place() -> None:
+
+def table() -> NeighbourTable:
     structure = crowd(3, natoms=8)
-    env = find_environment(structure.coord, structure.cell, structure.types, 3.0)
-    table = slot_table(env, 3)
-    assert torch.equal(table.count, env.counts(3))
-    assert torch.equal(table.order.long().sort().values, torch.arange(len(env.centre)))
-    for first, last in ((0, 8), (2, 5), (7, 8)):
-        pair, spare, widths = table.slots(first, last)
-        assert widths == table.count[first:last].max(0).values.tolist()
-        assert pair.shape == spare.shape == (last - first, sum(widths))
-        start = 0
-        for kind, width in enumerate(widths):
-            for row in range(last - first):
-                taken = pair[row, start : start + width][~spare[row, start : start + width]].long()
-                expected = torch.nonzero((env.centre == first + row) & (env.types[env.neighbour] == kind)).squeeze(1)
-                assert torch.equal(taken.sort().values, expected)
-            start += width
+    structure = structure[structure.types.argsort(kind="stable")]
+    return table_of(find_environment(structure.coord, structure.cell, structure.types, 3.0), 3)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 8), (2, 5), (7, 8)])
+def test_every_pair_is_in_its_place(first: int, last: int) -> None:
+    share = table().share(first, last)
+    slots = slots_of(share, BEYOND)
+    npairs = len(share.neighbour)
+    assert slots.npairs == npairs and slots.widths == share.counts.max(0).values.tolist()
+    assert slots.pair.shape == slots.filled.shape == slots.distance.shape == (last - first, sum(slots.widths))
+    assert torch.equal(slots.pair[slots.filled].sort().values, torch.arange(npairs))
+    start = 0
+    for kind, width in enumerate(slots.widths):
+        for row in range(last - first):
+            columns = slice(start, start + width)
+            pairs = slots.pair[row, columns][slots.filled[row, columns]]
+            expected = torch.nonzero((share.centre == row) & (share.neighbour_types == kind)).squeeze(1)
+            assert torch.equal(pairs.sort().values, expected)
+        start += width
+    assert torch.equal(slots.vector[:, slots.filled], share.vector[:, slots.pair[slots.filled]])
+    torch.testing.assert_close(slots.distance[slots.filled], share.vector.norm(dim=0)[slots.pair[slots.filled]])
+    assert (slots.distance[~slots.filled] >= BEYOND).all()
+
+
+def test_to_slots_and_back() -> None:
+    neighbours = table()
+    slots = slots_of(neighbours, BEYOND)
+    per_pair = torch.randn(3, slots.npairs, dtype=torch.float64)
+    spread = slots.from_pairs(per_pair)
+    assert not spread[:, ~slots.filled].any()
+    assert torch.equal(slots.to_pairs(spread), per_pair)
+    per_slot = torch.randn(3, *slots.pair.shape, dtype=torch.float64)
+    torch.testing.assert_close((slots.to_pairs(per_slot) * per_pair).sum(), (per_slot * spread).sum())
 
 
 def test_without_pairs_there_are_no_slots() -> None:
     none = torch.empty(0, dtype=torch.int64)
-    table = slot_table(Environment(torch.tensor([0, 1]), none, none, torch.empty(0, 3)), 2)
-    pair, spare, widths = table.slots(0, 2)
-    assert pair.shape == spare.shape == (2, 0) and widths == [0, 0]
+    slots = slots_of(table_of(Environment(torch.tensor([0, 1]), none, none, torch.empty(0, 3)), 2), BEYOND)
+    assert slots.pair.shape == slots.filled.shape == (2, 0) and slots.widths == [0, 0]
+    assert slots.to_pairs(torch.zeros(3, 2, 0)).shape == (3, 0)
+    assert slots.from_pairs(torch.zeros(3, 0)).shape == (3, 2, 0)

@@ -25,10 +25,10 @@ def test_values_and_gradients(neuron: list[int], resnet_dt: bool, activation: st
         y = nets(x)
         expected = torch.autograd.grad(y, weights, of_y)
         with torch.no_grad():
-            passes.value()
+            passes.forward()
             torch.testing.assert_close(passes.y, y)
             passes.h.copy_(of_y)
-            passes.reverse()
+            passes.backward()
             for found, wanted in zip(gradients, expected, strict=True):
                 torch.testing.assert_close(found, wanted)
             for weight in weights:

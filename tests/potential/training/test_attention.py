@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from deepaw.infer import DeepPot
-from deepaw.potential.descriptor.differentiated import DifferentiatedForm
-from deepaw.potential.descriptor.form import Form
+from deepaw.potential.descriptor.equations import EquationKernel
+from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.model.energy import PotentialModel
-from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
+from deepaw.potential.training.batch import Batch, make_batch
 from deepaw.potential.training.shares import pieces_of
 from deepaw.potential.training.step import predict
 from potential.randommodels import random_model
-from potential.structures import crowd
+from potential.structures import crowd, data_frame
 from potential.test_physics_typed import ATTEN, config_of
 from potential.trainings import DESCRIPTOR, curve, settings, train, write_data
 
@@ -27,14 +27,14 @@ def test_pieces_cover_the_ranges() -> None:
     assert pieces_of([(0, 5), (5, 7)], 3) == [[(0, 3), (3, 5)], [(5, 7)]]
 
 
-def batch_of(model: PotentialModel, forms: list[Form]) -> Batch:
+def batch_of(model: PotentialModel, kernels: list[TrainingKernel[Any]]) -> Batch:
     structures = [crowd(2), crowd(2, seed=1, periodic=False)]
-    return make_batch([frame_geometry(model, forms, each.types, each.coord, each.cell) for each in structures])
+    return make_batch(model, kernels, [data_frame(structure) for structure in structures])
 
 
-def gradients(model: PotentialModel, batch: Batch, forms: list[Form]) -> list[Tensor]:
+def gradients(model: PotentialModel, batch: Batch, kernels: list[TrainingKernel[Any]]) -> list[Tensor]:
     """Energies, forces and virials, and the gradient of a sum of their squares in the weights."""
-    found = predict(model, batch, forms, virial=True)
+    found = predict(model, batch, kernels, virial=True)
     assert found.virial is not None
     numbers = [found.energy, found.atom_energy, found.force, found.virial]
     weights = [weight for weight in model.parameters() if weight.requires_grad]
@@ -46,11 +46,11 @@ def gradients(model: PotentialModel, batch: Batch, forms: list[Form]) -> list[Te
 @pytest.mark.parametrize("threads", [1, 2])
 def test_pieces_give_the_same_gradients(name: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model = random_model(config_of(name))
-    forms = [part.form(1.0, 40) for part in model.descriptor.parts]
-    whole = [DifferentiatedForm() if isinstance(form, DifferentiatedForm) else form for form in forms]
-    pieces = [DifferentiatedForm(3) if isinstance(form, DifferentiatedForm) else form for form in forms]
-    assert whole != forms and whole != pieces
-    batch = batch_of(model, forms)
+    kernels = [part.training_kernel(1.0, 40) for part in model.descriptor.parts]
+    whole = [EquationKernel() if isinstance(kernel, EquationKernel) else kernel for kernel in kernels]
+    pieces = [EquationKernel(3) if isinstance(kernel, EquationKernel) else kernel for kernel in kernels]
+    assert whole != kernels and whole != pieces
+    batch = batch_of(model, kernels)
     expected = gradients(model, batch, whole)
     monkeypatch.setattr("deepaw.potential.training.shares.SMALLEST_SHARE", 5)
     before = torch.get_num_threads()
@@ -65,9 +65,9 @@ def test_pieces_give_the_same_gradients(name: str, threads: int, monkeypatch: py
 
 def test_a_validation_needs_no_graph() -> None:
     model = random_model(config_of("attention"))
-    forms = [part.form(1.0, 40) for part in model.descriptor.parts]
+    kernels = [part.training_kernel(1.0, 40) for part in model.descriptor.parts]
     with torch.no_grad():
-        found = predict(model, batch_of(model, forms), forms)
+        found = predict(model, batch_of(model, kernels), kernels)
     assert not found.force.requires_grad and found.force.abs().max() > 0
 
 

@@ -69,10 +69,10 @@ def _gradients_and_forces(folder: Path, model: dict[str, Any], compute: str | No
     weights = list(setup.model.parameters())
     dtype = None if compute is None else getattr(torch, compute)
     loss = make_loss(given.loss, given.model.fitting_net, 0.005)
-    objective = Objective(setup.model, setup.forms, loss, weights, Processes(), dtype)
-    frames, prepared = [(0, 0), (1, 1)], setup.training.frames
-    gradients, _ = objective.gradient(prepared, frames, 0.005, torch.zeros(1, dtype=torch.float64))
-    predicted = objective._predictions(prepared.batch(frames), dtype)
+    objective = Objective(setup.model, setup.kernels, loss, weights, Processes(), dtype)
+    indices, frames = [(0, 0), (1, 1)], setup.training.frames
+    gradients, _ = objective.gradient(frames, indices, 0.005, torch.zeros(1, dtype=torch.float64))
+    predicted = objective._predictions(frames.batch(indices), dtype)
     assert predicted.force is not None and predicted.energy is not None
     return [torch.cat([gradient.flatten() for gradient in gradients]), predicted.force.detach()]
 
@@ -81,7 +81,7 @@ def test_validation_is_in_the_precision_of_the_model(folder: Path) -> None:
     setup = prepare_training(settings(folder, model=SINGLE), folder, CPU, Processes())
     loss = make_loss(setup.settings.loss, setup.settings.model.fitting_net, 0.005)
     plain, rounded = (
-        Objective(setup.model, setup.forms, loss, list(setup.model.parameters()), Processes(), dtype)
+        Objective(setup.model, setup.kernels, loss, list(setup.model.parameters()), Processes(), dtype)
         for dtype in (None, torch.bfloat16)
     )
     assert setup.validation is not None

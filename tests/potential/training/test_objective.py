@@ -1,4 +1,4 @@
-"""Batches of prepared frames give what the reference gives of each frame, and parts of a batch add up to it."""
+"""Batches give what the reference gives of each frame, and parts of a batch add up to it."""
 
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from deepaw.potential.exact import evaluate_exactly
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
-from deepaw.potential.training.forms import ROOM, SIZES, forms_of
+from deepaw.potential.training.frames import TrainingFrames
+from deepaw.potential.training.kernels import ROOM, SIZES, training_kernels
 from deepaw.potential.training.labels import Labels, Predictions
 from deepaw.potential.training.loss import EnergyLoss, EnergyLossInput
 from deepaw.potential.training.objective import Objective
-from deepaw.potential.training.prepared import Memory, PreparedFrames
 from deepaw.potential.training.processes import Processes
 from deepaw.potential.training.statistics import set_environment_statistics
 from potential.systems import water, write_mixed_system, write_system
@@ -67,9 +67,9 @@ def _closest(systems) -> float:
 
 
 @pytest.fixture
-def prepared(systems) -> PreparedFrames:
+def frames(systems) -> TrainingFrames:
     model = _model(systems)
-    return PreparedFrames(model, forms_of(model, _closest(systems)), systems, NAMES, CPU, Memory())
+    return TrainingFrames(model, training_kernels(model, _closest(systems)), systems, NAMES, CPU)
 
 
 def _loss() -> EnergyLoss:
@@ -77,22 +77,22 @@ def _loss() -> EnergyLoss:
     return EnergyLoss(EnergyLossInput(**prefactors), 1e-3)
 
 
-def _objective(prepared: PreparedFrames, processes: Processes | None = None) -> Objective:
-    model = prepared._model
-    return Objective(model, prepared._forms, _loss(), list(model.parameters()), processes or Processes())
+def _objective(frames: TrainingFrames, processes: Processes | None = None) -> Objective:
+    model = frames._model
+    return Objective(model, frames._kernels, _loss(), list(model.parameters()), processes or Processes())
 
 
-def test_predictions_are_those_of_the_reference(systems, prepared):
+def test_predictions_are_those_of_the_reference(systems, frames):
     """Forces, virials, energies of atoms and labels in the order of the frames; parameters with their atoms."""
-    found = _objective(prepared)._predictions(prepared.batch(FRAMES))
-    labels = prepared.batch(FRAMES).labels
+    found = _objective(frames)._predictions(frames.batch(FRAMES))
+    labels = frames.batch(FRAMES).labels
     start = 0
     for number, (system, index) in enumerate(FRAMES):
         frame = systems[system].frame(index)
         end = start + len(frame.types)
         env = find_environment(frame.coord, frame.cell, frame.types, 4.0)
         fparam = torch.from_numpy(frame.labels["fparam"]).expand(end - start, -1)
-        exact = evaluate_exactly(prepared._model, env, fparam, torch.from_numpy(frame.labels["aparam"]))
+        exact = evaluate_exactly(frames._model, env, fparam, torch.from_numpy(frame.labels["aparam"]))
         close = {"atol": 2e-6, "rtol": 1e-6}
         torch.testing.assert_close(found.energy[number].detach(), exact.energy, **close)
         torch.testing.assert_close(found.force[start:end].detach(), exact.force, **close)
@@ -109,10 +109,10 @@ def test_predictions_are_those_of_the_reference(systems, prepared):
     assert labels.energy_given is None and start == len(found.force)
 
 
-def test_the_gradient_is_that_of_the_loss(prepared):
-    objective = _objective(prepared)
-    gradients, errors = objective.gradient(prepared, FRAMES, 1e-3, torch.zeros(1, dtype=torch.float64))
-    model = prepared._model
+def test_the_gradient_is_that_of_the_loss(frames):
+    objective = _objective(frames)
+    gradients, errors = objective.gradient(frames, FRAMES, 1e-3, torch.zeros(1, dtype=torch.float64))
+    model = frames._model
     for name in ("descriptor.list.0.nets.layers.0.w", "fitting.nets.1.layers.1.b"):
         position = [each for each, _ in model.named_parameters()].index(name)
         weight = dict(model.named_parameters())[name]
@@ -120,17 +120,17 @@ def test_the_gradient_is_that_of_the_loss(prepared):
         for step in (1e-5, -1e-5):
             with torch.no_grad():
                 weight.view(-1)[1] += step
-            values.append(float(objective.errors(prepared, FRAMES, 1e-3).loss))
+            values.append(float(objective.errors(frames, FRAMES, 1e-3).loss))
             with torch.no_grad():
                 weight.view(-1)[1] -= step
         assert float(gradients[position].view(-1)[1]) == pytest.approx((values[0] - values[1]) / 2e-5, rel=1e-5)
-    torch.testing.assert_close(objective.errors(prepared, FRAMES, 1e-3).loss, errors.loss)
+    torch.testing.assert_close(objective.errors(frames, FRAMES, 1e-3).loss, errors.loss)
 
 
-def test_parts_of_a_batch_add_up_to_it(prepared, monkeypatch):
+def test_parts_of_a_batch_add_up_to_it(frames, monkeypatch):
     """Three processes with two, two and one of the frames, and a fourth with none."""
-    whole, errors = _objective(prepared).gradient(prepared, FRAMES, 1e-3, torch.zeros(1, dtype=torch.float64))
-    objectives = [_objective(prepared, Processes(rank, 6)) for rank in range(6)]
+    whole, errors = _objective(frames).gradient(frames, FRAMES, 1e-3, torch.zeros(1, dtype=torch.float64))
+    objectives = [_objective(frames, Processes(rank, 6)) for rank in range(6)]
     exchanges: list[list[torch.Tensor]] = []
 
     def first_pass(self, *tensors):
@@ -140,7 +140,7 @@ def test_parts_of_a_batch_add_up_to_it(prepared, monkeypatch):
         exchanges.clear()
         for objective in objectives:
             exchanges.append([])
-            objective.gradient(prepared, FRAMES, 1e-3, torch.ones(1, dtype=torch.float64))
+            objective.gradient(frames, FRAMES, 1e-3, torch.ones(1, dtype=torch.float64))
         return [list(each) for each in exchanges]
 
     monkeypatch.setattr(Processes, "sum", first_pass)
@@ -161,39 +161,28 @@ def test_parts_of_a_batch_add_up_to_it(prepared, monkeypatch):
     torch.testing.assert_close(total[len(flat) + 1 :], torch.cat([errors.sums, errors.counts, torch.tensor([6.0])]))
 
 
-def test_what_does_not_fit_is_computed_again(systems, prepared):
-    one = prepared.frame(0, 0)
-    memory = Memory(one.nbytes + 10)
-    small = PreparedFrames(prepared._model, prepared._forms, systems, NAMES, CPU, memory)
-    assert small.frame(0, 0) is small.frame(0, 0) and not memory.is_exhausted
-    again = [small.frame(0, 1), small.frame(0, 1)]
-    assert again[0] is not again[1] and small.kept == 1 and memory.is_exhausted
-    assert torch.equal(again[0].geometry.parts[0].moments, again[1].geometry.parts[0].moments)
-    assert small.name(2, 1) == f"{systems[2].name}, frame 2"
-
-
-def test_bases_cover_all_distances(systems, prepared):
-    for part, form in zip(prepared._model.descriptor.parts, prepared._forms, strict=True):
-        basis = form.basis
+def test_bases_cover_all_distances(systems, frames):
+    for part, kernel in zip(frames._model.descriptor.parts, frames._kernels, strict=True):
+        basis = kernel.form.basis
         assert basis.low == 0 and basis.size == SIZES[torch.float64]
         assert basis.high == pytest.approx(1 / (ROOM * _closest(systems)), rel=1e-12)
         assert part.config.rcut_smth == 1.0
-    apart = forms_of(prepared._model, float("inf"))
-    assert all(form.basis.high > 0 for form in apart)
+    apart = training_kernels(frames._model, float("inf"))
+    assert all(kernel.form.basis.high > 0 for kernel in apart)
     single = PotentialModel(
         ModelConfig.model_validate({"type_map": ("H", "O"), "descriptor": {**DESCRIPTOR, "precision": "float32"}})
     )
-    assert forms_of(single, 1.0)[0].basis.size == SIZES[torch.float32]
+    assert training_kernels(single, 1.0)[0].form.basis.size == SIZES[torch.float32]
 
 
 def test_a_batch_without_any_label(tmp_path):
     path = write_system(tmp_path / "bare", water(1, molecules=1), labels=())
     system = read_system(path, ("H", "O"))
     model = PotentialModel(ModelConfig.model_validate({"type_map": ("H", "O"), "descriptor": DESCRIPTOR}))
-    prepared = PreparedFrames(model, forms_of(model, 0.5), [system], NAMES, CPU, Memory())
-    objective = Objective(model, forms_of(model, 0.5), _loss(), list(model.parameters()), Processes())
-    gradients, errors = objective.gradient(prepared, [(0, 0)], 1e-3, torch.zeros(1, dtype=torch.float64))
+    frames = TrainingFrames(model, training_kernels(model, 0.5), [system], NAMES, CPU)
+    objective = Objective(model, training_kernels(model, 0.5), _loss(), list(model.parameters()), Processes())
+    gradients, errors = objective.gradient(frames, [(0, 0)], 1e-3, torch.zeros(1, dtype=torch.float64))
     assert not any(gradient.any() for gradient in gradients) and float(errors.loss) == 0
-    labels = prepared.batch([(0, 0)]).labels
+    labels = frames.batch([(0, 0)]).labels
     assert labels == Labels(selected=labels.selected)
-    assert isinstance(objective._predictions(prepared.batch([(0, 0)])), Predictions)
+    assert isinstance(objective._predictions(frames.batch([(0, 0)])), Predictions)

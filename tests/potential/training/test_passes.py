@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
-from deepaw.potential.descriptor.passes import Contraction, FoldedSeE2APasses, SeE2APasses, SeE2RPasses
+from deepaw.potential.descriptor.contraction import ContractionPasses, FoldedSeE2APasses, SeE2APasses, SeE2RPasses
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
-from deepaw.potential.training.batch import Batch, frame_geometry, make_batch
+from deepaw.potential.training.batch import Batch, make_batch
 from deepaw.potential.training.firstlayer import find_contraction
-from deepaw.potential.training.forms import forms_of
+from deepaw.potential.training.kernels import training_kernels
 from deepaw.potential.training.passes import KeptPasses, can_pass
 from deepaw.potential.training.step import predict
 from potential.randommodels import random_model
-from potential.structures import crowd
+from potential.structures import crowd, data_frame
 from potential.test_physics import SE_A, SE_R
 
 FRAMES = [crowd(2), crowd(2, 4, 1, periodic=False), crowd(2, 30, 2, periodic=False)]
@@ -50,19 +50,18 @@ def model(case: str, precision: str = "float64") -> PotentialModel:
 
 
 def batch(potential: PotentialModel, frames: list) -> Batch:
-    forms = forms_of(potential, 0.8)
-    return make_batch([frame_geometry(potential, forms, each.types, each.coord, each.cell) for each in frames])
+    return make_batch(potential, training_kernels(potential, 0.8), [data_frame(structure) for structure in frames])
 
 
 def results(potential: PotentialModel, frames: list) -> list[torch.Tensor]:
     """Predictions, and the derivatives of a loss of them in all weights."""
-    forms, together = forms_of(potential, 0.8), batch(potential, frames)
+    kernels, together = training_kernels(potential, 0.8), batch(potential, frames)
     config, random = potential.fitting.config, np.random.default_rng(1)
     given = {
         name: torch.from_numpy(random.normal(size=(len(together.atoms), count))) if count else None
         for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam))
     }
-    found = predict(potential, together, forms, virial=True, **given)
+    found = predict(potential, together, kernels, virial=True, **given)
     assert found.virial is not None
     loss = found.atom_energy.pow(3).sum() + found.force.square().sum() + found.virial.square().sum()
     weights = list(potential.parameters())
@@ -75,7 +74,7 @@ def folding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """First layers read moments wherever they can."""
     if request.param == "folded":
 
-        def fold(part: PairwiseDescriptor, polynomials: int, natoms: int) -> Contraction:
+        def fold(part: PairwiseDescriptor, polynomials: int, natoms: int) -> type[ContractionPasses]:
             found = find_contraction(part, polynomials, natoms)
             return FoldedSeE2APasses if found is SeE2APasses else found
 
@@ -88,9 +87,9 @@ def folding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("case", CASES)
 def test_predictions_and_gradients(case: str, frames: list, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     potential = model(case)
-    assert can_pass(potential, forms_of(potential, 0.8))
+    assert can_pass(potential, training_kernels(potential, 0.8))
     with monkeypatch.context() as plain:
-        plain.setattr("deepaw.potential.training.step.can_pass", lambda model, forms: False)
+        plain.setattr("deepaw.potential.training.step.can_pass", lambda model, kernels: False)
         plain.setattr("deepaw.potential.fitting.energy.has_passes", lambda net: False)
         expected = results(potential, frames)
     monkeypatch.setattr("deepaw.potential.training.shares.SMALLEST_SHARE", 2)
@@ -118,17 +117,17 @@ def test_first_layers_read_moments_where_there_are_fewer_of_them() -> None:
 
 def test_passes_that_ran_again_give_no_old_gradient() -> None:
     potential = model("angles")
-    forms, together = forms_of(potential, 0.8), batch(potential, FRAMES)
-    kept = KeptPasses(potential, forms)
-    found = predict(potential, together, forms, kept=kept)
-    predict(potential, together, forms, kept=kept)
+    kernels, together = training_kernels(potential, 0.8), batch(potential, FRAMES)
+    kept = KeptPasses(potential, kernels)
+    found = predict(potential, together, kernels, kept=kept)
+    predict(potential, together, kernels, kept=kept)
     with pytest.raises(RuntimeError, match="run again"):
         found.energy.sum().backward()
 
 
 def test_memory_is_kept_for_few_atoms(monkeypatch: pytest.MonkeyPatch) -> None:
     potential = model("angles")
-    kept = KeptPasses(potential, forms_of(potential, 0.8))
+    kept = KeptPasses(potential, training_kernels(potential, 0.8))
     one, three = batch(potential, FRAMES[:1]), batch(potential, FRAMES)
     first = kept.of(one)
     kept.of(three)
@@ -150,18 +149,18 @@ def test_single_precision_is_near_double(case: str) -> None:
 def test_networks_that_are_not_trained() -> None:
     potential = model("angles")
     potential.fitting.requires_grad_(False)
-    forms, together = forms_of(potential, 0.8), batch(potential, FRAMES)
+    kernels, together = training_kernels(potential, 0.8), batch(potential, FRAMES)
     weight = potential.descriptor.parts[0].nets.layers[0].w
-    found = predict(potential, together, forms)
+    found = predict(potential, together, kernels)
     (derivative,) = torch.autograd.grad(found.force.square().sum(), weight)
     potential.fitting.requires_grad_()
-    (trained,) = torch.autograd.grad(predict(potential, together, forms).force.square().sum(), weight)
+    (trained,) = torch.autograd.grad(predict(potential, together, kernels).force.square().sum(), weight)
     torch.testing.assert_close(derivative, trained)
     potential.descriptor.requires_grad_(False)
     outer = potential.fitting.nets[0].layers[0].w
-    (derivative,) = torch.autograd.grad(predict(potential, together, forms).force.square().sum(), outer)
+    (derivative,) = torch.autograd.grad(predict(potential, together, kernels).force.square().sum(), outer)
     potential.descriptor.requires_grad_()
-    (trained,) = torch.autograd.grad(predict(potential, together, forms).force.square().sum(), outer)
+    (trained,) = torch.autograd.grad(predict(potential, together, kernels).force.square().sum(), outer)
     torch.testing.assert_close(derivative, trained)
 
 
@@ -176,5 +175,5 @@ def test_networks_that_are_not_trained() -> None:
 )
 def test_other_models_are_differentiated(keys: dict[str, Any]) -> None:
     potential = random_model(ModelConfig.model_validate({"type_map": ["O", "H"]} | keys))
-    assert not can_pass(potential, forms_of(potential, 0.8))
+    assert not can_pass(potential, training_kernels(potential, 0.8))
     assert all(each.isfinite().all() for each in results(potential, FRAMES))

@@ -30,13 +30,13 @@ class _WithGradient(torch.autograd.Function):
         ctx.net, ctx.passes = net, NetPasses([net], [len(x)], compute)
         ctx.passes.x.copy_(x)
         ctx.passes.factor.copy_(factor)
-        return ctx.passes.value(), ctx.passes.gradient()
+        return ctx.passes.forward(), ctx.passes.backward()
 
     @staticmethod
     def backward(ctx: Any, e: Tensor, t: Tensor) -> tuple[Tensor | None, ...]:
         ctx.passes.x_dot.copy_(t)
         ctx.passes.e.copy_(e)
-        h = ctx.passes.reverse()
+        h = ctx.passes.double_backward()
         if not any(ctx.needs_input_grad[4:]):
             return None, h, None, None, *(None for _ in ctx.needs_input_grad[4:])
         weights = [torch.empty_like(weight) for weight in weights_of(ctx.net)]
