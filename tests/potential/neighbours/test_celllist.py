@@ -185,7 +185,7 @@ def test_the_shortest_distance(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_atoms_that_moved_less_than_half_the_skin(name: str) -> None:
-    """The list of the larger cutoff holds all pairs that are within the smaller one later, and no others are gathered."""
+    """A list of the larger cutoff holds all pairs that are within the smaller one later; no others are gathered."""
     atoms, skin = CASES[name], 0.8
     neighbours = list_of(atoms, CUTOFF + skin)
     random = np.random.default_rng(7)

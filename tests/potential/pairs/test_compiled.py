@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import torch
@@ -95,6 +96,6 @@ def test_several_threads_at_a_time() -> None:
         tables = [table_of_case(case, seed=seed) for seed in range(12)]
         expected = [results(operator, table) for table in tables]
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda table: results(operator, table), tables * 3))
+            found = list(pool.map(partial(results, operator), tables * 3))
         for values, others in zip(found, expected * 3, strict=True):
             assert all(map(torch.equal, values, others))
