@@ -20,7 +20,7 @@ from deepaw.potential.engine.base import COVERED, SHORTEST
 from deepaw.potential.engine.precision import BUDGETS, EXACT
 from deepaw.potential.files.formats import FROZEN, READERS
 from deepaw.potential.input import read_potential_input
-from deepaw.potential.training.forms import SIZES
+from deepaw.potential.training.kernels import SIZES
 
 TEXT = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
 POTENTIAL = (Path(__file__).parent.parent / "docs" / "potential.md").read_text()

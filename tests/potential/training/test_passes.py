@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.contraction import ContractionPasses, FoldedSeE2APasses, SeE2APasses, SeE2RPasses
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.batch import Batch, make_batch

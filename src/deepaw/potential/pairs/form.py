@@ -26,7 +26,8 @@ class PairForm:
     slots: (ntypes,) float64, neighbours that are counted with. fixed_slots: whether excluded neighbours take a slot.
     empty, hidden: (ntypes, components, K) float64, by type of the centre: what an empty slot adds, and an excluded
         neighbour that takes one.
-    fading: moments of all types together, then w(r) times these for each type: 1 + ntypes groups instead of ntypes.
+    fading: moments of all types together, then w(r) times these for each type: 1 + ntypes groups instead of ntypes; with
+        four components.
     """
 
     rcut: float
@@ -41,6 +42,10 @@ class PairForm:
     hidden: Tensor
     fixed_slots: bool = False
     fading: bool = False
+
+    def __post_init__(self) -> None:
+        if self.fading and self.components != 4:
+            raise ValueError(f"types fade with 4 components, not with {self.components}")
 
     @property
     def ntypes(self) -> int:
