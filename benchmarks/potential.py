@@ -8,10 +8,12 @@ folder with the water systems data_0 to data_3 of DeePMD-kit's example. --quick:
 atoms; it shows that everything runs, and its numbers mean little. --peer-torch (or DEEPAW_PEER_TORCH): a Python with
 the peer's PyTorch backend, for family, where that of --peer has none. --member: of family, for some members alone.
 
-training: seconds a step of the water input (se_e2_a, one frame a batch), float64 and float32, 1 and 2 threads.
+training: seconds a step of the water input (se_e2_a, one frame a batch), float64 and float32, 1 and 2 threads, on
+frames that are met for the first time, which is what the ratio is about, and on frames that were met before.
 inference: energy, forces and virial of 192 to 12,288 atoms with neighbours, one thread, the peer's compressed model
 and ours from the same weights, in turns, with atoms moved before every evaluation; peak memory; deviation from the
 peer's uncompressed model. floor: the matrix products of the fitting net alone, and how far above them evaluation is.
+large: time and memory of one evaluation of a million atoms, ours alone.
 family: time and memory of an evaluation by every member of the family; it runs alone, with --family or by its name.
 """
 
@@ -29,12 +31,25 @@ from pathlib import Path
 from deeppot.family import MEMBERS, answer_family, run_family
 from deeppot.floor import answer_floor, run_floor
 from deeppot.inference import answer_inference, run_inference
+from deeppot.large import answer_large, run_large
 from deeppot.run import Run
 from deeppot.training import answer_training, run_training
 from deeppot.water import TRAINED_ON
 
-PARTS = {"training": run_training, "inference": run_inference, "floor": run_floor, "family": run_family}
-ANSWERS = {"training": answer_training, "inference": answer_inference, "floor": answer_floor, "family": answer_family}
+PARTS = {
+    "training": run_training,
+    "inference": run_inference,
+    "floor": run_floor,
+    "large": run_large,
+    "family": run_family,
+}
+ANSWERS = {
+    "training": answer_training,
+    "inference": answer_inference,
+    "floor": answer_floor,
+    "large": answer_large,
+    "family": answer_family,
+}
 
 
 def read_arguments() -> argparse.Namespace:

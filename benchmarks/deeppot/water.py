@@ -9,7 +9,7 @@ import numpy as np
 
 TRAINED_ON = ("data_0", "data_1", "data_2")
 FRAMES = 320
-"""In the training systems; once each was drawn, steps need no neighbours any more."""
+"""Frames of the training systems."""
 
 MOVED = 0.01
 """A: how far atoms are moved at random before an evaluation, so that no neighbour list serves twice."""
