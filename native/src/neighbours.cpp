@@ -178,7 +178,7 @@ class CellGrid {
             for (int64_t j = from[1]; j <= to[1]; ++j) {
                 const int64_t row = (i * bins_[1] + j) * bins_[2];
                 const int64_t begin = first_[row + from[2]], end = first_[row + to[2] + 1];
-                if (hits_.size() < count + size_t(end - begin)) hits_.resize(2 * (count + size_t(end - begin)));
+                if (hits_.size() < count + size_t(end - begin) + 8) hits_.resize(2 * (count + size_t(end - begin)) + 8);
                 int32_t *hit = hits_.data() + count;
                 hit = deepaw::kernels().find_nearby(x_.data(), y_.data(), z_.data(), begin, end, position.data(),
                                                     squared, hit);
