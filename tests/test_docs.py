@@ -25,6 +25,21 @@ from deepaw.potential.training.kernels import SIZES
 TEXT = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
 POTENTIAL = (Path(__file__).parent.parent / "docs" / "potential.md").read_text()
 FILES = (Path(__file__).parent.parent / "docs" / "files.md").read_text()
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_map_names_every_file_of_potentials_and_of_the_compiled_part():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    before, compiled = text.split("## The compiled part")
+    sections = dict(re.findall(r"^\| \*\*`(\w+)/`\*\* \|(.*?)(?=^\| \*\*`|\Z)", before, re.M | re.S))
+    folder = ROOT / "src" / "deepaw" / "potential"
+    for path in folder.rglob("*.py"):
+        if path.name != "__init__.py":
+            place = before if path.parent == folder else sections[path.parent.name]
+            assert f"`{path.name}`" in place, f"{path} is not on the map"
+    for path in (ROOT / "native" / "src").iterdir():
+        assert f"`{path.name}`" in compiled, f"{path} is not on the map"
+    assert set(re.findall(r"`(\w+\.py)`", before)) <= {path.name for path in folder.rglob("*.py")} | {"test_imports.py"}
 
 
 def test_the_file_shown_holds_every_default():

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from deepaw.cli.app import app
 from deepaw.errors import InputError
+from deepaw.native.library import describe_library
 from deepaw.potential.evaluation import deviation
 from deepaw.potential.files.formats import read_potential
 from potential.files.peer_models import path_of
@@ -32,6 +33,7 @@ def test_what_a_native_file_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     said = info(tmp_path / "water.safetensors", monkeypatch)
     assert said["model"].endswith("water.safetensors: potential, energies in eV, 272 weights")
     assert (said["types"], said["cutoff"], said["descriptor"]) == ("O H", "3 A", "se_e2_a, 12 features of an atom")
+    assert said["pairs"] == f"of atoms by {describe_library()}"
     assert (said["sel"], said["rcut_smth"], said["type_one_side"], said["seed"]) == ("16 20", "1", "yes", "-")
     assert (said["steps"], said["data"], said["rmse"]) == ("400", "a b", "force 0.0512, e -")
     assert "input" not in said

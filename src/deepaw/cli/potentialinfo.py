@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from deepaw.native.library import describe_library
 from deepaw.potential.evaluation.deviation import Deviation, measure_deviations, sample_frame
 from deepaw.potential.evaluation.tensor_deviation import TensorDeviation, measure_tensor_deviations
 from deepaw.potential.files.formats import read_any
@@ -69,6 +70,7 @@ def _facts(path: Path, model: AtomicModel) -> Table:
     facts.add_row("model", f"{path}: {_what(model)}, {weights:,} weights")
     facts.add_row("types", " ".join(model.type_map))
     facts.add_row("cutoff", f"{model.rcut:g} A")
+    facts.add_row("pairs of atoms by", describe_library())
     for part in model.descriptor.parts:
         keys = part.config.model_dump(mode="json")
         facts.add_row("descriptor", f"{keys.pop('type')}, {part.width} features of an atom")
