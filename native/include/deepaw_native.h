@@ -34,7 +34,8 @@ typedef struct deepaw_list deepaw_list;
  *
  * coord: (natoms, 3). types: (natoms). frame: (natoms), the frame of each atom, or NULL for one frame. cells:
  * (nframes, 3, 3), rows are cell vectors; ignored along directions that are not periodic. periodic: (nframes, 3).
- * threads: used where there are many atoms. Returns NULL where memory is exhausted or a cell has no volume.
+ * threads: used where there are many atoms. Returns NULL where a cell has no volume, a number is not finite or an
+ * atom absurdly far away, or memory is exhausted.
  */
 DEEPAW_API deepaw_list *deepaw_list_build(int64_t natoms, const double *coord, const int32_t *types, int32_t ntypes,
                                           int32_t nframes, const int32_t *frame, const double *cells,

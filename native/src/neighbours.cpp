@@ -291,8 +291,10 @@ namespace {
 constexpr int64_t ATOMS_FOR_A_THREAD = 2048;
 constexpr int64_t SAMPLE = 256;  // atoms that say how many pairs there will be
 
-// Images, their shifts, and the atoms inside of their cells.
-void place_atoms(deepaw_list &list, const double *coord, double cutoff) {
+constexpr double FARTHEST = 1e8;  // cells from the first one, at which an atom may be
+
+// Images, their shifts, and the atoms inside of their cells; returns whether all are where numbers can say.
+bool place_atoms(deepaw_list &list, const double *coord, double cutoff) {
     const size_t nframes = list.cells.size();
     list.images.resize(nframes);
     list.shifts.resize(nframes);
@@ -310,10 +312,13 @@ void place_atoms(deepaw_list &list, const double *coord, double cutoff) {
     for (int64_t atom = 0; atom < list.natoms; ++atom) {
         const Cell &cell = list.cells[size_t(list.frame[size_t(atom)])];
         const Vec3 f = cell.fractional({coord[3 * atom], coord[3 * atom + 1], coord[3 * atom + 2]});
-        for (int d = 0; d < 3; ++d)
+        for (int d = 0; d < 3; ++d) {
+            if (!(std::abs(f[d]) < FARTHEST)) return false;
             list.wraps[size_t(atom)][d] = cell.periodic[d] ? -int(std::floor(f[d])) : 0;
+        }
     }
     list.move(coord);
+    return true;
 }
 
 // Move numbers to the end of others.
@@ -409,7 +414,7 @@ deepaw_list *deepaw_list_build(int64_t natoms, const double *coord, const int32_
         list->cells.resize(size_t(nframes));
         for (int32_t f = 0; f < nframes; ++f)
             if (!list->cells[size_t(f)].set(cells + 9 * f, periodic + 3 * f)) return nullptr;
-        place_atoms(*list, coord, cutoff);
+        if (!place_atoms(*list, coord, cutoff)) return nullptr;
         find_pairs(*list, types, cutoff, threads);
         return list.release();
     } catch (const std::bad_alloc &) {

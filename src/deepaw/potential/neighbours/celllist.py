@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from vesin import NeighborList as VesinNeighborList
 
+from deepaw.errors import InputError
 from deepaw.native.library import address, find_library
 from deepaw.potential.neighbours.table import NeighbourTable
 
@@ -73,6 +74,8 @@ def find_neighbours(
     coord: (natoms, 3), A, anywhere, inside the cell or not. types: (natoms,), sorted.
     cells: for each frame (3, 3), A, rows are vectors, any size, smaller than the cutoff too; None without periodicity.
     periodic: for each frame, along which vectors; by default all of them. frame: (natoms,), the frame of each atom.
+
+    Raises InputError: coordinates or cells that no list can be made of.
     """
     coord = np.ascontiguousarray(coord, dtype=np.float64)
     directions = [(True, True, True)] * len(cells) if periodic is None else periodic
@@ -128,7 +131,10 @@ class _CompiledList(NeighbourList):
             torch.get_num_threads(),
         )
         if not handle:
-            raise MemoryError(f"no neighbour list of {len(coord)} atoms within {cutoff:g} A")
+            raise InputError(
+                f"no neighbours of {len(coord)} atoms can be found within {cutoff:g} A: a coordinate or cell vector is not "
+                "finite or absurdly large, a cell has no volume, or there is not enough memory."
+            )
         self._handle = handle
         weakref.finalize(self, library.deepaw_list_free, handle)
         pairs = library.deepaw_list_pairs(handle)
