@@ -94,7 +94,7 @@ def reach(coord: np.ndarray, cutoff: float) -> float:
     Lists that look much farther than there are atoms are slow.
     """
     farthest = 1.0 + float(np.linalg.norm(np.ptp(coord, axis=0)))
-    return min(cutoff, 2.0 ** math.ceil(math.log2(farthest)))
+    return min(cutoff, 2.0 ** math.ceil(math.log2(min(farthest, 2 * cutoff))))
 
 
 class _CompiledList(NeighbourList):
