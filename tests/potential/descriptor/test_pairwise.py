@@ -69,7 +69,7 @@ def test_the_equations_as_loops(case: str, fixed_slots: bool) -> None:
 def test_the_spectral_form(case: str, fixed_slots: bool) -> None:
     part, env = descriptor(case, fixed_slots), environment()
     basis = ChebyshevBasis(0.0, 1.2, 64)
-    moments = moments_of(part, part.chosen(env), basis)
+    moments = moments_of(part, part.select_neighbours(env), basis)
     C = part.coefficients(basis)
     rows = torch.cat([part.contract(moments[i : i + 1], C[env.types[i]]) for i in range(env.natoms)])
     expected = part(env)

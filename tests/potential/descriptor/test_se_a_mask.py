@@ -60,7 +60,7 @@ class TestPhysics(PotentialPhysics):
         model = random_model(config)
         part = model.descriptor
         assert isinstance(part, SeAMask)
-        part.with_statistics(torch.zeros_like(part.davg), torch.ones_like(part.dstd))
+        part.set_statistics(torch.zeros_like(part.davg), torch.ones_like(part.dstd))
         return model
 
     @pytest.fixture

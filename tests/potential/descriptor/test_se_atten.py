@@ -61,9 +61,9 @@ def slot_by_slot(part: SeAtten, env: Environment) -> torch.Tensor:
                 w, reach = smooth(r, part.config.rcut_smth, part.rcut), r + part.config.env_protection
                 raw = torch.cat([torch.ones(1, dtype=torch.float64), vector / reach]) * w / reach
             R = (raw - part.davg[centre]) / part.dstd[centre]
-            pair = torch.tensor([0 if kind is None else int(part.network(torch.tensor(centre), torch.tensor(kind)))])
+            pair = torch.tensor([0 if kind is None else int(part.net_index(torch.tensor(centre), torch.tensor(kind)))])
             fade = torch.tensor([w], dtype=torch.float64) if part.config.is_smooth else None
-            A += count * torch.outer(R, part.nets.pairs(pair, R[:1], fade)[0])
+            A += count * torch.outer(R, part.nets.evaluate_pairs(pair, R[:1], fade)[0])
         A /= part.nnei
         D = (A.T @ A[:, : part.config.axis_neuron]).flatten()
         rows.append(torch.cat([D, part.nets.types()[centre]]) if part.config.concat_output_tebd else D)

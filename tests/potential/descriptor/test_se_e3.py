@@ -55,7 +55,7 @@ def test_the_equations_as_loops(case: str, fixed_slots: bool) -> None:
 def test_the_spectral_form(case: str, fixed_slots: bool) -> None:
     part, env = descriptor(case, fixed_slots), environment()
     kernel = part.training_kernel(0.9, 64)
-    geometry = kernel.prepare(part, table_of(part.chosen(env), 2))
+    geometry = kernel.prepare(part, table_of(part.select_neighbours(env), 2))
     rows = torch.cat(kernel.rows(part, geometry, geometry.variables, torch.bincount(env.types).tolist()))
     expected = part(env)
     torch.testing.assert_close(rows, expected, rtol=0, atol=1e-10 * float(expected.detach().abs().max()))

@@ -54,7 +54,7 @@ def test_the_nets_of_pairs(mode: InputMode, one_side: bool, fades: bool) -> None
     for index in range(nets.networks):
         neighbour, centre = (index, None) if one_side else (index // 2, index % 2)
         of_types = T[neighbour] if centre is None else torch.cat([T[neighbour], T[centre]])
-        found = nets.pairs(torch.full((3,), index), x, w if fades else None)
+        found = nets.evaluate_pairs(torch.full((3,), index), x, w if fades else None)
         for number in range(3):
             if mode == "concat":
                 expected = through(nets.layers, torch.cat([x[number : number + 1], of_types]))
@@ -65,9 +65,9 @@ def test_the_nets_of_pairs(mode: InputMode, one_side: bool, fades: bool) -> None
                 expected = radial * (1 + weight * through(nets.type_layers, of_types))
             torch.testing.assert_close(found[number], expected)
         if not fades:
-            torch.testing.assert_close(nets.one(index, x), found)
+            torch.testing.assert_close(nets.evaluate(index, x), found)
             every = nets(torch.stack([x + number for number in range(nets.networks)]))
-            torch.testing.assert_close(every[index], nets.one(index, x + index))
+            torch.testing.assert_close(every[index], nets.evaluate(index, x + index))
 
 
 def test_where_it_belongs() -> None:

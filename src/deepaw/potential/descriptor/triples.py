@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepaw.potential.descriptor.dotproducts import DotBasis
 from deepaw.potential.descriptor.kernel import Geometry, TrainingKernel
-from deepaw.potential.neighbours.slots import Slots, slots_of
+from deepaw.potential.neighbours.slots import Slots, make_slots
 from deepaw.potential.neighbours.switch import switch, switch_derivative
 from deepaw.potential.neighbours.table import NeighbourTable
 
@@ -69,7 +69,7 @@ class TripleKernel(TrainingKernel[TripleGeometry]):
 
     def prepare(self, part: TriplePart, table: NeighbourTable) -> TripleGeometry:
         config, dtype = part.config, part.dtype
-        slots = slots_of(table, 2 * config.rcut)
+        slots = make_slots(table, 2 * config.rcut)
         r = slots.distance
         reach = r + config.env_protection
         w, dw = switch(r, config.rcut_smth, config.rcut), switch_derivative(r, config.rcut_smth, config.rcut)

@@ -19,7 +19,7 @@ class _Pairs:
     """Neighbours of one type in slots, (n, slots), with zeros in slots left over.
 
     pair: index of the pair in the table, for those slots of the mask `filled`. R: rows, (n, components, slots).
-    T: polynomials of s cut at the end of the basis, (n, slots, K). beyond: how far q = 2 s / high - 1 is above 1.
+    T: polynomials of s cut at the end of the basis, (n, slots, K). beyond: max(q - 1, 0) of q = 2 s / high - 1.
     unit: r / |r|, (3, n, slots). slope: ds/dr, ratio: h = s / (r + protection), bend: r dh/dr, w, w_slope: the switch
     function and dw/dr.
     """
@@ -121,12 +121,12 @@ class TorchPairOperator(PairOperator):
         return moments if out is None else out.view_as(moments).copy_(moments)
 
     def _moments(self, R: Tensor, pairs: _Pairs) -> Tensor:
-        """sum_j R_j T_k(s_j), (n, components, K), with straight lines beyond the basis."""
+        """Compute sum_j R_j T_k(s_j), (n, components, K), with straight lines beyond the basis."""
         lines = (R * pairs.beyond.unsqueeze(1)).sum(2, keepdim=True) * self._lines.to(R.device)
         return R @ pairs.T + lines
 
     def _products(self, grad_B: Tensor, pairs: _Pairs) -> tuple[Tensor, Tensor]:
-        """U = sum_k T_k g_ck and V = sum_k T_k' g_ck of every slot, (n, components, slots)."""
+        """Compute U = sum_k T_k g_ck and V = sum_k T_k' g_ck of every slot, (n, components, slots)."""
         transposed = pairs.T.transpose(1, 2)
         lines = grad_B @ self._lines.to(grad_B.device)
         U = grad_B @ transposed + lines.unsqueeze(2) * pairs.beyond.unsqueeze(1)
@@ -134,7 +134,7 @@ class TorchPairOperator(PairOperator):
         return U, V
 
     def _constants(self, table: NeighbourTable) -> Tensor:
-        """What slots without a visible neighbour add to the moments, (natoms, components, groups, K)."""
+        """Return the moments of empty slots and of excluded neighbours, (natoms, components, groups, K)."""
         form = self.form
         device = table.types.device
         excluded = form.excluded.to(device)[table.types]
@@ -148,7 +148,7 @@ class TorchPairOperator(PairOperator):
         return added.to(self.dtype)
 
     def _pairs(self, table: NeighbourTable, kind: int) -> _Pairs:
-        """Neighbours of one type, but for those of centres that do not see it."""
+        """Lay out the neighbours of one type, without excluded ones."""
         form, device = self.form, table.types.device
         rows = table.rows[:-1].view(table.natoms, table.ntypes)[:, kind]
         count = table.counts[:, kind].masked_fill(form.excluded.to(device)[table.types, kind], 0)
