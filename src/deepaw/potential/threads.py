@@ -39,12 +39,12 @@ def each_share(function: Callable[[int], Result], shares: int) -> list[Result]:
             return function(share)
 
     with one_thread():
-        others = [_pool(shares - 1).submit(work, share) for share in range(1, shares)]
+        futures = [_pool(shares - 1).submit(work, share) for share in range(1, shares)]
         try:
             first = function(0)
         finally:
-            wait(others)
-    return [first, *(other.result() for other in others)]
+            wait(futures)
+    return [first, *(future.result() for future in futures)]
 
 
 @cache

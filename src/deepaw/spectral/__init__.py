@@ -2,7 +2,8 @@
 
 `docs/spectral.md` explains it. In short: a smooth f: [a, b] -> R^M (an embedding net of s(r), the hidden layer of a
 radial MLP) is f(x) = Phi(x) C with K Chebyshev polynomials Phi and C = V^-1 f(nodes). The network is evaluated at K
-nodes and not for every pair of atoms; its factors can be summed over pairs first; gradients reach its weights through C.
+nodes and not for every pair of atoms; sums over pairs are taken before the product with C; gradients reach the weights
+through C.
 """
 
 from deepaw.spectral.chebyshev import ChebyshevBasis

@@ -82,23 +82,23 @@ def looped(layer: AttentionLayer, G: Tensor, w: Tensor, direction: Tensor, empty
 )
 @pytest.mark.parametrize("total", [9, 5, 3])
 def test_the_equations_as_loops(keys: dict, total: int) -> None:
-    """With more slots than those given, as many, and fewer."""
+    """With more slots than neighbours, as many, and fewer."""
     attention = layer(**keys)
     G, filled, w, direction = slots()
-    found = attention(G, filled, w, direction, total).detach()
+    actual = attention(G, filled, w, direction, total).detach()
     for atom, count in ((0, 5), (1, 2)):
         expected = looped(attention, G[atom, :count], w[atom], direction[atom], total - count)
-        torch.testing.assert_close(found[atom, :count], expected)
+        torch.testing.assert_close(actual[atom, :count], expected)
 
 
 def test_a_neighbour_at_the_cutoff_is_an_empty_slot() -> None:
     attention = layer()
     G, filled, w, direction = slots()
     w[0, 4] = 0
-    found = attention(G, filled, w, direction, 9)
+    actual = attention(G, filled, w, direction, 9)
     without = attention(G[:1, :4], filled[:1, :4], w[:1, :4], direction[:1, :4], 9)
-    torch.testing.assert_close(found[:1, :4], without)
-    torch.testing.assert_close(found[0, 4], attention.forward_empty(G[0, 4:])[0])
+    torch.testing.assert_close(actual[:1, :4], without)
+    torch.testing.assert_close(actual[0, 4], attention.forward_empty(G[0, 4:])[0])
 
 
 @pytest.mark.parametrize("smooth", [True, False])

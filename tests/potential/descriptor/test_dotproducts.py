@@ -25,7 +25,7 @@ def rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> lis
 
 
 def exact(rows: list[torch.Tensor], nets: EmbeddingNets) -> torch.Tensor:
-    """sum_jk theta G(theta), (atoms, M), all pairs of types together."""
+    """Compute sum_jk theta G(theta), (atoms, M), all pairs of types together."""
     total = torch.zeros(4, nets.layers[-1].w.shape[-1], dtype=torch.float64)
     number = 0
     for t in range(3):
@@ -48,7 +48,7 @@ def test_sums_are_those_over_pairs(rows: list[torch.Tensor]) -> None:
 
 
 def test_gradient_and_tangent(rows: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gradient is that of the moments, whatever the size of the basis, and the tangent its transpose."""
+    """The gradient is that of the moments for a basis of any size, and the tangent its transpose."""
     basis = DotBasis(90.0, ProductBasis(2, 4))
     grad_moments = torch.randn(4, 6, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     gradient = basis.gradient(rows, grad_moments)
@@ -76,19 +76,19 @@ def test_slots_that_are_left_over_add_nothing() -> None:
 
 @pytest.mark.parametrize("natoms", [1, 40])
 def test_few_pairs_are_worked_on_at_once(natoms: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever their number: one atom with 600 neighbours has 180,300."""
-    most, chain = 0, ProductBasis._chain
+    """One atom with 600 neighbours has 180,300 pairs."""
+    largest, chain = 0, ProductBasis._chain
 
     def watched(self: ProductBasis, first: torch.Tensor, y: torch.Tensor, count: int) -> torch.Tensor:
-        nonlocal most
-        most = max(most, y.numel() * y.element_size())
+        nonlocal largest
+        largest = max(largest, y.numel() * y.element_size())
         return chain(self, first, y, count)
 
     monkeypatch.setattr(ProductBasis, "_chain", watched)
     rows = [0.2 * torch.randn(natoms, 3, width) for width in ((400, 200) if natoms == 1 else (40, 20))]
     basis = DotBasis(90.0, ProductBasis(2, 4))
     basis.gradient(rows, basis.moments(rows))
-    assert 0.5 * dotproducts.BYTES < most <= dotproducts.BYTES
+    assert 0.5 * dotproducts.BYTES < largest <= dotproducts.BYTES
 
 
 def test_single_precision() -> None:

@@ -1,4 +1,4 @@
-"""Slots: neighbours by centre and type."""
+"""Slots of neighbours by centre and type."""
 
 from __future__ import annotations
 

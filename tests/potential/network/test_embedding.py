@@ -1,4 +1,4 @@
-"""Embedding nets: many of one shape at once, or one."""
+"""Embedding nets: batched evaluation and single nets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from deepaw.potential.network.embedding import EmbeddingNets
 def test_together_and_one_by_one(resnet_dt: bool) -> None:
     nets = EmbeddingNets(3, (4, 8, 8), resnet_dt=resnet_dt, generator=torch.Generator().manual_seed(0))
     x = torch.randn(3, 11, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    together = nets(x)
-    assert together.shape == (3, 11, 8)
+    batched = nets(x)
+    assert batched.shape == (3, 11, 8)
     for index in range(3):
-        torch.testing.assert_close(nets.evaluate(index, x[index]), together[index])
+        torch.testing.assert_close(nets.evaluate(index, x[index]), batched[index])
     assert not torch.allclose(nets.evaluate(0, x[0]), nets.evaluate(1, x[0]))
 
 

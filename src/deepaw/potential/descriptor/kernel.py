@@ -26,10 +26,10 @@ class Geometry(ABC):
 class TrainingKernel(ABC, Generic[GeometryOf]):
     """Algorithm that computes the rows of a descriptor in training, for atoms sorted by type; it holds no weights.
 
-    together: number of atoms whose graph is in memory at a time, or None for all; graphs are rebuilt in `backward`.
+    max_atoms: number of atoms whose graph is in memory at a time, or None for all; graphs are rebuilt in `backward`.
     """
 
-    together: int | None = None
+    max_atoms: int | None = None
 
     def vector_dtype(self, part: Any) -> torch.dtype:
         """Return the type of numbers that the kernel takes vectors in."""

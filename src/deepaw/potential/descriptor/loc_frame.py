@@ -79,8 +79,8 @@ class LocFrame(Descriptor):
     """Numbers 1/r, z/r^2, x/r^2, y/r^2 for each neighbour of sel_a, and 1/r for each neighbour of sel_r.
 
     Of each type, the sel_a nearest neighbours fill the first places, by distance, and the next sel_r the others;
-    farther neighbours are dropped, and an empty place holds zeros. Rows are all angular places, by type, and then all radial
-    ones, minus davg, over dstd. x, y, z are coordinates along
+    farther neighbours are dropped, and an empty place holds zeros. Rows are all angular places, by type, and then all
+    radial ones, minus davg, over dstd. x, y, z are coordinates along
 
         e_1 = r_1 / |r_1|,   e_2 = (r_2 - (e_1 . r_2) e_1) / |...|,   e_3 = e_1 x e_2
 

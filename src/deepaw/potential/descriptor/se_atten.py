@@ -25,7 +25,7 @@ from deepaw.spectral import ChebyshevBasis
 LN_EPS = 1e-5
 """Default of `ln_eps`, added to variances."""
 
-TOGETHER = 16
+MAX_ATOMS = 16
 """Atoms whose attention is in memory at a time in training: 15 MB per atom with 90 neighbours and two layers."""
 
 
@@ -224,5 +224,5 @@ class SeAtten(SeE2A):
     def training_kernel(self, closest: float, polynomials: int) -> TrainingKernel[Any]:
         """Return the spectral form where there is no attention, or else the equations."""
         if len(self.attention):
-            return EquationKernel(TOGETHER)
+            return EquationKernel(MAX_ATOMS)
         return super().training_kernel(closest, polynomials)

@@ -220,8 +220,8 @@ class _VesinList(NeighbourList):
         begin, end = (int(self.rows[atom * self.ntypes]) for atom in (first, last))
         vector = self._vectors(begin, end)
         near = np.square(vector).sum(axis=1) <= cutoff**2
-        kept = np.concatenate([[0], np.cumsum(near)])
-        rows = kept[(self.rows[first * self.ntypes : last * self.ntypes + 1] - begin).numpy()]
+        pairs_before = np.concatenate([[0], np.cumsum(near)])
+        rows = pairs_before[(self.rows[first * self.ntypes : last * self.ntypes + 1] - begin).numpy()]
         return NeighbourTable(
             self.types[first:last],
             torch.from_numpy(rows),

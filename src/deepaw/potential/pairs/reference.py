@@ -81,11 +81,11 @@ class TorchPairOperator(PairOperator):
                 plain_U, plain_V = self._products(grad_moments[:, :, 0], pairs)
                 fade = pairs.w.unsqueeze(1)
                 U, V = plain_U + fade * U, plain_V + fade * V
-            along = (pairs.R * V).sum(1)
+            grad_s = (pairs.R * V).sum(1)
             u = (U * scale.unsqueeze(2))[:, 1:].transpose(0, 1)
             if form.components > 1:
-                along = along + U[:, 0] * scale[:, :1]
-            radial = radial + pairs.slope * along
+                grad_s = grad_s + U[:, 0] * scale[:, :1]
+            radial = radial + pairs.slope * grad_s
             if form.components > 1:
                 radial = radial + pairs.bend * (u * pairs.unit).sum(0)
             gradient = pairs.unit * radial
@@ -101,19 +101,19 @@ class TorchPairOperator(PairOperator):
         for kind in range(form.ntypes):
             pairs = self._pairs(table, kind)
             tangent = pairs.in_slots(tangent_vector)
-            along = (pairs.unit * tangent).sum(0)
-            ds = pairs.slope * along
+            tangent_r = (pairs.unit * tangent).sum(0)
+            tangent_s = pairs.slope * tangent_r
             tangent_R = torch.zeros_like(pairs.R)
             if form.components > 1:
-                tangent_R[:, 0] = ds * scale[:, :1]
-                turned = pairs.unit * (pairs.bend * along) + pairs.ratio * tangent
-                tangent_R[:, 1:] = turned.transpose(0, 1) * scale[:, 1:, None]
-            stretched = pairs.R * ds.unsqueeze(1)
-            plain = self._moments(tangent_R, pairs) + stretched @ pairs.T @ self._derivative.to(stretched.device)
+                tangent_R[:, 0] = tangent_s * scale[:, :1]
+                tangent_raw = pairs.unit * (pairs.bend * tangent_r) + pairs.ratio * tangent
+                tangent_R[:, 1:] = tangent_raw.transpose(0, 1) * scale[:, 1:, None]
+            R_tangent_s = pairs.R * tangent_s.unsqueeze(1)
+            plain = self._moments(tangent_R, pairs) + R_tangent_s @ pairs.T @ self._derivative.to(R_tangent_s.device)
             if form.fading:
                 fade = pairs.w.unsqueeze(1)
-                faded_R = fade * tangent_R + pairs.R * (pairs.w_slope * along).unsqueeze(1)
-                faded = (fade * stretched) @ pairs.T @ self._derivative.to(stretched.device)
+                faded_R = fade * tangent_R + pairs.R * (pairs.w_slope * tangent_r).unsqueeze(1)
+                faded = (fade * R_tangent_s) @ pairs.T @ self._derivative.to(R_tangent_s.device)
                 moments[:, :, 0] += plain
                 moments[:, :, 1 + kind] += self._moments(faded_R, pairs) + faded
             else:
