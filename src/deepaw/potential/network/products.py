@@ -1,4 +1,4 @@
-"""Products of matrices by the fastest library at hand, without graphs.
+"""Products of matrices by the fastest library available, without graphs.
 
 With a type `compute`, float16 or bfloat16, operands in float32 are rounded to it; sums are in float32, and so are the
 results. Where the processor has instructions for bfloat16, results are rounded to that as well, as its library does.
