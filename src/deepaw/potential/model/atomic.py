@@ -129,7 +129,7 @@ class AtomicModel(nn.Module, ABC):
             return False
         if self.fixed_slots and bool((counts.sum(1) > sum(self.descriptor.sel)).any()):
             return False
-        return all(part.keeps(counts) for part in self.descriptor.parts)
+        return all(part.keeps_all(counts) for part in self.descriptor.parts)
 
     def visible_tables(self, env: Environment) -> list[NeighbourTable]:
         """Return the neighbours that each part of the descriptor sees, from pairs within `rcut` of atoms sorted by type.
@@ -137,7 +137,7 @@ class AtomicModel(nn.Module, ABC):
         Parts that see the same have the same table.
         """
         visible = self.visible(env)
-        ntypes, chosen = len(self.type_map), [part.chosen(visible) for part in self.descriptor.parts]
+        ntypes, chosen = len(self.type_map), [part.select_neighbours(visible) for part in self.descriptor.parts]
         tables = {id(each): table_of(each, ntypes) for each in chosen}
         return [tables[id(each)] for each in chosen]
 

@@ -62,7 +62,7 @@ def predict(
     else:
         ranges = ranges_of(len(batch.atoms), batch.atoms.device)
         work = partial(_share, model, batch, kernels, virial, factor, beside, compute)
-        limits = [kernel.together for kernel in kernels if kernel.together is not None]
+        limits = [kernel.max_atoms for kernel in kernels if kernel.max_atoms is not None]
         weights = [weight for weight in model.parameters() if weight.requires_grad]
         if limits:
             atom_energy, force, virials = in_pieces(work, pieces_of(ranges, min(limits)), weights)
