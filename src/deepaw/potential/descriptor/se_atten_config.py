@@ -97,19 +97,19 @@ class AttentionConfig(PairwiseConfig):
                 stacklevel=4,
             )
         if isinstance(self.sel, str):
-            if found.most == 0:
+            if found.largest_total == 0:
                 raise InputError(
                     f'sel is "{self.sel}", but no atom of the training data has a neighbour within {self.rcut:g} A; '
                     "give a number or a larger rcut."
                 )
-            return self.model_copy(update={"sel": with_room(found.most, auto_factor(self.sel))})
+            return self.model_copy(update={"sel": with_room(found.largest_total, auto_factor(self.sel))})
         assert isinstance(self.sel, int)
-        if found.most > self.sel:
+        if found.largest_total > self.sel:
             rule = (
                 "the farthest are dropped" if fixed_slots else "all of them count, where DeePMD-kit drops the farthest"
             )
             warnings.warn(
-                f"sel is {self.sel}, and atoms of the training data have up to {found.most} neighbours within "
+                f"sel is {self.sel}, and atoms of the training data have up to {found.largest_total} neighbours within "
                 f"{self.rcut:g} A; {rule}",
                 stacklevel=4,
             )

@@ -99,7 +99,7 @@ def _neighbours(
         ]
         env = join_environments(alone, order)
         tables = _cast(model.visible_tables(env), dtypes)
-    return tables, model.mixture(model.visible(env)) if isinstance(model, PotentialModel) else None
+    return tables, model.table_mixture(model.visible_pairs(env)) if isinstance(model, PotentialModel) else None
 
 
 def _cast(tables: Sequence[NeighbourTable], dtypes: Sequence[torch.dtype]) -> list[NeighbourTable]:

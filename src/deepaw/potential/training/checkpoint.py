@@ -14,7 +14,7 @@ from torch import Tensor
 from deepaw.errors import InputError
 from deepaw.outputfile import output_file
 from deepaw.potential.model.atomic import AtomicModel
-from deepaw.potential.nativefile import described
+from deepaw.potential.nativefile import build_model
 
 KIND = "training of a potential"
 """What checkpoints say that they are."""
@@ -54,7 +54,7 @@ class Checkpoint:
     def potential(self, name: str) -> AtomicModel:
         """The model, with its weights. Raises InputError: one that this version does not know."""
         try:
-            model = described(vars(self), self.weights, name)
+            model = build_model(vars(self), self.weights, name)
             model.load_state_dict(self.weights)
         except RuntimeError:
             raise InputError(f"{name} holds a potential that this deepaw does not know.") from None

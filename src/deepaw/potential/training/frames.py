@@ -86,8 +86,8 @@ class TrainingFrames:
         return fparam, aparam
 
     def _labels(self, frames: Sequence[Frame]) -> Labels:
-        contributes = self._model.contributes.numpy()
-        content = {"selected": self._tensor(np.concatenate([contributes[frame.types] for frame in frames]))}
+        type_mask = self._model.type_mask.numpy()
+        content = {"selected": self._tensor(np.concatenate([type_mask[frame.types] for frame in frames]))}
         for name in self._names:
             kind = LABELS[name]
             labels = [frame.labels.get(kind.data) for frame in frames]

@@ -51,7 +51,7 @@ class Objective:
             places = {id(weight): place for weight, place in zip(weights, self._gradients, strict=True)}
             self._kept = KeptPasses(model, kernels, places)
         self._processes, self._compute = processes, compute
-        self._device = model.contributes.device
+        self._device = model.type_mask.device
 
     def gradient(
         self, prepared: TrainingFrames, frames: Sequence[FrameIndex], rate: float, signals: Tensor

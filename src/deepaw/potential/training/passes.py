@@ -138,7 +138,7 @@ class Passes:
         """What the fitting nets say of each atom (natoms,), forces (natoms, 3) and virials (nframes, 3, 3), which are 0
         if they are not asked for.
 
-        factor: (natoms,), what each atom's energy counts by in forces. beside: see `FittingNets.parameters_of`.
+        factor: (natoms,), what each atom's energy counts by in forces. beside: see `FittingNets.normalised_parameters`.
         Differentiable, once, in the model's weights where gradients are enabled, until the next call.
         """
         if not torch.is_grad_enabled():

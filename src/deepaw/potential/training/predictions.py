@@ -52,7 +52,7 @@ def differentiate_passes(model: PotentialModel, prepared: LabelledBatch, passes:
     """
     batch = prepared.batch
     assert of.energy is not None and of.atom_energy is not None and of.force is not None
-    e = (of.energy[batch.frame] + of.atom_energy[batch.atoms]) * model.contributes[batch.types]
+    e = (of.energy[batch.frame] + of.atom_energy[batch.atoms]) * model.type_mask[batch.types]
     virial = of.force.new_zeros(len(batch.natoms), 3, 3) if of.virial is None else of.virial
     passes.backward(e, of.force[batch.atoms], virial)
 

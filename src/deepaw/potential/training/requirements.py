@@ -70,7 +70,7 @@ def check_parameters(config: NetsConfig, systems: Sequence[System]) -> None:
                     f"{found.paths[0]} has {found.shape[-1]} parameters for each "
                     f"{'frame' if name == 'fparam' else 'atom'}; model.fitting_net.numb_{name} is {count}."
                 )
-    if config.seen_aparam < config.numb_aparam:
+    if config.numb_aparam_inputs < config.numb_aparam:
         _check_masks(systems)
 
 

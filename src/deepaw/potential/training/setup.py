@@ -21,7 +21,7 @@ from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.files.formats import read_tensor
 from deepaw.potential.input import PotentialInput
 from deepaw.potential.longrange.dipole_charge import DipoleCharge
-from deepaw.potential.longrange.labels import without_long_range
+from deepaw.potential.longrange.labels import subtract_long_range
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
@@ -93,7 +93,7 @@ def prepare_training(
     held_back = [] if section.validation_data is None else section.validation_data.read(folder, config.type_map)
     modifier = given.get("modifier") if start is None else getattr(start.model, "modifier", None)
     if modifier is not None:
-        systems, held_back = without_long_range(modifier, systems), without_long_range(modifier, held_back)
+        systems, held_back = subtract_long_range(modifier, systems), subtract_long_range(modifier, held_back)
     check_labels(settings.loss, config.fitting_net, systems)
     check_parameters(config.fitting_net, [*systems, *held_back])
     sampler = section.training_data.sampler(systems, seed)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from deepaw.errors import InputError
 from deepaw.potential.descriptor.se_atten import LN_EPS
-from deepaw.potential.files.formats import read_any
+from deepaw.potential.files.formats import read_model
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.training.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
@@ -48,9 +48,9 @@ def choose_start(restart: Path | None, init_model: Path | None, finetune: Path |
         checkpoint = read_checkpoint(restart)
         return Start("restart", restart, checkpoint.potential(str(restart)), checkpoint)
     if init_model is not None:
-        return Start("init", init_model, read_any(find_checkpoint(init_model)))
+        return Start("init", init_model, read_model(find_checkpoint(init_model)))
     if finetune is not None:
-        return Start("finetune", finetune, read_any(find_checkpoint(finetune)))
+        return Start("finetune", finetune, read_model(find_checkpoint(finetune)))
     return None
 
 

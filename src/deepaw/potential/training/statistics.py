@@ -48,13 +48,13 @@ def set_parameter_statistics(model: AtomicModel, frames: Iterable[Frame], protec
     """
     fitting = model.fitting
     config = fitting.config
-    if config.numb_fparam == config.seen_aparam == 0:
+    if config.numb_fparam == config.numb_aparam_inputs == 0:
         return
     fparam, aparam = [], []
     for frame in frames:
         if config.numb_fparam:
             fparam.append(np.asarray(frame.labels.get("fparam", config.default_fparam), dtype=np.float64)[None])
-        if config.seen_aparam:
+        if config.numb_aparam_inputs:
             aparam.append(frame.labels["aparam"])
     for name, blocks in (("fparam", fparam), ("aparam", aparam)):
         if blocks:
@@ -87,29 +87,29 @@ def set_output_statistics(model: AtomicModel, frames: Iterable[Frame]) -> None:
         set_energies(model, frames)
     elif isinstance(model.fitting, PolarFitting) and model.fitting.config.shift_diag:
         # the shift is scaled with all the rest, and is to be the mean in the data then
-        shifts = torch.from_numpy(fit_shifts(model.contributes.cpu().numpy(), frames)).to(model.fitting.shift)
+        shifts = torch.from_numpy(fit_shifts(model.type_mask.cpu().numpy(), frames)).to(model.fitting.shift)
         model.fitting.shift.copy_(torch.where(model.fitting.scale == 0, 0.0, shifts / model.fitting.scale))
 
 
-def fit_shifts(contributes: np.ndarray, frames: Iterable[Frame]) -> np.ndarray:
+def fit_shifts(type_mask: np.ndarray, frames: Iterable[Frame]) -> np.ndarray:
     """The mean of the diagonal of polarizabilities by type, (ntypes,), in the unit of the labels.
 
     Of the labels of atoms where a type has any; of other types what fits those of frames in the least squares.
-    contributes: (ntypes,), 1 for types whose atoms have a polarizability, 0 for others, whose shift is 0.
+    type_mask: (ntypes,), 1 for types whose atoms have a polarizability, 0 for others, whose shift is 0.
     """
-    ntypes = len(contributes)
+    ntypes = len(type_mask)
     sums, counts, compositions, totals = np.zeros(ntypes), np.zeros(ntypes), [], []
     for frame in frames:
         if (of_atoms := frame.labels.get("atomic_polarizability")) is not None:
             np.add.at(sums, frame.types, of_atoms.trace(axis1=1, axis2=2) / 3)
             counts += np.bincount(frame.types, minlength=ntypes)
         if (of_frame := frame.labels.get("polarizability")) is not None:
-            compositions.append(np.bincount(frame.types, minlength=ntypes) * contributes)
+            compositions.append(np.bincount(frame.types, minlength=ntypes) * type_mask)
             totals.append(float(of_frame.trace()) / 3)
     fitted = np.zeros(ntypes)
     if totals:
         fitted = np.linalg.lstsq(np.array(compositions), np.array(totals), rcond=None)[0]
-    return np.where(counts > 0, sums / np.maximum(counts, 1), fitted) * contributes
+    return np.where(counts > 0, sums / np.maximum(counts, 1), fitted) * type_mask
 
 
 def set_energies(model: PotentialModel, frames: Iterable[Frame]) -> None:
@@ -129,9 +129,9 @@ def shift_energies(model: PotentialModel, frames: Sequence[Frame], predicted: np
 
 
 def _compositions(model: PotentialModel, frames: Iterable[Frame]) -> tuple[np.ndarray, np.ndarray]:
-    ntypes, contributes = len(model.type_map), model.contributes.cpu().numpy()
+    ntypes, type_mask = len(model.type_map), model.type_mask.cpu().numpy()
     rows = [
-        (np.bincount(frame.types, minlength=ntypes) * contributes, float(frame.labels["energy"]))
+        (np.bincount(frame.types, minlength=ntypes) * type_mask, float(frame.labels["energy"]))
         for frame in frames
         if "energy" in frame.labels
     ]

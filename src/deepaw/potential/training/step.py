@@ -47,8 +47,8 @@ def predict(
     batch's order. compute: of the products of fitting nets (`network.products`). kept: passes of this model, if it
     `can_pass`. What is returned has a graph where gradients are enabled.
     """
-    beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
-    factor = model.contributes[batch.types]
+    beside = model.fitting.normalised_parameters(len(batch.atoms), fparam, aparam)
+    factor = model.type_mask[batch.types]
     if batch.mixture is not None:
         factor = factor * (1 - batch.mixture.weight)
     if kept is not None or can_pass(model, kernels):
@@ -56,9 +56,9 @@ def predict(
         found, force, virials = passes.run(batch, factor, beside, virial)
         if any(energy is not None for energy in model.fitting.config.atom_ener):
             of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
-            alone = [model.fitting.alone(kind, parameters) for kind, parameters in enumerate(of_atoms)]
+            alone = [model.fitting.isolated_atom_energy(kind, parameters) for kind, parameters in enumerate(of_atoms)]
             found = torch.cat([of_type - own for of_type, own in zip(found.split(batch.counts), alone, strict=True)])
-        atom_energy = model.with_bias(batch.types, found)
+        atom_energy = model.atomic_energies(batch.types, found)
     else:
         ranges = ranges_of(len(batch.atoms), batch.atoms.device)
         work = partial(_share, model, batch, kernels, virial, factor, beside, compute)
@@ -120,8 +120,8 @@ def _share(
                 continue
             D = rows[0][kind] if len(rows) == 1 else torch.cat([part[kind] for part in rows], dim=1)
             matters = factor[start : start + count]
-            energy, gradient = model.fitting.with_gradient(kind, D, of_atoms[kind], matters, compute)
-            energies.append(model.with_bias(kind, energy))
+            energy, gradient = model.fitting.energy_and_gradient(kind, D, of_atoms[kind], matters, compute)
+            energies.append(model.atomic_energies(kind, energy))
             columns.append(D)
             cotangents.append(gradient)
             start += count

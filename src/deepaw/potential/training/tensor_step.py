@@ -29,7 +29,7 @@ def predict_tensors(
     batch's order. compute: of the products of fitting nets (`network.products`). What is returned has a graph where
     gradients are enabled.
     """
-    beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
+    beside = model.fitting.normalised_parameters(len(batch.atoms), fparam, aparam)
     of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
     rows: list[list[Tensor]] = [[] for _ in batch.counts]
     vectors: list[list[Tensor]] = [[] for _ in batch.counts]
@@ -45,9 +45,9 @@ def predict_tensors(
                 rows[kind].append(D)
     found = []
     for kind, count in enumerate(batch.counts):
-        if kind in model.selected and count:
+        if kind in model.selected_types and count:
             D, T = torch.cat(rows[kind], dim=1), torch.cat(vectors[kind], dim=1)
-            found.append(model.fitting.of_type(kind, D, T, of_atoms[kind], compute))
+            found.append(model.fitting.evaluate_type(kind, D, T, of_atoms[kind], compute))
         else:
             found.append(torch.zeros(count, *model.shape, dtype=torch.float64, device=batch.atoms.device))
     return torch.cat(found)

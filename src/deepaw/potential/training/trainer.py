@@ -17,7 +17,7 @@ from deepaw.optimisation.flat import FlatWeights
 from deepaw.optimisation.interruption import Interruption
 from deepaw.outputfile import check_output, disk_errors
 from deepaw.potential.data.scan import Progress
-from deepaw.potential.input import PotentialInput, complete, write_complete
+from deepaw.potential.input import PotentialInput, completed_input, write_completed_input
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.precision import dtype_of
 from deepaw.potential.training.bias import fit_bias_again
@@ -119,7 +119,7 @@ class Trainer:
             with disk_errors(prefix.parent):
                 prefix.parent.mkdir(parents=True, exist_ok=True)
             self._curve = LearningCurve(output / section.disp_file, self._step)
-            write_complete(setup.settings, output / understood)
+            write_completed_input(setup.settings, output / understood)
         self._report = Report(setup, self._curve, self._say)
         self._report.announce(sum(weight.numel() for weight in self._weights), self._step, processes.count)
 
@@ -233,7 +233,7 @@ class Trainer:
                 "training": setup.training.sampler.state(),
                 "validation": None if validation is None else validation.sampler.state(),
             },
-            complete(setup.settings),
+            completed_input(setup.settings),
             description.get("modifier"),
         )
         self._files.write(checkpoint)
@@ -249,7 +249,7 @@ class Trainer:
                 **model.provenance,
                 "software": f"deepaw {__version__}",
                 "steps": self._step,
-                "input": complete(self.settings),
+                "input": completed_input(self.settings),
             }
             model.save(self._frozen)
             self._say(f"written: {self._frozen}, {self._files.latest}, {self._curve.path if self._curve else ''}")
