@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deepaw.potential.network.activation import SMOOTH, find_activation
-from deepaw.potential.network.derivatives import DERIVATIVES, find_filling
+from deepaw.potential.network.derivatives import DERIVATIVES, find_fill_function
 
 
 @pytest.mark.parametrize("name", sorted(SMOOTH))
@@ -21,6 +21,6 @@ def test_derivatives_of_every_smooth_function(name: str) -> None:
     torch.testing.assert_close(found[0], first.detach(), rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(found[1], second, rtol=1e-12, atol=1e-14)
     filled = [torch.empty_like(second) for _ in range(3)]
-    find_filling(name.upper())(z.detach(), *filled)
+    find_fill_function(name.upper())(z.detach(), *filled)
     for one, other in zip(filled, (value.detach(), *found), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-15)

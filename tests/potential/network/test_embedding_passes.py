@@ -1,4 +1,4 @@
-"""Embedding nets there and back, against automatic differentiation."""
+"""Passes of embedding nets, against automatic differentiation."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from deepaw.potential.network.embedding_passes import EmbeddingPasses
 def test_values_and_gradients(neuron: list[int], resnet_dt: bool, activation: str) -> None:
     generator = torch.Generator().manual_seed(1)
     nets = EmbeddingNets(2, neuron, activation=activation, resnet_dt=resnet_dt, generator=generator)
-    assert EmbeddingPasses.can_pass(nets)
+    assert EmbeddingPasses.supports(nets)
     x = torch.randn(2, 7, generator=generator, dtype=torch.float64)
     weights = list(nets.parameters())
     gradients = [torch.full_like(weight, torch.nan) for weight in weights]
     passes = EmbeddingPasses(nets, x, gradients)
     for _ in range(2):
-        of_y = torch.randn(2, 7, neuron[-1], generator=generator, dtype=torch.float64)
+        adjoint_y = torch.randn(2, 7, neuron[-1], generator=generator, dtype=torch.float64)
         y = nets(x)
-        expected = torch.autograd.grad(y, weights, of_y)
+        expected = torch.autograd.grad(y, weights, adjoint_y)
         with torch.no_grad():
             passes.forward()
             torch.testing.assert_close(passes.y, y)
-            passes.h.copy_(of_y)
+            passes.adjoint_y.copy_(adjoint_y)
             passes.backward()
-            for found, wanted in zip(gradients, expected, strict=True):
-                torch.testing.assert_close(found, wanted)
+            for gradient, reference in zip(gradients, expected, strict=True):
+                torch.testing.assert_close(gradient, reference)
             for weight in weights:
                 weight.mul_(0.9)
 
 
 def test_functions_with_kinks_have_none() -> None:
-    assert not EmbeddingPasses.can_pass(EmbeddingNets(1, [2], activation="relu"))
+    assert not EmbeddingPasses.supports(EmbeddingNets(1, [2], activation="relu"))

@@ -1,1 +1,1 @@
-"""The networks Deep Potentials are made of: embedding nets of one variable and fitting nets of a descriptor."""
+"""Networks of Deep Potentials: embedding nets of one variable and fitting nets of a descriptor."""

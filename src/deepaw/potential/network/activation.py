@@ -1,4 +1,4 @@
-"""Activation functions, by the names that DeePMD-kit gives them."""
+"""Activation functions by the names of DeePMD-kit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deepaw.inputfile import refusing
 Activation = Callable[[Tensor], Tensor]
 
 SILUT_THRESHOLD = 3.0
-"""Where `silut` leaves silu, when its name does not say."""
+"""Default threshold of `silut`, where it leaves silu."""
 
 
 def _gelu(x: Tensor) -> Tensor:
@@ -30,11 +30,12 @@ def _linear(x: Tensor) -> Tensor:
 
 
 def silut(x: Tensor, threshold: float) -> Tensor:
-    """silu(x) below the threshold, tanh with the same value and slope there above it (bounded, once differentiable)."""
+    """Compute silu(x) below the threshold, above it a tanh with the same value and slope there; bounded, once
+    differentiable."""
     sigmoid = 1 / (1 + exp(-threshold))
     slope = sigmoid + threshold * sigmoid * (1 - sigmoid)
-    beyond = torch.tanh(slope * (x - threshold)) + threshold * sigmoid
-    return torch.where(x < threshold, F.silu(x), beyond)
+    above = torch.tanh(slope * (x - threshold)) + threshold * sigmoid
+    return torch.where(x < threshold, F.silu(x), above)
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -52,13 +53,13 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 SMOOTH = frozenset({"tanh", "softplus", "sigmoid", "gelu", "gelu_tf", "silu", "none", "linear"})
-"""Those without kinks, whose nets polynomials converge to fast."""
+"""Names of smooth activation functions: polynomials converge to nets of these fast."""
 
 
 def find_activation(name: str) -> Activation:
-    """The function of this name, case ignored; `silut` and `custom_silu` take a threshold, as in `silut:10.0`.
+    """Return the function of a name, case ignored; `silut` and `custom_silu` take a threshold, as in `silut:10.0`.
 
-    Raises InputError: there is none of this name.
+    Raises InputError: unknown name.
     """
     lower = name.lower()
     if lower in ACTIVATIONS:
@@ -72,11 +73,11 @@ def find_activation(name: str) -> Activation:
     raise InputError(f"there is no activation function {name!r}; it should be one of {', '.join(ACTIVATIONS)}, silut:T")
 
 
-def _checked(name: str) -> str:
+def _check_name(name: str) -> str:
     with refusing():
         find_activation(name)
     return name
 
 
-ActivationName = Annotated[str, AfterValidator(_checked)]
-"""A name that `find_activation` knows, for sections of input files."""
+ActivationName = Annotated[str, AfterValidator(_check_name)]
+"""Name of an activation function, checked by `find_activation`, for sections of input files."""

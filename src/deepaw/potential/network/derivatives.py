@@ -1,4 +1,4 @@
-"""First and second derivatives of the smooth activation functions, for passes that are written out."""
+"""First and second derivatives of the smooth activation functions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from deepaw.potential.network.tanh import fill_tanh
 Derivatives = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """phi'(z) and phi''(z) from z and phi(z), element by element."""
 
-Filling = Callable[[Tensor, Tensor, Tensor, Tensor], None]
-"""From z and three tensors like it, which become phi(z), phi'(z) and phi''(z)."""
+FillFunction = Callable[[Tensor, Tensor, Tensor, Tensor], None]
+"""Function of z and three tensors like it, which it fills with phi(z), phi'(z) and phi''(z)."""
 
 
 def _tanh(z: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,11 +62,11 @@ DERIVATIVES: dict[str, Derivatives] = {
     "none": _linear,
     "linear": _linear,
 }
-"""By names as in `ACTIVATIONS`."""
+"""Derivatives by the names in `ACTIVATIONS`."""
 
 
-def find_filling(name: str) -> Filling:
-    """Of the activation function of this name, which is in DERIVATIVES, case ignored."""
+def find_fill_function(name: str) -> FillFunction:
+    """Return the function that fills phi, phi' and phi'' of an activation function in DERIVATIVES, case ignored."""
     lower = name.lower()
     return fill_tanh if lower == "tanh" else partial(_fill, find_activation(lower), DERIVATIVES[lower])
 
@@ -75,5 +75,5 @@ def _fill(
     function: Activation, derivatives: Derivatives, z: Tensor, value: Tensor, first: Tensor, second: Tensor
 ) -> None:
     value.copy_(function(z))
-    for found, out in zip(derivatives(z, value), (first, second), strict=True):
-        out.copy_(found)
+    for derivative, out in zip(derivatives(z, value), (first, second), strict=True):
+        out.copy_(derivative)

@@ -1,4 +1,4 @@
-"""Electron configurations of free atoms, as rows of numbers that say which elements are alike."""
+"""Electron configurations of free atoms as inputs of the type embedding."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SUBSHELLS = (
     *("1s", "2s", "2p", "3s", "3p", "3d", "4s", "4p", "4d", "4f"),
     *("5s", "5p", "5d", "5f", "6s", "6p", "6d", "7s", "7p"),
 )
-"""In the order of the rows."""
+"""Subshells in the order of the rows."""
 
 FILLING = sorted(SUBSHELLS, key=lambda name: (int(name[0]) + "spdf".index(name[1]), name))
-"""In the order in which electrons take them (Madelung): by n + l, then by n."""
+"""Subshells in the order in which electrons fill them (Madelung): by n + l, then by n."""
 
 EXCEPTIONS = {
     **dict.fromkeys(("Cr", "Cu"), ("4s", "3d", 1)),
@@ -29,18 +29,18 @@ EXCEPTIONS = {
     "Th": ("5f", "6d", 2),
     **dict.fromkeys(("Ds", "Rg"), ("7s", "6d", 1)),
 }
-"""Ground states that differ from that order: from which subshell to which how many electrons go."""
+"""Ground states that differ from that order: subshell that loses electrons, subshell that takes them, their number."""
 
 
 SIZE = 118
-"""Numbers in a row: as many as there is room for electrons."""
+"""Length of a row, which is the number of electrons that fit into all subshells."""
 
 
 def electron_rows(symbols: Sequence[str]) -> Tensor:
-    """(symbols, SIZE), float64: two numbers for each orbital, 1 for an electron and -1 for none, over sqrt(SIZE).
+    """Return rows (symbols, SIZE), float64: two numbers for each orbital, 1 for an electron or -1, over sqrt(SIZE).
 
-    As in DeePMD-kit's `use_econf_tebd`: the orbitals of a subshell are filled by pairs first, then by single electrons,
-    as many as Hund's rule leaves unpaired; of an orbital with one electron the second number is 1.
+    As in DeePMD-kit's `use_econf_tebd`: orbitals with two electrons come first in a subshell, then those with one, as
+    many as Hund's rule leaves unpaired; for an orbital with one electron the second number is 1.
 
     Raises InputError: a name that is not the symbol of an element up to 118.
     """
@@ -54,16 +54,16 @@ def electron_rows(symbols: Sequence[str]) -> Tensor:
 
 
 def occupation(symbol: str) -> dict[str, int]:
-    """Electrons in each subshell of an element."""
-    left = int(atomic_numbers[symbol])
+    """Return the number of electrons in each subshell of an element."""
+    remaining = int(atomic_numbers[symbol])
     result = {}
     for name in FILLING:
-        result[name] = min(left, 2 * _orbitals(name))
-        left -= result[name]
+        result[name] = min(remaining, 2 * _orbitals(name))
+        remaining -= result[name]
     if symbol in EXCEPTIONS:
-        giver, taker, count = EXCEPTIONS[symbol]
-        result[giver] -= count
-        result[taker] += count
+        source, target, count = EXCEPTIONS[symbol]
+        result[source] -= count
+        result[target] += count
     return result
 
 

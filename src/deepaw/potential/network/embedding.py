@@ -1,4 +1,4 @@
-"""Embedding nets: one variable in, a row of features out."""
+"""Embedding nets: functions of one variable with M outputs."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class EmbeddingNets(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (networks, n), a different n values for each net -> (networks, n, M)."""
+        """Evaluate every net at its own n inputs: x (networks, n) -> (networks, n, M)."""
         y = x.unsqueeze(-1)
         for layer in self.layers:
             y = layer(y)
         return y
 
     def one(self, index: int, x: Tensor) -> Tensor:
-        """Net `index` alone at x (n,) -> (n, M)."""
+        """Evaluate net `index`: x (n,) -> (n, M)."""
         y = x.unsqueeze(-1)
         for layer in self.layers:
             y = layer(y, index)

@@ -1,4 +1,4 @@
-"""Fitting nets: a descriptor in, one or a few numbers out."""
+"""Fitting nets: from a descriptor to one or a few numbers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from deepaw.potential.network.layer import Layer
 
 
 class FittingNet(nn.Module):
-    """R^width -> R^outputs: hidden layers of widths `neuron`, residual where the widths allow it, then a linear
-    one."""
+    """Net R^width -> R^outputs: hidden layers of widths `neuron`, residual where widths allow it, and a linear one."""
 
     def __init__(
         self,
@@ -31,19 +30,22 @@ class FittingNet(nn.Module):
         self.layers = nn.ModuleList(
             Layer(
                 inputs,
-                outgoing,
+                layer_outputs,
                 activation=activation,
                 residual=True,
                 timestep=resnet_dt,
                 dtype=dtype,
                 generator=generator,
             )
-            for inputs, outgoing in pairwise(widths)
+            for inputs, layer_outputs in pairwise(widths)
         )
         self.layers.append(Layer(widths[-1], outputs, activation="none", dtype=dtype, generator=generator))
 
     def forward(self, x: Tensor, compute: torch.dtype | None = None) -> Tensor:
-        """(n, width) -> (n, outputs); compute: of the products of all layers but the last (`network.products`)."""
+        """Evaluate (n, width) -> (n, outputs).
+
+        compute: type that operands of products are rounded to in all layers but the last (`network.products`).
+        """
         *hidden, last = self.layers
         for layer in hidden:
             x = layer(x, compute=compute)

@@ -1,4 +1,4 @@
-"""A network of one output together with its gradient, differentiable once: `deepaw.potential.network.passes`."""
+"""A network of one output together with its gradient, differentiable once, by `deepaw.potential.network.passes`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.network.fitting import FittingNet
-from deepaw.potential.network.passes import GradientsOfWeights, NetPasses, weights_of
+from deepaw.potential.network.passes import NetPasses, WeightGradients, net_weights
 
 
 def with_gradient(
     net: FittingNet, x: Tensor, factor: Tensor, compute: torch.dtype | None = None
 ) -> tuple[Tensor, Tensor]:
-    """net(x) (n,) of rows x (n, width), and the gradients (n, width) of factor * net(x), for factors (n,).
+    """Compute net(x) (n,) of rows x (n, width), and the gradients (n, width) of factor * net(x), for factors (n,).
 
-    Both are differentiable once, in x and in the weights. The net is one that `has_passes`. compute: as of `NetPasses`.
+    Value and gradient are differentiable once, in x and in the weights. The net has to satisfy `has_passes`. compute:
+    see `NetPasses`.
     """
-    value, gradient = _WithGradient.apply(net, x, factor, compute, *weights_of(net))
+    value, gradient = _WithGradient.apply(net, x, factor, compute, *net_weights(net))
     return value, gradient
 
 
@@ -33,12 +34,12 @@ class _WithGradient(torch.autograd.Function):
         return ctx.passes.forward(), ctx.passes.backward()
 
     @staticmethod
-    def backward(ctx: Any, e: Tensor, t: Tensor) -> tuple[Tensor | None, ...]:
-        ctx.passes.x_dot.copy_(t)
-        ctx.passes.e.copy_(e)
-        h = ctx.passes.double_backward()
+    def backward(ctx: Any, grad_energy: Tensor, tangent_x: Tensor) -> tuple[Tensor | None, ...]:
+        ctx.passes.tangent_x.copy_(tangent_x)
+        ctx.passes.grad_energy.copy_(grad_energy)
+        adjoint_x = ctx.passes.double_backward()
         if not any(ctx.needs_input_grad[4:]):
-            return None, h, None, None, *(None for _ in ctx.needs_input_grad[4:])
-        weights = [torch.empty_like(weight) for weight in weights_of(ctx.net)]
-        GradientsOfWeights([ctx.passes], [weights]).run()
-        return None, h, None, None, *weights
+            return None, adjoint_x, None, None, *(None for _ in ctx.needs_input_grad[4:])
+        gradients = [torch.empty_like(weight) for weight in net_weights(ctx.net)]
+        WeightGradients([ctx.passes], [gradients]).run()
+        return None, adjoint_x, None, None, *gradients

@@ -1,4 +1,4 @@
-"""The layer of all networks: y = phi(x w + b) [* idt] [+ x, or + (x, x)]."""
+"""Layer of all networks: y = phi(x w + b) [* idt] [+ x, or + (x, x)]."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from deepaw.potential.network.activation import find_activation
 from deepaw.potential.network.rounded import rounded_product
 
 TIMESTEP_MEAN, TIMESTEP_SPREAD = 0.1, 0.001
-"""Of the initial `idt`: residual layers start near the identity."""
+"""Mean and standard deviation of the initial `idt`: residual layers start near the identity."""
 
 
 class Layer(nn.Module):
-    """y = phi(x w + b) * idt, plus x where the width stays, plus (x, x) where it doubles.
+    """Layer y = phi(x w + b) * idt, plus x where the width stays, plus (x, x) where it doubles.
 
     Several networks of one shape are one layer with a leading axis, their number.
 
-    Parameters: w (*networks, inputs, outputs), b (*networks, 1, outputs) or None, idt the same or None. `residual`
-    asks for the sum with x where the widths allow it, and `timestep` for an `idt` there.
+    Parameters: w (*networks, inputs, outputs), b (*networks, 1, outputs) or None, idt like b or None. `residual`
+    adds x where the widths allow it, and `timestep` an `idt` there.
     Initial weights: normal, of variance 1 / (inputs + outputs) for w and 1 for b.
     """
 
@@ -52,9 +52,9 @@ class Layer(nn.Module):
         self.idt = normal(1, outputs, mean=TIMESTEP_MEAN, spread=TIMESTEP_SPREAD) if timestep and self.copies else None
 
     def forward(self, x: Tensor, network: int | None = None, compute: torch.dtype | None = None) -> Tensor:
-        """(*networks, n, inputs) -> (*networks, n, outputs); of one network alone, (n, inputs) -> (n, outputs).
+        """Evaluate (*networks, n, inputs) -> (*networks, n, outputs), or one network, (n, inputs) -> (n, outputs).
 
-        compute: what the operands of the product are rounded to (`network.products`), for one network.
+        compute: type that operands of the product are rounded to (`network.products`), for one network.
         """
         w: Tensor = self.w
         b: Tensor | None = self.b

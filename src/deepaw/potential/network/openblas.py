@@ -1,7 +1,7 @@
-"""Products of matrices by OpenBLAS, on processors for which torch's own library leaves half of the vectors empty.
+"""Products of matrices by OpenBLAS, on processors for which torch's own library does not use AVX-512.
 
 The library that torch multiplies by, MKL, has AVX-512 for Intel's processors alone; on others OpenBLAS is faster by
-half in float64 and by twice in float32. It is a copy of its own, which no other package has settings of.
+half in float64 and by twice in float32. The library is a private copy, so that settings of other packages do not apply.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ _ROWS, _PLAIN, _TRANSPOSED = 101, 111, 112  # as in cblas.h
 
 
 class OpenBLAS:
-    """Its C interface; on one thread, whichever calls it.
+    """C interface of OpenBLAS, on the calling thread.
 
-    Threads of its own would wait for each other at every product, very long where other programs keep a core busy.
+    Threads of the library would wait for each other at every product, very long where other programs keep a core busy.
     """
 
     def __init__(self, library: Path) -> None:
-        """Raises OSError if it cannot be loaded."""
+        """Load the library; raises OSError if that fails."""
         with _environment(OPENBLAS_NUM_THREADS="1", OPENBLAS_CORETYPE="SkylakeX"):  # read as it is loaded
             blas = ctypes.CDLL(str(library))
-        whole, address = ctypes.c_int, ctypes.c_void_p
-        self._one, self._many = {}, {}
+        integer, address = ctypes.c_int, ctypes.c_void_p
+        self._gemm, self._gemm_batch = {}, {}
         for dtype, letter, real in ((torch.float64, "d", ctypes.c_double), (torch.float32, "s", ctypes.c_float)):
-            one = self._one[dtype] = getattr(blas, f"scipy_cblas_{letter}gemm")
-            one.argtypes = [*[whole] * 6, real, address, whole, address, whole, real, address, whole]
-            many = self._many[dtype] = getattr(blas, f"scipy_cblas_{letter}gemm_batch_strided")
-            operands = [address, whole, whole] * 2
-            many.argtypes = [*[whole] * 6, real, *operands, real, address, whole, whole, whole]
-            one.restype = many.restype = None
+            gemm = self._gemm[dtype] = getattr(blas, f"scipy_cblas_{letter}gemm")
+            gemm.argtypes = [*[integer] * 6, real, address, integer, address, integer, real, address, integer]
+            gemm_batch = self._gemm_batch[dtype] = getattr(blas, f"scipy_cblas_{letter}gemm_batch_strided")
+            operands = [address, integer, integer] * 2
+            gemm_batch.argtypes = [*[integer] * 6, real, *operands, real, address, integer, integer, integer]
+            gemm.restype = gemm_batch.restype = None
 
     def multiply(self, a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> None:
-        """out = a @ b, or, where `add`, out += a @ b, for matrices or batches of as many of them.
+        """Compute out = a @ b, or out += a @ b if `add`, for matrices or batches of matrices.
 
-        All of one type, float32 or float64; each row of out is in one piece.
+        All are of one type, float32 or float64; the rows of out are contiguous.
         """
         if out.numel():
             function, arguments, _ = self._call(a, b, out, add)
             function(*arguments)
 
     def bound(self, a: Tensor, b: Tensor, out: Tensor, *, add: bool = False) -> Callable[[], object]:
-        """`multiply` of these tensors, of what they hold whenever it is called, without looking at them every time."""
+        """Return a function that calls `multiply` with these tensors; arguments are prepared once, here."""
         if out.numel() == 0:
             return partial(self.multiply, a, b, out, add=add)
         function, arguments, operands = self._call(a, b, out, add)
@@ -63,23 +63,23 @@ class OpenBLAS:
         return call
 
     def _call(self, a: Tensor, b: Tensor, out: Tensor, add: bool) -> tuple[Any, tuple[Any, ...], tuple[Tensor, Tensor]]:
-        """The library's function, its arguments, and a and b as they are laid out for it."""
+        """Return the function of the library, its arguments, and a and b in the layout that it takes."""
         (m, n), k = out.shape[-2:], a.shape[-1]
-        a, a_order, a_step = _laid_out(a)
-        b, b_order, b_step = _laid_out(b)
-        out_step = max(out.stride(-2), n)
+        a, a_order, a_stride = _with_layout(a)
+        b, b_order, b_stride = _with_layout(b)
+        out_stride = max(out.stride(-2), n)
         sizes = (_ROWS, a_order, b_order, m, n, k, 1.0)
         if out.ndim == 2:
-            operands = (a.data_ptr(), a_step, b.data_ptr(), b_step, float(add), out.data_ptr(), out_step)
-            return self._one[out.dtype], (*sizes, *operands), (a, b)
-        left, right = (a.data_ptr(), a_step, a.stride(0)), (b.data_ptr(), b_step, b.stride(0))
-        result = (float(add), out.data_ptr(), out_step, out.stride(0), len(out))
-        return self._many[out.dtype], (*sizes, *left, *right, *result), (a, b)
+            operands = (a.data_ptr(), a_stride, b.data_ptr(), b_stride, float(add), out.data_ptr(), out_stride)
+            return self._gemm[out.dtype], (*sizes, *operands), (a, b)
+        left, right = (a.data_ptr(), a_stride, a.stride(0)), (b.data_ptr(), b_stride, b.stride(0))
+        result = (float(add), out.data_ptr(), out_stride, out.stride(0), len(out))
+        return self._gemm_batch[out.dtype], (*sizes, *left, *right, *result), (a, b)
 
 
 @cache
 def find_openblas() -> OpenBLAS | None:
-    """The library, if it is installed and worth it here."""
+    """Return the library if it is installed and faster than torch's on this processor."""
     if torch.backends.cpu.get_cpu_capability() != "AVX512" or sys.platform != "linux":
         return None
     if "GenuineIntel" in Path("/proc/cpuinfo").read_text():
@@ -93,26 +93,26 @@ def find_openblas() -> OpenBLAS | None:
         return None
 
 
-def _laid_out(a: Tensor) -> tuple[Tensor, int, int]:
-    """Matrices, copied if neither their rows nor their columns are in one piece; which are, and their distance."""
+def _with_layout(a: Tensor) -> tuple[Tensor, int, int]:
+    """Return a, copied unless rows or columns are contiguous, the order of its layout, and the leading dimension."""
     rows, columns = a.shape[-2:]
-    down, along = a.stride()[-2:]
-    if (along == 1 or columns == 1) and (down >= columns or rows == 1):
-        return a, _PLAIN, max(down, columns)
-    if (down == 1 or rows == 1) and (along >= rows or columns == 1):
-        return a, _TRANSPOSED, max(along, rows)
+    row_stride, column_stride = a.stride()[-2:]
+    if (column_stride == 1 or columns == 1) and (row_stride >= columns or rows == 1):
+        return a, _PLAIN, max(row_stride, columns)
+    if (row_stride == 1 or rows == 1) and (column_stride >= rows or columns == 1):
+        return a, _TRANSPOSED, max(column_stride, rows)
     return a.contiguous(), _PLAIN, columns
 
 
 @contextmanager
 def _environment(**values: str) -> Iterator[None]:
-    """With these variables, whatever is set for the copies of other packages."""
-    before = {name: os.environ.get(name) for name in values}
+    """Set environment variables inside the block."""
+    previous = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
         yield
     finally:
-        for name, value in before.items():
+        for name, value in previous.items():
             if value is None:
                 del os.environ[name]
             else:

@@ -1,4 +1,4 @@
-"""The hyperbolic tangent with its derivatives, in one pass over the memory."""
+"""Hyperbolic tangent with its derivatives, in one pass over the memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def fill_tanh(z: Tensor, value: Tensor, first: Tensor, second: Tensor | None = N
         addresses = (address(tensor) for tensor in (z, value, first, second))
         library.deepaw_tanh(z.numel(), *addresses, z.element_size())
         return
-    # tanh z = 2 / (1 + exp(-2 z)) - 1, which torch is several times as fast at; scalars as tensors: one pass each
+    # tanh z = 2 / (1 + exp(-2 z)) - 1, which torch computes several times as fast; a tensor `one`: one pass a line
     one = z.new_ones(())
     torch.mul(z, 2, out=value).sigmoid_()
     torch.add(-one, value, alpha=2, out=value)

@@ -47,7 +47,7 @@ class AtomPasses:
             for contraction, part, C in zip(contractions, parts, coefficients, strict=True)
         ]
         self._width = sum(widths)
-        places = (self.nets.x, self.nets.x_dot, self.nets.g, self.nets.h)
+        places = (self.nets.x, self.nets.tangent_x, self.nets.grad_x, self.nets.adjoint_x)
         columns = zip(*(rows[:, : self._width].split(widths, dim=1) for rows in places), strict=True)
         self.parts = [
             contraction(part, C, counts, Columns(*part_columns))
@@ -79,14 +79,14 @@ class AtomPasses:
         return energies, force, virials
 
     def backward(self, grad_energy: Tensor, grad_force: Tensor, grad_virial: Tensor) -> None:
-        """Compute dJ/dC of each part, and make the nets ready for `GradientsOfWeights`."""
+        """Compute dJ/dC of each part, and make the nets ready for `WeightGradients`."""
         nets = self.nets
         for part, operator, table in zip(self.parts, self._operators, self._tables, strict=True):
             tangent = transpose_forces(table, grad_force, None if self._frame is None else grad_virial, self._frame)
             operator.jvp(table, tangent, part.tangent_B)
             part.jvp()
-        nets.x_dot[:, self._width :] = 0
-        nets.e.copy_(grad_energy[self._first : self._last])
+        nets.tangent_x[:, self._width :] = 0
+        nets.grad_energy.copy_(grad_energy[self._first : self._last])
         nets.double_backward()
         for part in self.parts:
             part.double_backward()

@@ -1,7 +1,7 @@
 """First layers of fitting nets that read moments instead of descriptors: `docs/spectral.md`.
 
 z = D W with D = C^T P is P (C W): where the basis has fewer polynomials than the embedding nets have outputs, the
-layer is narrower, and everything that passes through it cheaper, for the price of C W and its way back once a step.
+layer is narrower and its passes cheaper, for the price of C W and its backward pass once a step.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from torch import Tensor
 
 from deepaw.potential.descriptor.contraction import Contraction, FoldedSeE2APasses, SeE2APasses, contraction_passes
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
-from deepaw.potential.network.passes import Calls
-from deepaw.potential.network.products import bound_product
+from deepaw.potential.network.products import Calls, bound_product
 
 
 def find_contraction(part: PairwiseDescriptor, polynomials: int, natoms: int) -> Contraction:
-    """The passes of a part that has some: those before its coefficients where that takes fewer multiplications.
+    """Return the passes of a part that has them, with folded coefficients where that takes fewer multiplications.
 
-    polynomials: of all types of neighbours.
+    polynomials: number of polynomials for all types of neighbours together. natoms: number of atoms of a batch.
     """
-    found = contraction_passes(part)
-    assert found is not None
-    if found is not SeE2APasses:
-        return found
+    contraction = contraction_passes(part)
+    assert contraction is not None
+    if contraction is not SeE2APasses:
+        return contraction
     outputs = part.config.neuron[-1]
     # six products of a step have a row for each atom and three one for each polynomial
     pays = 2 * natoms * (outputs - polynomials) > part.ntypes * polynomials * outputs
@@ -35,49 +34,53 @@ def find_contraction(part: PairwiseDescriptor, polynomials: int, natoms: int) ->
 
 
 class Piece(NamedTuple):
-    """Inputs of a layer, after those of pieces before. width: how many in its own w; folded: (ntypes, K, M), the
-    coefficients it is multiplied by instead of descriptors, and dJ/dC, which is added to; None: as they are."""
+    """A block of inputs of a first layer.
+
+    width: number of descriptors or parameters, rows of the weights W. folded: coefficients C (ntypes, K, M) that are
+    multiplied into W, and dJ/dC, which is added to; or None where W is used unchanged.
+    """
 
     width: int
     folded: tuple[Tensor, Tensor] | None
 
 
 class FirstLayer:
-    """That of one type, `forward` and then `backward`, again and again, with the weights as they are then.
+    """Weights of the first layer of one type's net, with the coefficients multiplied in: w = C W.
 
-    w: (inputs, outputs), what it multiplies by. of_w: dJ/dw, for the caller to fill before `backward`.
+    Call `forward`, then `backward`; they read the weights at the time of the call, and buffers are reused.
+
+    w: (inputs, outputs), result of `forward`. adjoint_w: dJ/dw, for the caller to fill before `backward`.
     """
 
-    def __init__(self, kind: int, own: Tensor, gradient: Tensor, pieces: Sequence[Piece]) -> None:
-        """kind: the type. own: the weights of the descriptor; gradient: like these, what `backward` fills."""
+    def __init__(self, kind: int, W: Tensor, grad_W: Tensor, pieces: Sequence[Piece]) -> None:
+        """kind: the type. W: weights of the layer as trained. grad_W: memory for dJ/dW, which `backward` fills."""
         self._forward: Calls = []
         self._backward: Calls = []
-        outputs = own.shape[1]
+        outputs = W.shape[1]
         sizes = [piece.width if piece.folded is None else _folded_width(piece, kind) for piece in pieces]
-        self.w, self.of_w = (own.new_empty(sum(sizes), outputs) for _ in range(2))
+        self.w, self.adjoint_w = (W.new_empty(sum(sizes), outputs) for _ in range(2))
         widths = [piece.width for piece in pieces]
-        columns = (each.split(counts) for each, counts in ((own, widths), (gradient, widths)))
         with torch.no_grad():
-            places = zip(*columns, self.w.split(sizes), self.of_w.split(sizes), pieces, strict=True)
-            for w, of_w, product, of_product, piece in places:
+            blocks = (W.split(widths), grad_W.split(widths), self.w.split(sizes), self.adjoint_w.split(sizes))
+            for W_block, grad_block, w, adjoint_w, piece in zip(*blocks, pieces, strict=True):
                 if piece.folded is None:
-                    self._forward.append(partial(product.copy_, w.detach()))
-                    self._backward.append(partial(of_w.copy_, of_product))
+                    self._forward.append(partial(w.copy_, W_block.detach()))
+                    self._backward.append(partial(grad_block.copy_, adjoint_w))
                     continue
-                C, of_C = (each[kind] for each in piece.folded)
-                w, of_w = (each.detach().view(C.shape[1], -1) for each in (w, of_w))
-                product, of_product = (each.view(C.shape[0], -1) for each in (product, of_product))
-                self._forward.append(bound_product(C, w, product))
-                self._backward.append(bound_product(C.t(), of_product, of_w))
-                self._backward.append(bound_product(of_product, w.t(), of_C, add=True))
+                C, adjoint_C = (coefficients[kind] for coefficients in piece.folded)
+                W_block, grad_block = (block.detach().view(C.shape[1], -1) for block in (W_block, grad_block))
+                w, adjoint_w = (block.view(C.shape[0], -1) for block in (w, adjoint_w))
+                self._forward.append(bound_product(C, W_block, w))
+                self._backward.append(bound_product(C.t(), adjoint_w, grad_block))
+                self._backward.append(bound_product(adjoint_w, W_block.t(), adjoint_C, add=True))
 
     def forward(self) -> None:
-        """w, of the weights and coefficients."""
+        """Compute w from W and C."""
         for call in self._forward:
             call()
 
     def backward(self) -> None:
-        """The gradient of the own weights, and what is added to that of the coefficients."""
+        """Compute dJ/dW, and add to dJ/dC."""
         for call in self._backward:
             call()
 

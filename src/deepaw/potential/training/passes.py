@@ -21,7 +21,7 @@ from deepaw.potential.descriptor.moments import MomentKernel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.network.embedding_passes import EmbeddingPasses
-from deepaw.potential.network.passes import GradientsOfWeights, has_passes, weights_of
+from deepaw.potential.network.passes import WeightGradients, has_passes, net_weights
 from deepaw.potential.pairs.operator import PairOperator
 from deepaw.potential.threads import each_share
 from deepaw.potential.training.atompasses import AtomPasses, pairwise_parts
@@ -42,7 +42,7 @@ def can_pass(model: PotentialModel, kernels: Sequence[TrainingKernel[Any]]) -> b
         and all(isinstance(kernel, MomentKernel) for kernel in kernels)
         and all(contraction_passes(part) is not None and part.dtype == fitting.dtype for part in model.descriptor.parts)
         and all(
-            EmbeddingPasses.can_pass(part.nets)
+            EmbeddingPasses.supports(part.nets)
             for part in pairwise_parts(model)
             if isinstance(part.nets, EmbeddingNets)
         )
@@ -90,7 +90,7 @@ class Passes:
         gradients: Mapping[int, Tensor],
     ) -> None:
         counts, parts = batch.counts, pairwise_parts(model)
-        fitting = [weights_of(model.fitting.net(kind)) for kind in range(len(counts))]
+        fitting = [net_weights(model.fitting.net(kind)) for kind in range(len(counts))]
         embedding: list[list[Tensor]] = [list(part.nets.parameters()) for part in parts]
         self.weights: list[Tensor] = [weight for of_net in (*embedding, *fitting) for weight in of_net]
         found = {
@@ -123,7 +123,7 @@ class Passes:
             beside = len(fitting[0][0]) - model.descriptor.width
             for number, (weights, out) in enumerate(zip(fitting, outs, strict=True)):
                 self._first.append(FirstLayer(number, weights[0], out[0], [*pieces, Piece(beside, None)]))
-                out[0] = self._first[-1].of_w
+                out[0] = self._first[-1].adjoint_w
 
         ranges = ranges_of(natoms, batch.atoms.device)
         first = [each.w for each in self._first] or None
@@ -132,7 +132,7 @@ class Passes:
             AtomPasses(model, counts, operators, contractions, C, first, compute, *atoms) for atoms in ranges
         ]
         nets = [share.nets for share in self._shares]
-        self._of_weights = [GradientsOfWeights(nets, outs, part, len(ranges)) for part in range(len(ranges))]
+        self._of_weights = [WeightGradients(nets, outs, part, len(ranges)) for part in range(len(ranges))]
 
     def run(self, batch: Batch, factor: Tensor, beside: Tensor | None, virial: bool) -> tuple[Tensor, Tensor, Tensor]:
         """What the fitting nets say of each atom (natoms,), forces (natoms, 3) and virials (nframes, 3, 3), which are 0
