@@ -15,7 +15,7 @@ from deepaw.potential.descriptor.equations import EquationKernel
 from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.batch import Batch, make_batch
-from deepaw.potential.training.shares import pieces_of
+from deepaw.potential.training.shares import split_ranges
 from deepaw.potential.training.step import predict
 from potential.randommodels import random_model
 from potential.structures import crowd, data_frame
@@ -24,7 +24,7 @@ from potential.trainings import DESCRIPTOR, curve, settings, train, write_data
 
 
 def test_pieces_cover_the_ranges() -> None:
-    assert pieces_of([(0, 5), (5, 7)], 3) == [[(0, 3), (3, 5)], [(5, 7)]]
+    assert split_ranges([(0, 5), (5, 7)], 3) == [[(0, 3), (3, 5)], [(5, 7)]]
 
 
 def batch_of(model: PotentialModel, kernels: list[TrainingKernel[Any]]) -> Batch:

@@ -75,11 +75,11 @@ def test_atoms_are_sorted_by_type_and_labels_in_the_order_of_the_frames(frames: 
     batch, labels = prepared.batch, prepared.labels
     assert batch.natoms.tolist() == [6, 9] and batch.counts == (10, 5)
     assert torch.equal(batch.types, batch.types.sort().values)
-    assert torch.equal(batch.atoms[prepared.back], torch.arange(15))
-    assert batch.frame[prepared.back].tolist() == [0] * 6 + [1] * 9
+    assert torch.equal(batch.atoms[prepared.original_order], torch.arange(15))
+    assert batch.frame[prepared.original_order].tolist() == [0] * 6 + [1] * 9
     assert labels.force is not None and labels.force.shape == (15, 3)
-    assert labels.force_given is not None and labels.force_given.tolist() == [False, True]
-    assert labels.energy_given is None
+    assert labels.has_force is not None and labels.has_force.tolist() == [False, True]
+    assert labels.has_energy is None
     (table,) = batch.tables
     assert isinstance(table, NeighbourTable) and table.natoms == 15
     assert torch.equal(batch.frame[table.centre], batch.frame[table.neighbour.long()])

@@ -99,7 +99,7 @@ def part(of: Predictions | Labels, natoms: list[int], frame: int):
     start = sum(natoms[:frame])
     atoms = slice(start, start + natoms[frame])
     cut = {
-        name: value[frame : frame + 1] if name in ("energy", "virial") or name.endswith("given") else value[atoms]
+        name: value[frame : frame + 1] if name in ("energy", "virial") or name.startswith("has_") else value[atoms]
         for name, value in vars(of).items()
         if value is not None
     }
@@ -126,7 +126,7 @@ def test_prefactors_follow_the_rate():
 @pytest.mark.parametrize("keys", [ALL, E_F_V_AE | HUBER, E_F_V_AE | MAE | {"f_use_norm": True}])
 def test_parts_of_a_batch_add_up(keys):
     predictions, labels, natoms = batch(MIXED)
-    labels = replace(labels, virial_given=torch.tensor([True, False, True]))
+    labels = replace(labels, has_virial=torch.tensor([True, False, True]))
     calculate = EnergyLoss(EnergyLossInput(**keys), 1e-3)
     whole, errors = calculate(4e-4, predictions, labels, natoms)
     parts = [(part(predictions, MIXED, i), part(labels, MIXED, i), natoms[i : i + 1]) for i in range(3)]
@@ -143,7 +143,7 @@ def test_labels_that_some_frames_lack():
     nothing = torch.where(given, labels.energy, torch.nan)
     atoms = given.repeat_interleave(natoms)
     force = torch.where(atoms.unsqueeze(1), labels.force, torch.nan)
-    some = replace(labels, energy=nothing, energy_given=given, force=force, force_given=given)
+    some = replace(labels, energy=nothing, has_energy=given, force=force, has_force=given)
     keys = {"start_pref_pf": 4.0, "limit_pref_pf": 2.0}
     calculate = EnergyLoss(EnergyLossInput(**keys), 1e-3)
     predictions.force.requires_grad_()
@@ -166,7 +166,7 @@ def test_labels_that_some_frames_lack():
 )
 def test_weighted_forces_need_forces_and_weights(force, pref, expected):
     _, labels, natoms = batch([3, 5])
-    masks = {"force_given": force, "atom_pref_given": pref}
+    masks = {"has_force": force, "has_atom_pref": pref}
     labels = replace(labels, **{name: torch.tensor(mask) for name, mask in masks.items() if mask is not None})
     calculate = EnergyLoss(EnergyLossInput(start_pref_pf=1.0, limit_pref_pf=1.0), 1e-3)
     assert calculate.counts(labels, natoms)[4] == expected

@@ -12,7 +12,7 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.frames import TrainingFrames
-from deepaw.potential.training.kernels import ROOM, SIZES, training_kernels
+from deepaw.potential.training.kernels import BASIS_SIZES, MARGIN, training_kernels
 from deepaw.potential.training.labels import Labels, Predictions
 from deepaw.potential.training.loss import EnergyLoss, EnergyLossInput
 from deepaw.potential.training.objective import Objective
@@ -102,11 +102,11 @@ def test_predictions_are_those_of_the_reference(systems, frames):
         np.testing.assert_array_equal(labels.force[start:end], frame.labels["force"])
         np.testing.assert_array_equal(labels.virial[number], frame.labels["virial"])
         np.testing.assert_array_equal(labels.atom_energy[start:end], frame.labels["atom_ener"])
-        assert bool(labels.atom_pref_given[number]) == (system != 1)
+        assert bool(labels.has_atom_pref[number]) == (system != 1)
         if system != 1:
             np.testing.assert_array_equal(labels.atom_pref[start:end], frame.labels["atom_pref"])
         start = end
-    assert labels.energy_given is None and start == len(found.force)
+    assert labels.has_energy is None and start == len(found.force)
 
 
 def test_the_gradient_is_that_of_the_loss(frames):
@@ -164,15 +164,15 @@ def test_parts_of_a_batch_add_up_to_it(frames, monkeypatch):
 def test_bases_cover_all_distances(systems, frames):
     for part, kernel in zip(frames._model.descriptor.parts, frames._kernels, strict=True):
         basis = kernel.form.basis
-        assert basis.low == 0 and basis.size == SIZES[torch.float64]
-        assert basis.high == pytest.approx(1 / (ROOM * _closest(systems)), rel=1e-12)
+        assert basis.low == 0 and basis.size == BASIS_SIZES[torch.float64]
+        assert basis.high == pytest.approx(1 / (MARGIN * _closest(systems)), rel=1e-12)
         assert part.config.rcut_smth == 1.0
     apart = training_kernels(frames._model, float("inf"))
     assert all(kernel.form.basis.high > 0 for kernel in apart)
     single = PotentialModel(
         ModelConfig.model_validate({"type_map": ("H", "O"), "descriptor": {**DESCRIPTOR, "precision": "float32"}})
     )
-    assert training_kernels(single, 1.0)[0].form.basis.size == SIZES[torch.float32]
+    assert training_kernels(single, 1.0)[0].form.basis.size == BASIS_SIZES[torch.float32]
 
 
 def test_a_batch_without_any_label(tmp_path):

@@ -15,7 +15,7 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.batch import Batch, make_batch
 from deepaw.potential.training.firstlayer import find_contraction
 from deepaw.potential.training.kernels import training_kernels
-from deepaw.potential.training.passes import KeptPasses, can_pass
+from deepaw.potential.training.passes import PassesCache, has_written_passes
 from deepaw.potential.training.step import predict
 from potential.randommodels import random_model
 from potential.structures import crowd, data_frame
@@ -87,9 +87,9 @@ def folding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("case", CASES)
 def test_predictions_and_gradients(case: str, frames: list, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     potential = model(case)
-    assert can_pass(potential, training_kernels(potential, 0.8))
+    assert has_written_passes(potential, training_kernels(potential, 0.8))
     with monkeypatch.context() as plain:
-        plain.setattr("deepaw.potential.training.step.can_pass", lambda model, kernels: False)
+        plain.setattr("deepaw.potential.training.step.has_written_passes", lambda model, kernels: False)
         plain.setattr("deepaw.potential.fitting.energy.has_passes", lambda net: False)
         expected = results(potential, frames)
     monkeypatch.setattr("deepaw.potential.training.shares.SMALLEST_SHARE", 2)
@@ -118,23 +118,23 @@ def test_first_layers_read_moments_where_there_are_fewer_of_them() -> None:
 def test_passes_that_ran_again_give_no_old_gradient() -> None:
     potential = model("angles")
     kernels, together = training_kernels(potential, 0.8), batch(potential, FRAMES)
-    kept = KeptPasses(potential, kernels)
-    found = predict(potential, together, kernels, kept=kept)
-    predict(potential, together, kernels, kept=kept)
+    cache = PassesCache(potential, kernels)
+    found = predict(potential, together, kernels, cache=cache)
+    predict(potential, together, kernels, cache=cache)
     with pytest.raises(RuntimeError, match="run again"):
         found.energy.sum().backward()
 
 
 def test_memory_is_kept_for_few_atoms(monkeypatch: pytest.MonkeyPatch) -> None:
     potential = model("angles")
-    kept = KeptPasses(potential, training_kernels(potential, 0.8))
+    cache = PassesCache(potential, training_kernels(potential, 0.8))
     one, three = batch(potential, FRAMES[:1]), batch(potential, FRAMES)
-    first = kept.of(one)
-    kept.of(three)
-    assert kept.of(one) is first
-    monkeypatch.setattr("deepaw.potential.training.passes.KEPT", len(three.atoms))
-    last = kept.of(three)
-    assert kept.of(three) is last and kept.of(one) is not first
+    first = cache.get(one)
+    cache.get(three)
+    assert cache.get(one) is first
+    monkeypatch.setattr("deepaw.potential.training.passes.CACHED_ATOMS", len(three.atoms))
+    last = cache.get(three)
+    assert cache.get(three) is last and cache.get(one) is not first
 
 
 @pytest.mark.usefixtures("folding")
@@ -175,5 +175,5 @@ def test_networks_that_are_not_trained() -> None:
 )
 def test_other_models_are_differentiated(keys: dict[str, Any]) -> None:
     potential = random_model(ModelConfig.model_validate({"type_map": ["O", "H"]} | keys))
-    assert not can_pass(potential, training_kernels(potential, 0.8))
+    assert not has_written_passes(potential, training_kernels(potential, 0.8))
     assert all(each.isfinite().all() for each in results(potential, FRAMES))

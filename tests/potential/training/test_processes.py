@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from deepaw.potential.training.processes import Processes, joined
+from deepaw.potential.training.processes import Processes, join_processes
 from potential.trainings import DESCRIPTOR, curve, latest, settings, train, write_data, write_input
 
 TRAINING = {
@@ -87,7 +87,7 @@ def test_what_is_wrong_is_said_once(tmp_path):
 
 
 def test_alone():
-    with joined(None) as (processes, device):
+    with join_processes(None) as (processes, device):
         assert processes == Processes() and processes.is_first
         assert device.type == ("cuda" if torch.cuda.is_available() else "cpu")
     numbers = torch.ones(2)

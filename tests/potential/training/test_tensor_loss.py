@@ -53,7 +53,7 @@ def test_frames_without_a_label_do_not_count() -> None:
     predictions, labels = batch()
     given = torch.tensor([True, False])
     some = Labels(labels.energy, tensor=labels.tensor, atom_tensor=labels.atom_tensor, selected=SELECTED,
-                  tensor_given=given, atom_tensor_given=~given)  # fmt: skip
+                  has_tensor=given, has_atom_tensor=~given)  # fmt: skip
     loss, _ = TensorLoss(section(), "dipole")(1e-3, predictions, some, NATOMS)
     frames = (predictions.tensor - labels.tensor)[:1].square().mean()
     atoms = (predictions.atom_tensor - labels.atom_tensor)[3:4].square().mean()

@@ -4,7 +4,7 @@ import pytest
 
 from deepaw.errors import InputError
 from deepaw.potential.input import PotentialInput
-from deepaw.potential.training.unsupported import REFUSED, WITHOUT_EFFECT, without_unsupported
+from deepaw.potential.training.unsupported import REFUSED, WITHOUT_EFFECT, drop_unsupported
 
 
 def supported(section: dict, definitions: dict, place: str = "") -> set[str]:
@@ -42,25 +42,25 @@ def test_refused_unless_nothing_is_asked_for(place):
         return inner
 
     with pytest.raises(InputError, match=rf"^{place} is not supported: .*[^.]\.$"):
-        without_unsupported(content("something"), {})
+        drop_unsupported(content("something"), {})
     for nothing in REFUSED[place][0]:
-        left = without_unsupported(content(nothing), {})
+        left = drop_unsupported(content(nothing), {})
         for section in sections:
             left = left[section]
         assert left == {}
 
 
 def test_a_warning_where_something_was_meant(recwarn):
-    assert without_unsupported({"training": {"tensorboard": True, "seed": 1}}, {}) == {"training": {"seed": 1}}
+    assert drop_unsupported({"training": {"tensorboard": True, "seed": 1}}, {}) == {"training": {"seed": 1}}
     assert str(recwarn.pop(UserWarning).message).startswith("training.tensorboard has no effect: ")
-    assert without_unsupported({"training": {"tensorboard": False, "time_training": False}}, {}) == {"training": {}}
+    assert drop_unsupported({"training": {"tensorboard": False, "time_training": False}}, {}) == {"training": {}}
     assert not recwarn.list
 
 
 def test_the_place_in_the_file_is_named():
     names = {"training.training_data.min_pair_dist": "training.min_pair_dist"}
     with pytest.raises(InputError, match=r"^training\.min_pair_dist is not supported"):
-        without_unsupported({"training": {"training_data": {"min_pair_dist": 0.5}}}, names)
+        drop_unsupported({"training": {"training_data": {"min_pair_dist": 0.5}}}, names)
 
 
 def test_parts_of_a_hybrid():
@@ -68,7 +68,7 @@ def test_parts_of_a_hybrid():
         parts = [{"type": "se_e2_a"}, {"type": "se_atten", "attn_mask": mask}]
         return {"model": {"descriptor": {"type": "hybrid", "list": parts}}}
 
-    left = without_unsupported(hybrid(False), {})
+    left = drop_unsupported(hybrid(False), {})
     assert left["model"]["descriptor"]["list"] == [{"type": "se_e2_a"}, {"type": "se_atten"}]
     with pytest.raises(InputError, match=r"^model\.descriptor\.list\[1\]\.attn_mask is not supported: "):
-        without_unsupported(hybrid(True), {})
+        drop_unsupported(hybrid(True), {})

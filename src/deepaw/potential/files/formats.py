@@ -12,12 +12,12 @@ from deepaw.potential.model.atomic import KIND, AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.nativefile import load_model
-from deepaw.potential.training.checkpoint import content_of
+from deepaw.potential.training.checkpoint import load_checkpoint
 
 
 def _read_pt(path: Path) -> AtomicModel:
     """Read a checkpoint of deepaw or of DeePMD-kit."""
-    checkpoint = content_of(path) if path.is_file() else None
+    checkpoint = load_checkpoint(path) if path.is_file() else None
     return read_checkpoint(path) if checkpoint is None else checkpoint.potential(str(path))
 
 
