@@ -41,7 +41,7 @@ def test_deviations_are_relative_to_the_largest_of_a_cluster() -> None:
 
 @pytest.mark.parametrize("descriptor", [SE_A, SE_R, SE_T], ids=["a", "r", "triples"])
 def test_sharp_nets_are_held_as_exactly_as_others(descriptor: dict) -> None:
-    """The usual tolerance is not enough for them."""
+    """Sharp nets need a tighter tolerance than the default."""
     potential = model(descriptor | {"activation_function": "gelu"})
     with torch.no_grad():
         for layer in potential.descriptor.nets.layers:
@@ -61,7 +61,7 @@ def test_a_tighter_tolerance_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("deviations", [[0.3, 0.2], [0.3, 0.03, 0.003, 0.0003]], ids=str)
 def test_where_none_is_enough_the_equations_take_over(deviations: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    """At once where a tighter tolerance does not help."""
+    """The equations are used immediately if a tighter tolerance does not help."""
     potential, remaining = model(), [*deviations]
     monkeypatch.setattr(PotentialEngine, "_deviation", lambda *_: remaining.pop(0))
     engine = PotentialEngine(potential)

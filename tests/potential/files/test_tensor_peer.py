@@ -36,7 +36,7 @@ def test_excluded_types_are_read_from_either_place(emptied: str) -> None:
     expected = model_of(tree, "a file")
     (tree["model"]["fitting"] if emptied == "exclude_types" else tree["model"])[emptied] = []
     found = model_of(tree, "a file")
-    assert found.selected == expected.selected == [0]
+    assert found.selected_types == expected.selected_types == [0]
     assert found.config.fitting_net == expected.config.fitting_net
 
 

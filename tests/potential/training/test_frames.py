@@ -1,4 +1,4 @@
-"""Frames of a training: batches in the order they are asked for, and nothing kept between them."""
+"""Labelled batches: order of frames and atoms, and no state between batches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def frames(tmp_path: Path) -> TrainingFrames:
 
 
 def tensors(values: Any) -> list[torch.Tensor | None]:
-    """Tensors of a batch, of the batch in it, its labels and tables, in the order of their fields."""
+    """Return the tensors of a batch, its labels and its tables, in the order of their fields."""
     if values is None or isinstance(values, torch.Tensor):
         return [values]
     if isinstance(values, tuple):
@@ -61,13 +61,13 @@ def test_a_frame_is_the_same_whether_it_was_seen_or_not(frames: TrainingFrames) 
 
 def test_nothing_is_kept_of_a_batch(frames: TrainingFrames) -> None:
     frames.batch([(0, 0)])
-    before = {name: id(value) for name, value in vars(frames).items()}
+    attributes = {name: id(value) for name, value in vars(frames).items()}
     batch = frames.batch([(0, 1), (1, 1)])
     alive = [weakref.ref(tensor) for tensor in tensors(batch) if tensor is not None]
     del batch
     gc.collect()
     assert not any(reference() is not None for reference in alive)
-    assert {name: id(value) for name, value in vars(frames).items()} == before
+    assert {name: id(value) for name, value in vars(frames).items()} == attributes
 
 
 def test_atoms_are_sorted_by_type_and_labels_in_the_order_of_the_frames(frames: TrainingFrames) -> None:

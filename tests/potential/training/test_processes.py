@@ -1,4 +1,4 @@
-"""Two processes with parts of every batch train what one trains with all of it."""
+"""Training by two processes equals training by one."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ TRAINING = {
 
 
 def _run(folder: Path, processes: int) -> list[tuple[int, str, str]]:
-    """Exit code, stdout and stderr of each process, started as torchrun starts them."""
+    """Return exit code, stdout and stderr of processes with the environment of torchrun."""
     folder.mkdir(exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -46,7 +46,7 @@ def _run(folder: Path, processes: int) -> list[tuple[int, str, str]]:
 
 
 def test_one_process_or_two(tmp_path):
-    """With torchrun; both draw the same batches also where the input leaves the seed open."""
+    """Processes of torchrun draw equal batches, also with a random seed."""
     write_data(tmp_path)
     model = {"descriptor": {**DESCRIPTOR, "type_one_side": False}}
     write_input(tmp_path, training={**TRAINING, "seed": None}, model=model)

@@ -12,10 +12,10 @@ from deepaw.potential.training.shares import SMALLEST_SHARE, share_ranges
 
 @pytest.fixture(autouse=True)
 def three_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
+    threads_before = torch.get_num_threads()
     torch.set_num_threads(3)
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(threads_before)
 
 
 def test_ranges_cover_all_atoms() -> None:

@@ -1,4 +1,4 @@
-"""Keys that are known and not supported."""
+"""Keys of DeePMD-kit that are not supported."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from deepaw.potential.training.unsupported import REFUSED, WITHOUT_EFFECT, drop_
 
 
 def supported(section: dict, definitions: dict, place: str = "") -> set[str]:
-    """Places of all keys that a JSON schema has, and of those of its sections."""
+    """Return the places of all keys of a JSON schema, including those of its sections."""
     places = set()
     for key, value in section["properties"].items():
         places.add(f"{place}{key}")
@@ -22,13 +22,13 @@ def supported(section: dict, definitions: dict, place: str = "") -> set[str]:
 
 def test_the_table_is_about_keys_that_could_be_in_supported_sections():
     schema = PotentialInput.model_json_schema()
-    known = supported(schema, schema["$defs"])
-    assert "training.training_data.systems" in known
-    assert not known & (REFUSED.keys() | WITHOUT_EFFECT.keys())
+    supported_keys = supported(schema, schema["$defs"])
+    assert "training.training_data.systems" in supported_keys
+    assert not supported_keys & (REFUSED.keys() | WITHOUT_EFFECT.keys())
     assert not REFUSED.keys() & WITHOUT_EFFECT.keys()
     for place in REFUSED.keys() | WITHOUT_EFFECT.keys():
         section = place.rpartition(".")[0]
-        assert section == "" or section in known, place
+        assert section == "" or section in supported_keys, place
 
 
 @pytest.mark.parametrize("place", REFUSED)
@@ -43,8 +43,8 @@ def test_refused_unless_nothing_is_asked_for(place):
 
     with pytest.raises(InputError, match=rf"^{place} is not supported: .*[^.]\.$"):
         drop_unsupported(content("something"), {})
-    for nothing in REFUSED[place][0]:
-        left = drop_unsupported(content(nothing), {})
+    for neutral in REFUSED[place][0]:
+        left = drop_unsupported(content(neutral), {})
         for section in sections:
             left = left[section]
         assert left == {}

@@ -12,7 +12,7 @@ from deepaw.potential.engine.base import Engine
 from deepaw.potential.engine.block import EnergyBlock
 from deepaw.potential.engine.frames import Frame, split_evaluation
 from deepaw.potential.engine.kernel import Kernel
-from deepaw.potential.engine.neighbourhood import Neighbourhood, neighbourhood_of, neighbourhood_of_pairs
+from deepaw.potential.engine.neighbourhood import Neighbourhood, make_neighbourhood, neighbourhood_from_pairs
 from deepaw.potential.engine.sorting import SortedAtoms
 from deepaw.potential.engine.sums import Counter, ForceSums, add_up
 from deepaw.potential.engine.trial import Trial
@@ -81,10 +81,10 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
             mixture = self._mixture(atoms.env)
             if mixture is not None:  # networks do not count where the weight of the table is 1
                 network_distances = atoms.distances.masked_fill(mixture.weight[atoms.env.centre] == 1, torch.inf)
-                shortest = atoms.shortest_of(network_distances)
+                shortest = atoms.shortest_among(network_distances)
         self._check_distances(shortest)
         if self._ensure_coverage(shortest[0]):
-            neighbourhood = neighbourhood_of(self.model, atoms)
+            neighbourhood = make_neighbourhood(self.model, atoms)
             result = self._evaluate(neighbourhood, self._parameters(atoms), mixture, atomic_virial, progress)
         else:
             with torch.enable_grad():
@@ -105,7 +105,7 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
         env = trial.env
         parameters = self._average_parameters(env.natoms)
         net_parameters = self.model.fitting.normalised_parameters(env.natoms, *parameters)
-        neighbourhood = neighbourhood_of_pairs(self.model, env)
+        neighbourhood = neighbourhood_from_pairs(self.model, env)
         result = self._evaluate(neighbourhood, net_parameters, self._mixture(env), False, None)
         with torch.enable_grad():
             expected = evaluate_exactly(self.model, env, *parameters)

@@ -44,14 +44,14 @@ class Neighbourhood:
         return [shares[id(table)] for table in self._tables]
 
 
-def neighbourhood_of(model: AtomicModel, atoms: SortedAtoms) -> Neighbourhood:
+def make_neighbourhood(model: AtomicModel, atoms: SortedAtoms) -> Neighbourhood:
     """Return the neighbours that a model sees of sorted atoms."""
     neighbours, parts = atoms.neighbours, len(model.descriptor.parts)
     if neighbours is not None and model.keeps(neighbours.counts):
         return Neighbourhood(neighbours.types, model.rcut, neighbours, [], parts)
-    return neighbourhood_of_pairs(model, atoms.env)
+    return neighbourhood_from_pairs(model, atoms.env)
 
 
-def neighbourhood_of_pairs(model: AtomicModel, env: Environment) -> Neighbourhood:
+def neighbourhood_from_pairs(model: AtomicModel, env: Environment) -> Neighbourhood:
     """Return the neighbours that a model sees, from all pairs within its cutoff of atoms sorted by type."""
     return Neighbourhood(env.types, model.rcut, None, model.visible_tables(env), len(model.descriptor.parts))

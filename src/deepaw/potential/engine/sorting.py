@@ -60,11 +60,11 @@ class SortedAtoms:
     def shortest(self) -> tuple[float, tuple[int, int]]:
         """The shortest distance, A, inf where there are no pairs, and the numbers of its atoms, from 1, as given."""
         if self.neighbours is None:
-            return self.shortest_of(self.distances)
+            return self.shortest_among(self.distances)
         distance, pair = self.neighbours.shortest()
         return distance, self._numbers(*pair)
 
-    def shortest_of(self, distances: Tensor) -> tuple[float, tuple[int, int]]:
+    def shortest_among(self, distances: Tensor) -> tuple[float, tuple[int, int]]:
         """Return `shortest` for other distances of the pairs of `env`, (npairs,), such as masked ones."""
         if len(distances) == 0:
             return float("inf"), (0, 0)

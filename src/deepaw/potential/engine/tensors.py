@@ -11,7 +11,7 @@ from torch import Tensor
 from deepaw.potential.engine.base import Engine
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.kernel import Kernel
-from deepaw.potential.engine.neighbourhood import Neighbourhood, neighbourhood_of, neighbourhood_of_pairs
+from deepaw.potential.engine.neighbourhood import Neighbourhood, make_neighbourhood, neighbourhood_from_pairs
 from deepaw.potential.engine.sums import ForceSums, add_up
 from deepaw.potential.engine.tensor_block import TensorBlock
 from deepaw.potential.engine.trial import Trial
@@ -41,7 +41,7 @@ class TensorEngine(Engine[TensorModel, TensorBlock]):
         if weights is not None:
             sums = torch.from_numpy(np.ascontiguousarray(weights[:, atoms.order], dtype=np.float64))
         if self._ensure_coverage(atoms.shortest[0]):
-            neighbourhood = neighbourhood_of(self.model, atoms)
+            neighbourhood = make_neighbourhood(self.model, atoms)
             result = self._evaluate(neighbourhood, self._parameters(atoms), sums, atomic_virial)
         else:
             with torch.enable_grad():
@@ -63,7 +63,7 @@ class TensorEngine(Engine[TensorModel, TensorBlock]):
         random = torch.Generator().manual_seed(0)
         weights = torch.randn(1, env.natoms, *model.shape, generator=random, dtype=torch.float64)
         net_parameters = model.fitting.normalised_parameters(env.natoms, *parameters)
-        evaluation = self._evaluate(neighbourhood_of_pairs(model, env), net_parameters, weights, False)
+        evaluation = self._evaluate(neighbourhood_from_pairs(model, env), net_parameters, weights, False)
         with torch.enable_grad():
             expected = evaluate_tensors_exactly(model, env, *parameters, weights)
         return max(

@@ -76,8 +76,8 @@ def check_architecture(start: Start, config: ModelConfig) -> None:
         if place.endswith(".sel") and isinstance(input_value, str):
             continue
         raise InputError(
-            f"{place} is {_format_value(model_value)} in {start.path} and {_format_value(input_value)} in the input file; "
-            "they must be the same."
+            f"{place} is {_format_value(model_value)} in {start.path} and {_format_value(input_value)} in the input "
+            "file; they must be the same."
         )
 
 
