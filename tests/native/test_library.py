@@ -1,4 +1,4 @@
-"""The compiled library: which functions it has, and what is done without it."""
+"""The compiled library: its functions, and the fallback without it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ print(repr(float(result.energy)), repr(float(result.force.norm())))
 
 
 def test_an_evaluation_without_it() -> None:
-    said, numbers = run_python(EVALUATION, **{SWITCH: "0"}).strip().splitlines()
-    assert said == "PyTorch (DEEPAW_NATIVE=0)"
-    said, others = run_python(EVALUATION, **{SWITCH: "1"}).strip().splitlines()
-    assert said == describe_library()
+    description, numbers = run_python(EVALUATION, **{SWITCH: "0"}).strip().splitlines()
+    assert description == "PyTorch (DEEPAW_NATIVE=0)"
+    description, others = run_python(EVALUATION, **{SWITCH: "1"}).strip().splitlines()
+    assert description == describe_library()
     for one, other in zip(numbers.split(), others.split(), strict=True):
         assert float(one) == pytest.approx(float(other), rel=1e-12)
 
@@ -55,7 +55,7 @@ def test_a_library_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not HEADER.is_file(), reason="an installed package has no header")
 def test_signatures_are_those_of_the_header() -> None:
-    """Every function, with as many arguments, and the fields of structures in their order."""
+    """All functions with the numbers of their arguments, and the fields of structures in order."""
     text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
     assert int(re.search(r"DEEPAW_NATIVE_VERSION (\d+)", text)[1]) == VERSION  # type: ignore[index]
     functions = dict(re.findall(r"DEEPAW_API [^;(]*?(\w+)\(([^)]*)\);", text))

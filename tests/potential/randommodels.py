@@ -52,7 +52,7 @@ def _with_statistics(model: AtomicModel, uniform: Uniform) -> None:
             if isinstance(part, SeAtten) and not part.config.fades_types:
                 davg.zero_()
             dstd[:, 2:] = dstd[:, 1:2]
-            part.with_statistics(davg, dstd)
+            part.set_statistics(davg, dstd)
     for name in ("fparam", "aparam"):
         getattr(model.fitting, f"{name}_mean").fill_(0.3)
         getattr(model.fitting, f"{name}_scale").fill_(1.6)

@@ -58,8 +58,8 @@ def test_rows_are_the_values_with_signs(size: int) -> None:
 def test_differentiation_gives_the_derivatives(size: int) -> None:
     basis = ChebyshevBasis(-1.5, 2.0, size)
     x = torch.linspace(-1.5, 2.0, 40, dtype=torch.float64)
-    found = basis.values(x) @ basis.differentiation()
-    torch.testing.assert_close(found, basis.derivatives(x), rtol=0, atol=1e-10 * size**2)
+    actual = basis.values(x) @ basis.differentiation()
+    torch.testing.assert_close(actual, basis.derivatives(x), rtol=0, atol=1e-10 * size**2)
 
 
 def test_the_reduced_basis_keeps_the_tolerance_and_is_orthonormal() -> None:

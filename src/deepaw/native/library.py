@@ -1,6 +1,6 @@
-"""Loading the compiled library, and its functions with the types of their arguments.
+"""Loader of the compiled library, with the types of the arguments of its functions.
 
-The functions are those of `native/include/deepaw_native.h`. They release the interpreter's lock while they run.
+The functions are declared in `native/include/deepaw_native.h`. They release the interpreter's lock while they run.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from pathlib import Path
 import torch
 
 VERSION = 1
-"""Version of the interface that this package was written for."""
+"""Version of the interface of the library that this package needs."""
 
 SWITCH = "DEEPAW_NATIVE"
-"""Environment variable: 0 leaves the compiled part unused."""
+"""Environment variable; with 0 the library is not used."""
 
 _NAMES = {"win32": "deepaw_native.dll", "darwin": "libdeepaw_native.dylib"}
 
 
 class PairFormStruct(ctypes.Structure):
-    """`deepaw_pair_form`."""
+    """C structure `deepaw_pair_form`."""
 
-    _fields_ = [  # the name and shape are those of ctypes
+    _fields_ = [  # in the order of the C header
         *((name, ctypes.c_int32) for name in ("ntypes", "components", "polynomials", "fading", "fixed_slots")),
         *((name, ctypes.c_double) for name in ("rcut", "rcut_smth", "protection", "high")),
         *((name, ctypes.c_void_p) for name in ("mean", "scale", "excluded", "slots", "empty", "hidden")),
@@ -33,7 +33,7 @@ class PairFormStruct(ctypes.Structure):
 
 
 class NeighboursStruct(ctypes.Structure):
-    """`deepaw_neighbours`."""
+    """C structure `deepaw_neighbours`."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("natoms", "stride")),
@@ -67,12 +67,12 @@ _SIGNATURES = {
 
 
 def find_library() -> ctypes.CDLL | None:
-    """Return the compiled library, or None where it was not built or the environment says not to use it."""
+    """Return the compiled library, or None if it was not built or is switched off by the environment."""
     return None if os.environ.get(SWITCH) == "0" else _load()
 
 
 def describe_library() -> str:
-    """Return one line for people: which kernels are in use, and why if they are not the compiled ones."""
+    """Return a line that says which kernels are in use, and why if they are not the compiled ones."""
     if os.environ.get(SWITCH) == "0":
         return f"PyTorch ({SWITCH}=0)"
     library = _load()

@@ -1,7 +1,7 @@
-"""Python threads that each work alone on a share, instead of operations that are each spread over threads.
+"""Python threads that each compute a share of the work, instead of parallel operations of PyTorch.
 
-The operations of a step or an evaluation are small: splitting each of them leaves threads waiting for one another most
-of the time, and much more where the system lets waiting threads sleep.
+The operations of a step or an evaluation are small: with each of them on several threads, these wait for one another
+most of the time, and much longer where the system lets waiting threads sleep.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep the operations of this thread from being spread over others."""
+    """Run operations of PyTorch on the calling thread only."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -29,7 +29,7 @@ def one_thread() -> Iterator[None]:
 
 
 def each_share(function: Callable[[int], Result], shares: int) -> list[Result]:
-    """Return function(0) ... function(shares - 1), each on a thread that works alone; gradients are enabled as here."""
+    """Return function(0) ... function(shares - 1), each computed on its own thread, with gradients enabled as here."""
     if shares == 1:
         return [function(0)]
     enabled = torch.is_grad_enabled()
@@ -39,15 +39,15 @@ def each_share(function: Callable[[int], Result], shares: int) -> list[Result]:
             return function(share)
 
     with one_thread():
-        others = [_pool(shares - 1).submit(work, share) for share in range(1, shares)]
+        futures = [_pool(shares - 1).submit(work, share) for share in range(1, shares)]
         try:
             first = function(0)
         finally:
-            wait(others)
-    return [first, *(other.result() for other in others)]
+            wait(futures)
+    return [first, *(future.result() for future in futures)]
 
 
 @cache
 def _pool(count: int) -> ThreadPoolExecutor:
-    # kept: a thread takes longer to start than a small step
+    # cached: a thread takes longer to start than a small step
     return ThreadPoolExecutor(count, "share", torch.set_num_threads, (1,))

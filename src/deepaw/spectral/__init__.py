@@ -1,8 +1,9 @@
-"""The idea both halves stand on: a network of one variable is a small linear map on a fixed basis.
+"""Spectral representation of networks of one variable as linear maps on a fixed basis of polynomials.
 
 `docs/spectral.md` explains it. In short: a smooth f: [a, b] -> R^M (an embedding net of s(r), the hidden layer of a
-radial MLP) is f(x) = Phi(x) C with K Chebyshev polynomials Phi and C = V^-1 f(nodes). The network runs at K nodes and
-not at every pair of atoms; what it multiplies can be summed first; gradients reach its weights through C.
+radial MLP) is f(x) = Phi(x) C with K Chebyshev polynomials Phi and C = V^-1 f(nodes). The network is evaluated at K
+nodes and not for every pair of atoms; sums over pairs are taken before the product with C; gradients reach the weights
+through C.
 """
 
 from deepaw.spectral.chebyshev import ChebyshevBasis

@@ -1,4 +1,4 @@
-"""Polynomials as products of few: K of them for the work of about 2 sqrt(K).
+"""Basis of products of Chebyshev polynomials: K polynomials for the work of about 2 sqrt(K).
 
 The products T_{c a} T_b of Chebyshev polynomials, a < rows, b < c = columns, span the same polynomials as T_0 ...
 T_{rows c - 1} (the idea of Paterson and Stockmeyer, SIAM J. Comput. 2, 60, 1973). Sums over points of all of them are
@@ -19,24 +19,27 @@ from deepaw.spectral.chebyshev import ChebyshevBasis
 
 @dataclass(frozen=True)
 class ProductBasis:
-    """phi_{a b} = T_{columns a} T_b on [-1, 1], in the order of a columns + b. columns: a power of 2, 2 or more."""
+    """Basis phi_{a b} = T_{columns a} T_b on [-1, 1], in the order of a columns + b.
+
+    columns: a power of 2, 2 or more.
+    """
 
     rows: int
     columns: int
 
     @property
     def size(self) -> int:
-        """K = rows * columns."""
+        """Number of polynomials, K = rows * columns."""
         return self.rows * self.columns
 
     @property
     def chebyshev(self) -> ChebyshevBasis:
-        """T_0 ... T_{K-1}, which span the same."""
+        """Basis T_0 ... T_{K-1}, which spans the same polynomials."""
         return ChebyshevBasis(-1.0, 1.0, self.size)
 
     @cached_property
     def from_chebyshev(self) -> Tensor:
-        """X (K, K), float64: sum_k c_k T_k = sum_j phi_j (X c)_j, from T_{m+b} = 2 T_m T_b - T_{m-b}."""
+        """Matrix X (K, K), float64: sum_k c_k T_k = sum_j phi_j (X c)_j, from T_{m+b} = 2 T_m T_b - T_{m-b}."""
         X = torch.zeros(self.size, self.size, dtype=torch.float64)
         for k in range(self.size):
             a, b = divmod(k, self.columns)
@@ -47,7 +50,7 @@ class ProductBasis:
 
     @cached_property
     def to_chebyshev(self) -> Tensor:
-        """Y (K, K), float64, the inverse: T_m T_b = (T_{m+b} + T_{m-b}) / 2."""
+        """Matrix Y (K, K), float64, the inverse of X: T_m T_b = (T_{m+b} + T_{m-b}) / 2."""
         Y = torch.zeros(self.size, self.size, dtype=torch.float64)
         for j in range(self.size):
             a, b = divmod(j, self.columns)
@@ -57,19 +60,19 @@ class ProductBasis:
 
     @cached_property
     def derivative_of_moment(self) -> Tensor:
-        """L (K, K), float64: d/dv [v sum_j g_j phi_j(v)] = sum_j phi_j(v) (L g)_j."""
+        """Matrix L (K, K), float64: d/dv [v sum_j g_j phi_j(v)] = sum_j phi_j(v) (L g)_j."""
         K = self.size
         times_v = torch.zeros(K + 1, K, dtype=torch.float64)  # v T_k = (T_{k+1} + T_{|k-1|}) / 2
         for k in range(K):
-            for other in (k + 1, abs(k - 1)):
-                times_v[other, k] += 0.5
+            for order in (k + 1, abs(k - 1)):
+                times_v[order, k] += 0.5
         derivative = ChebyshevBasis(-1.0, 1.0, K + 1).differentiation()[:K]
         return self.from_chebyshev @ derivative @ times_v @ self.to_chebyshev
 
     def sums(self, v: Tensor, x: Tensor, sets: Sequence[int] | None = None) -> Tensor:
-        """sum_p x_p phi_j(v_p), (n, sets, K), of v and x (n, points), over each of several sets of points.
+        """Compute sum_p x_p phi_j(v_p), (n, sets, K), of v and x (n, points), over several sets of points.
 
-        sets: how many points each has, those of the first coming first; by default all of them are one.
+        sets: number of points of each set, one set after the other; by default all points are one set.
         """
         sets = sets or [v.shape[1]]
         columns = self._chain(x, v, self.columns).split(sets, dim=2)
@@ -79,42 +82,42 @@ class ProductBasis:
         return (result * self._signs(result)).flatten(2)
 
     def values(self, v: Tensor, g: Tensor, sets: Sequence[int] | None = None) -> Tensor:
-        """sum_j g_j phi_j(v_p), (n, points), of v (n, points) and g (n, sets, K), sets as of `sums`."""
+        """Compute sum_j g_j phi_j(v_p), (n, points), of v (n, points) and g (n, sets, K); sets as in `sums`."""
         columns = self._chain(torch.ones_like(v), v, self.columns).split(sets or [v.shape[1]], dim=2)
         g = g.view(*g.shape[:2], self.rows, self.columns)
         g = g * self._signs(g)
-        parts = [torch.bmm(g[:, number], each.permute(1, 0, 2)) for number, each in enumerate(columns)]
+        parts = [torch.bmm(g[:, number], chain.permute(1, 0, 2)) for number, chain in enumerate(columns)]
         Y = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
         rows = self._chain(torch.ones_like(v), self._step(v), self.rows)
-        result, *others = Y.unbind(1)
-        for row, of_row in zip(rows.unbind()[1:], others, strict=True):
-            result = result.addcmul_(row, of_row)
+        result, *factors = Y.unbind(1)
+        for row, factor in zip(rows.unbind()[1:], factors, strict=True):
+            result = result.addcmul_(row, factor)
         return result
 
     def _step(self, v: Tensor) -> Tensor:
-        """T_columns(v), by doubling: T_2m = 2 T_m^2 - 1."""
+        """Compute T_columns(v) by doubling: T_2m = 2 T_m^2 - 1."""
         t = v
         for _ in range(self.columns.bit_length() - 1):
             t = (2 * t).mul_(t).sub_(1)
         return t
 
     def _chain(self, first: Tensor, y: Tensor, count: int) -> Tensor:
-        """first * T_k(y) for k < count, (count, *first.shape), each times its sign (`ChebyshevBasis.row_signs`)."""
+        """Compute first * T_k(y) for k < count, (count, *first.shape), times the signs of `_sign`."""
         chain = first.new_empty(count, *first.shape)
-        each = chain.unbind()
-        each[0].copy_(first)
+        rows = chain.unbind()
+        rows[0].copy_(first)
         if count > 1:
-            torch.mul(first, y, out=each[1])
+            torch.mul(first, y, out=rows[1])
         for k in range(2, count):
-            torch.addcmul(each[k - 2], y, each[k - 1], value=-2 * _sign(k - 2) * _sign(k - 1), out=each[k])
+            torch.addcmul(rows[k - 2], y, rows[k - 1], value=-2 * _sign(k - 2) * _sign(k - 1), out=rows[k])
         return chain
 
     def _signs(self, like: Tensor) -> Tensor:
-        """Of products of a row and a column, (rows, columns)."""
+        """Return the signs of products of a row and a column, (rows, columns)."""
         rows, columns = (like.new_tensor([_sign(k) for k in range(count)]) for count in (self.rows, self.columns))
         return rows[:, None] * columns
 
 
 def _sign(k: int) -> int:
-    """+ + - - + + - - ..., with which each polynomial of a chain is one operation."""
+    """Return the sign of T_k in a chain, + + - - + + - - ..., with which each polynomial is one operation."""
     return 1 - 2 * (k // 2 % 2)

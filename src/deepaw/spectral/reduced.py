@@ -1,4 +1,4 @@
-"""Fewer functions for a stated error: an orthonormal basis of what a given network spans."""
+"""Orthonormal basis of the span of a network's outputs, with as few functions as a tolerance allows."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ class ReducedBasis:
 
     @property
     def size(self) -> int:
+        """Number of functions."""
         return self.combination.shape[1]
 
     def values(self, x: Tensor) -> Tensor:
-        """g_k(x), (..., size)."""
+        """Compute g_k(x), (..., size)."""
         return self.chebyshev.values(x) @ self.combination.to(x)
 
     def restricted(
         self, low: float, high: float, tolerance: float, weights: Tensor | None = None
     ) -> tuple[ReducedBasis, Tensor]:
-        """A still smaller basis h on a part [low, high] of the interval, and U (h.size, size) with g = h @ U there.
+        """Return a smaller basis h on a part [low, high] of the interval, and U (h.size, size) with g = h @ U on it.
 
-        weights: (size,), what each function is multiplied by where it is used; errors are relative to the weighted
-        functions, and functions that weigh little need not be represented well.
+        weights: (size,), factors of the functions where these are used; errors are relative to the weighted functions,
+        so that functions of small weight may be represented less accurately.
         """
         part = ChebyshevBasis(low, high, self.chebyshev.size)
         fitted = part.fit(self.values, self.combination.dtype)
@@ -50,7 +51,7 @@ class ReducedBasis:
 
 @cache
 def _sampled(size: int) -> Tensor:
-    """R of the QR decomposition of `size` polynomials at even samples: the same on every interval."""
+    """Return R of the QR decomposition of `size` polynomials at even samples, which does not depend on the interval."""
     unit = ChebyshevBasis(-1.0, 1.0, size)
     x = torch.linspace(-1.0, 1.0, SAMPLES * size, dtype=torch.float64)
     upper: Tensor = torch.linalg.qr(unit.values(x))[1]
@@ -58,12 +59,12 @@ def _sampled(size: int) -> Tensor:
 
 
 def reduce_basis(chebyshev: ChebyshevBasis, coefficients: Tensor, tolerance: float) -> tuple[ReducedBasis, Tensor]:
-    """The smallest orthonormal basis that spans some functions to within a tolerance.
+    """Return the smallest orthonormal basis that spans functions to within a tolerance.
 
     Truncated singular value decomposition of the functions sampled evenly on the interval.
 
     Args:
-        chebyshev: the basis the functions are given in.
+        chebyshev: the basis of the coefficients.
         coefficients: (chebyshev.size, M), the functions f = T @ coefficients.
         tolerance: singular values below this fraction of the largest are dropped.
 
@@ -71,13 +72,13 @@ def reduce_basis(chebyshev: ChebyshevBasis, coefficients: Tensor, tolerance: flo
         The basis g (K functions of mean square 1) and the map (K, M) with f = g @ map up to the tolerance.
     """
     samples = SAMPLES * chebyshev.size
-    # the samples' own factor Q does not change singular values and right vectors of Q R C, and R C is much smaller
+    # the factor Q of the samples does not change singular values and right vectors of Q R C, and R C is much smaller
     upper = _sampled(chebyshev.size).to(coefficients.device)
     _, singular, right = torch.linalg.svd(upper @ coefficients.double(), full_matrices=False)
-    keep = max(1, int((singular > tolerance * singular[0]).sum()))
-    scale = singular[:keep] / samples**0.5
-    combination = coefficients.double() @ right[:keep].T / scale
+    rank = max(1, int((singular > tolerance * singular[0]).sum()))
+    scale = singular[:rank] / samples**0.5
+    combination = coefficients.double() @ right[:rank].T / scale
     return (
         ReducedBasis(chebyshev, combination.to(coefficients.dtype)),
-        (scale[:, None] * right[:keep]).to(coefficients.dtype),
+        (scale[:, None] * right[:rank]).to(coefficients.dtype),
     )

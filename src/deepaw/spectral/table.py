@@ -1,4 +1,4 @@
-"""Functions of one variable looked up by linear interpolation."""
+"""Table of functions of one variable with linear interpolation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Table:
         return cls(low, high, function(x).to(dtype))
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(..., M) at x (...); outside [low, high] the value at the nearer end."""
+        """Interpolate at x (...), (..., M); outside [low, high] the value at the nearer end."""
         intervals = self.values.shape[0] - 1
         position = ((x - self.low) * (intervals / (self.high - self.low))).clamp(0, intervals)
         index = position.long().clamp(max=intervals - 1)

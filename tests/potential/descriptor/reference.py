@@ -17,13 +17,13 @@ def smooth(r: float, low: float, high: float) -> float:
     return x**3 * (-6 * x**2 + 15 * x - 10) + 1
 
 
-def embed(part: PairwiseDescriptor, centre: int, other: int, x: float) -> np.ndarray:
-    """One embedding net at one number."""
-    return apply(part, centre + part.ntypes * other if part.networks_by_pair else other, x)
+def embed(part: PairwiseDescriptor, centre: int, kind: int, x: float) -> np.ndarray:
+    """Evaluate the embedding net of a pair of types at one number."""
+    return apply(part, centre + part.ntypes * kind if part.networks_by_pair else kind, x)
 
 
 def apply(part: PairwiseDescriptor | SeE3, index: int, x: float) -> np.ndarray:
-    """Net `index` at one number."""
+    """Evaluate net `index` at one number."""
     y = np.array([x])
     for layer in part.nets.layers:
         w, b = layer.w[index].detach().numpy(), layer.b[index, 0].detach().numpy()
@@ -34,59 +34,59 @@ def apply(part: PairwiseDescriptor | SeE3, index: int, x: float) -> np.ndarray:
     return y
 
 
-def slots_of(
+def list_slots(
     part: PairwiseDescriptor | SeE3, env: Environment, atom: int
 ) -> list[tuple[int, np.ndarray | None, float]]:
-    """Every slot of an atom: type, vector or None where it is empty, and how often it counts.
+    """List every slot of an atom: type, vector or None where it is empty, and how often it counts.
 
     With open slots, those beyond `sel` are undone by empty ones that count -1 times.
     """
     slots: list[tuple[int, np.ndarray | None, float]] = []
     centre = int(env.types[atom])
-    for other in range(part.ntypes):
-        mine = [
+    for kind in range(part.ntypes):
+        vectors = [
             vector
             for i, j, vector in zip(env.centre.tolist(), env.neighbour.tolist(), env.vector.numpy(), strict=True)
-            if i == atom and int(env.types[j]) == other and np.linalg.norm(vector) < part.rcut
+            if i == atom and int(env.types[j]) == kind and np.linalg.norm(vector) < part.rcut
         ]
-        mine.sort(key=np.linalg.norm)
+        vectors.sort(key=np.linalg.norm)
         if part.fixed_slots:
-            mine = mine[: part.sel[other]]
-        hidden = bool(part.excluded[centre, other])
-        if hidden and not part.fixed_slots:
-            mine = []
-        slots += [(other, vector, 0.0 if hidden else 1.0) for vector in mine]
-        slots += [(other, None, 1.0)] * max(part.sel[other] - len(mine), 0)
-        slots += [(other, None, -1.0)] * max(len(mine) - part.sel[other], 0)
+            vectors = vectors[: part.sel[kind]]
+        excluded = bool(part.excluded[centre, kind])
+        if excluded and not part.fixed_slots:
+            vectors = []
+        slots += [(kind, vector, 0.0 if excluded else 1.0) for vector in vectors]
+        slots += [(kind, None, 1.0)] * max(part.sel[kind] - len(vectors), 0)
+        slots += [(kind, None, -1.0)] * max(len(vectors) - part.sel[kind], 0)
     return slots
 
 
 def se_e2_a(part: PairwiseDescriptor, env: Environment) -> torch.Tensor:
-    """(natoms, M * axis_neuron)."""
+    """Compute se_e2_a, (natoms, M * axis_neuron)."""
     rows = []
     for atom in range(env.natoms):
         centre = int(env.types[atom])
         A = np.zeros((4, part.config.neuron[-1]))
-        for other, vector, count in slots_of(part, env, atom):
+        for kind, vector, count in list_slots(part, env, atom):
             raw = np.zeros(4)
             if vector is not None:
                 r = float(np.linalg.norm(vector))
                 p = part.config.env_protection
                 raw = np.array([1, *(vector / (r + p))]) * smooth(r, part.config.rcut_smth, part.rcut) / (r + p)
             R = (raw - part.davg[centre].numpy()) / part.dstd[centre].numpy()
-            A += count * np.outer(R, embed(part, centre, other, R[0]))
+            A += count * np.outer(R, embed(part, centre, kind, R[0]))
         A /= part.nnei
         rows.append((A.T @ A[:, : part.config.axis_neuron]).reshape(-1))
     return torch.from_numpy(np.array(rows))
 
 
 def se_e2_r(part: PairwiseDescriptor, env: Environment) -> torch.Tensor:
-    """(natoms, M); a hidden neighbour enters the net as 0."""
+    """Compute se_e2_r, (natoms, M); an excluded neighbour enters the net as 0."""
     rows = []
     for atom in range(env.natoms):
         centre = int(env.types[atom])
         D = np.zeros(part.config.neuron[-1])
-        for other, vector, count in slots_of(part, env, atom):
+        for kind, vector, count in list_slots(part, env, atom):
             s = 0.0
             if vector is not None:
                 r = float(np.linalg.norm(vector))
@@ -94,24 +94,24 @@ def se_e2_r(part: PairwiseDescriptor, env: Environment) -> torch.Tensor:
             x = (s - float(part.davg[centre, 0])) / float(part.dstd[centre, 0])
             if count == 0:
                 x, count = 0.0, 1.0
-            D += count * embed(part, centre, other, x)
+            D += count * embed(part, centre, kind, x)
         rows.append(0.2 * D / part.nnei)
     return torch.from_numpy(np.array(rows))
 
 
 def se_e3(part: SeE3, env: Environment) -> torch.Tensor:
-    """(natoms, M); every pair of slots, of which those that are empty or hidden have rows of 0."""
+    """Compute se_e3, (natoms, M), over pairs of slots; empty and excluded ones have rows of 0."""
     rows = []
     for atom in range(env.natoms):
         centre = int(env.types[atom])
         slots = []
-        for other, vector, _ in slots_of(part, env, atom):
+        for kind, vector, _ in list_slots(part, env, atom):
             R = np.zeros(3)
-            if vector is not None and not bool(part.excluded[centre, other]):
+            if vector is not None and not bool(part.excluded[centre, kind]):
                 r = float(np.linalg.norm(vector))
                 p = part.config.env_protection
                 R = vector * smooth(r, part.config.rcut_smth, part.rcut) / (r + p) ** 2
-            slots.append((other, R / part.dstd[centre, 1:].numpy()))
+            slots.append((kind, R / part.dstd[centre, 1:].numpy()))
         D = np.zeros(part.config.neuron[-1])
         for t, first in slots:
             for u, second in slots:

@@ -14,28 +14,35 @@ M, HIDDEN = 4, 3
 
 
 def layer(**keys: object) -> AttentionLayer:
-    given = {"angles": True, "normalize": True, "factor": 0.7, "smooth": True, "trainable_norm": True, "epsilon": 1e-5}
-    made = AttentionLayer(M, HIDDEN, **{**given, **keys}, generator=torch.Generator().manual_seed(1))
+    defaults = {
+        "angles": True,
+        "normalize": True,
+        "factor": 0.7,
+        "smooth": True,
+        "trainable_norm": True,
+        "epsilon": 1e-5,
+    }
+    attention = AttentionLayer(M, HIDDEN, **{**defaults, **keys}, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        made.scale += 0.1 * torch.arange(M)
-        made.shift -= 0.2
-    return made
+        attention.scale += 0.1 * torch.arange(M)
+        attention.shift -= 0.2
+    return attention
 
 
 def slots() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """G, there, w and e of two atoms with five slots, of which the second has two neighbours."""
+    """Return G, filled, w and e of two atoms with five slots, of which the second has two neighbours."""
     generator = torch.Generator().manual_seed(2)
     G = torch.randn(2, 5, M, generator=generator, dtype=torch.float64)
-    there = torch.ones(2, 5, dtype=torch.bool)
-    there[1, 2:] = False
-    w = torch.rand(2, 5, generator=generator, dtype=torch.float64) * there
+    filled = torch.ones(2, 5, dtype=torch.bool)
+    filled[1, 2:] = False
+    w = torch.rand(2, 5, generator=generator, dtype=torch.float64) * filled
     direction = torch.nn.functional.normalize(torch.randn(2, 5, 3, generator=generator, dtype=torch.float64), dim=-1)
-    return G * there[:, :, None], there, w, direction * there[:, :, None]
+    return G * filled[:, :, None], filled, w, direction * filled[:, :, None]
 
 
 @torch.no_grad()
 def looped(layer: AttentionLayer, G: Tensor, w: Tensor, direction: Tensor, empty: int) -> Tensor:
-    """Of one atom's neighbours (n, M), beside whom there are `empty` slots."""
+    """Compute G' of one atom's neighbours (n, M), with `empty` empty slots."""
     n = len(G)
     QKV = G @ layer.into.w + layer.into.b
     Q, K, V = QKV.split(HIDDEN, dim=1)
@@ -44,11 +51,11 @@ def looped(layer: AttentionLayer, G: Tensor, w: Tensor, direction: Tensor, empty
     rows = []
     for j in range(n):
         logits = [layer.factor * float(Q[j] @ K[k]) for k in range(n)]
-        below = 0.0
+        empty_sum = 0.0
         if layer.smooth:
             logits = [(x + 20) * float(w[j] * w[k]) - 20 for k, x in enumerate(logits)]
-            below = empty * math.exp(-20)
-        total = sum(math.exp(x) for x in logits) + below
+            empty_sum = empty * math.exp(-20)
+        total = sum(math.exp(x) for x in logits) + empty_sum
         row = torch.zeros(HIDDEN, dtype=torch.float64)
         for k in range(n):
             weight = math.exp(logits[k]) / total
@@ -75,35 +82,35 @@ def looped(layer: AttentionLayer, G: Tensor, w: Tensor, direction: Tensor, empty
 )
 @pytest.mark.parametrize("total", [9, 5, 3])
 def test_the_equations_as_loops(keys: dict, total: int) -> None:
-    """With more slots than those given, as many, and fewer."""
-    made = layer(**keys)
-    G, there, w, direction = slots()
-    found = made(G, there, w, direction, total).detach()
+    """With more slots than neighbours, as many, and fewer."""
+    attention = layer(**keys)
+    G, filled, w, direction = slots()
+    actual = attention(G, filled, w, direction, total).detach()
     for atom, count in ((0, 5), (1, 2)):
-        expected = looped(made, G[atom, :count], w[atom], direction[atom], total - count)
-        torch.testing.assert_close(found[atom, :count], expected)
+        expected = looped(attention, G[atom, :count], w[atom], direction[atom], total - count)
+        torch.testing.assert_close(actual[atom, :count], expected)
 
 
 def test_a_neighbour_at_the_cutoff_is_an_empty_slot() -> None:
-    made = layer()
-    G, there, w, direction = slots()
+    attention = layer()
+    G, filled, w, direction = slots()
     w[0, 4] = 0
-    found = made(G, there, w, direction, 9)
-    without = made(G[:1, :4], there[:1, :4], w[:1, :4], direction[:1, :4], 9)
-    torch.testing.assert_close(found[:1, :4], without)
-    torch.testing.assert_close(found[0, 4], made.of_empty(G[0, 4:])[0])
+    actual = attention(G, filled, w, direction, 9)
+    without = attention(G[:1, :4], filled[:1, :4], w[:1, :4], direction[:1, :4], 9)
+    torch.testing.assert_close(actual[:1, :4], without)
+    torch.testing.assert_close(actual[0, 4], attention.forward_empty(G[0, 4:])[0])
 
 
 @pytest.mark.parametrize("smooth", [True, False])
 def test_gradients_where_an_atom_has_no_neighbours(smooth: bool) -> None:
-    made = layer(smooth=smooth)
-    G, there, w, direction = slots()
-    there[1] = False
+    attention = layer(smooth=smooth)
+    G, filled, w, direction = slots()
+    filled[1] = False
     G = G.requires_grad_()
-    (first,) = torch.autograd.grad(made(G, there, w * there, direction, 9).square().sum(), G, create_graph=True)
-    parameters = list(made.parameters())
+    (first,) = torch.autograd.grad(attention(G, filled, w * filled, direction, 9).square().sum(), G, create_graph=True)
+    parameters = list(attention.parameters())
     second = torch.autograd.grad(first.square().sum(), parameters)
-    assert all(torch.isfinite(each).all() for each in (first, *second))
+    assert all(torch.isfinite(gradient).all() for gradient in (first, *second))
 
 
 def test_a_normalisation_that_is_not_trained_has_no_parameters() -> None:

@@ -1,4 +1,4 @@
-"""Training by the equations gives what training in the spectral form gives."""
+"""Training by the equations agrees with training in the spectral form."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def prediction(potential: PotentialModel, kernels: Kernels) -> Prediction:
     return predict(potential, batch, kernels, virial=True)
 
 
-def gradients(potential: PotentialModel, found: Prediction) -> torch.Tensor:
-    assert found.virial is not None
-    loss = found.energy.square().sum() + found.force.square().sum() + found.virial.square().sum()
+def gradients(potential: PotentialModel, actual: Prediction) -> torch.Tensor:
+    assert actual.virial is not None
+    loss = actual.energy.square().sum() + actual.force.square().sum() + actual.virial.square().sum()
     weights = list(potential.parameters())
     return torch.cat([gradient.reshape(-1) for gradient in torch.autograd.grad(loss, weights)])
 
@@ -64,10 +64,10 @@ def test_predictions_and_gradients_are_those_of_the_spectral_form(
     by_equations = EquationKernel()
     combinations: list[Kernels] = [[by_equations] * 2, [by_equations, spectral[1]], [spectral[0], by_equations]]
     for kernels in combinations:
-        found = prediction(potential, kernels)
+        actual = prediction(potential, kernels)
         for name in ("energy", "atom_energy", "force", "virial"):
-            torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=1e-8, atol=1e-8)
-        torch.testing.assert_close(gradients(potential, found), expected_gradients, rtol=1e-6, atol=1e-6)
+            torch.testing.assert_close(getattr(actual, name), getattr(expected, name), rtol=1e-8, atol=1e-8)
+        torch.testing.assert_close(gradients(potential, actual), expected_gradients, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("activation", ["relu", "relu6", "silut:2.0"])
@@ -76,10 +76,10 @@ def test_embeddings_with_kinks_train_on_what_is_evaluated(activation: str) -> No
     kernels: Kernels = [part.training_kernel(0.8, 32) for part in potential.descriptor.parts]
     assert isinstance(kernels[0], EquationKernel)
     kernels[1] = EquationKernel()
-    found = prediction(potential, kernels)
+    actual = prediction(potential, kernels)
     for number, frame in enumerate(FRAMES):
         env = find_environment(frame.coord, frame.cell, frame.types, potential.rcut)
-        torch.testing.assert_close(found.energy[number].detach(), evaluate_exactly(potential, env).energy)
+        torch.testing.assert_close(actual.energy[number].detach(), evaluate_exactly(potential, env).energy)
 
 
 @pytest.mark.parametrize("case", ["one_side", "radial", "excluded"])
@@ -90,7 +90,7 @@ def test_variables_are_the_vectors_of_pairs(case: str) -> None:
     assert geometry.variables is table.vector
     counts = torch.bincount(table.types).tolist()
     rows = kernel.rows(part, geometry, geometry.variables, counts)
-    assert [len(of_type) for of_type in rows] == counts
+    assert [len(type_rows) for type_rows in rows] == counts
     torch.testing.assert_close(torch.cat(rows), part(environment()))
     gradient = torch.randn(3, len(table.neighbour), dtype=torch.float64)
     assert kernel.grad_vector(geometry, gradient) is gradient

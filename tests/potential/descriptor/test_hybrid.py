@@ -1,4 +1,4 @@
-"""Descriptors side by side."""
+"""Hybrid descriptors."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_rows_are_those_of_the_parts() -> None:
     env = find_environment(structure.coord, structure.cell, structure.types, hybrid.rcut)
     first, second = hybrid.parts
     torch.testing.assert_close(hybrid(env), torch.cat([first(env), second(env)], dim=1))
-    near = find_environment(structure.coord, structure.cell, structure.types, 3.0)
-    torch.testing.assert_close(hybrid(env)[:, :12], first(near))
+    within_first = find_environment(structure.coord, structure.cell, structure.types, 3.0)
+    torch.testing.assert_close(hybrid(env)[:, :12], first(within_first))
 
 
 def test_beside_embeddings_of_types_sel_is_one_number_and_one_fitting_net_serves_all() -> None:
@@ -46,10 +46,10 @@ def test_beside_embeddings_of_types_sel_is_one_number_and_one_fitting_net_serves
 
 def test_an_embedding_of_types_that_the_section_cannot_describe() -> None:
     config = {"type_map": ["O", "H"], "descriptor": ATTEN, "type_embedding": {"neuron": [5, 4]}}
-    alone, beside = (
+    single, side_by_side = (
         tree_of(random_model(ModelConfig.model_validate(content)))
         for content in (config, {"type_map": ["O", "H"], "descriptor": {"type": "hybrid", "list": [SE_A, ATTEN]}})
     )
-    beside["model"]["descriptor"]["list"][1] = alone["model"]["descriptor"]
+    side_by_side["model"]["descriptor"]["list"][1] = single["model"]["descriptor"]
     with pytest.raises(InputError, match=r"descriptor\.list\[1\]\.type_embedding is more than one linear layer"):
-        model_of(beside, "other.dp")
+        model_of(side_by_side, "other.dp")

@@ -1,4 +1,4 @@
-"""Local frames: which neighbours span them, in what order rows are, where energies jump, the physics suite."""
+"""Local frames: neighbours that define them, order of rows, jumps of the energy, the physics suite."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NEAREST: dict[str, Any] = {
 
 
 def rows_by_hand(part: LocFrame, vectors: dict[int, np.ndarray], first: np.ndarray, second: np.ndarray) -> list[float]:
-    """The numbers of one atom before they are normalised; vectors: of the neighbours of each type, sorted."""
+    """Compute the row of one atom before normalisation; vectors: of the neighbours of each type, sorted."""
     e_1 = first / np.linalg.norm(first)
     e_2 = second - (second @ e_1) * e_1
     e_2 /= np.linalg.norm(e_2)
@@ -43,32 +43,32 @@ def rows_by_hand(part: LocFrame, vectors: dict[int, np.ndarray], first: np.ndarr
     angular: list[float] = []
     radial: list[float] = []
     for kind in range(part.ntypes):
-        many, more = part.config.sel_a[kind], part.config.sel_r[kind]
-        mine = [vector for vector in vectors[kind] if np.linalg.norm(vector) < part.rcut]
-        for vector in mine[:many]:
+        sel_a, sel_r = part.config.sel_a[kind], part.config.sel_r[kind]
+        within = [vector for vector in vectors[kind] if np.linalg.norm(vector) < part.rcut]
+        for vector in within[:sel_a]:
             r = np.linalg.norm(vector)
             angular += [1 / r, e_3 @ vector / r**2, e_1 @ vector / r**2, e_2 @ vector / r**2]
-        angular += [0.0] * 4 * (many - len(mine[:many]))
-        radial += [1 / float(np.linalg.norm(vector)) for vector in mine[many : many + more]]
-        radial += [0.0] * (more - len(mine[many : many + more]))
+        angular += [0.0] * 4 * (sel_a - len(within[:sel_a]))
+        radial += [1 / float(np.linalg.norm(vector)) for vector in within[sel_a : sel_a + sel_r]]
+        radial += [0.0] * (sel_r - len(within[sel_a : sel_a + sel_r]))
     return angular + radial
 
 
 @pytest.fixture
 def surroundings() -> dict[int, np.ndarray]:
-    """Of one atom: four neighbours of type 0 and three of type 1, by distance, the last ones beyond 4 A."""
+    """Vectors of four neighbours of type 0 and three of type 1, by distance, the last ones beyond 4 A."""
     random = np.random.default_rng(3)
-    found = {}
+    actual = {}
     for kind, distances in ((0, [1.1, 1.9, 2.6, 3.3, 4.1]), (1, [1.0, 1.5, 2.2, 4.3])):
         directions = random.normal(size=(len(distances), 3))
-        found[kind] = directions / np.linalg.norm(directions, axis=1, keepdims=True) * np.array(distances)[:, None]
-    return found
+        actual[kind] = directions / np.linalg.norm(directions, axis=1, keepdims=True) * np.array(distances)[:, None]
+    return actual
 
 
 def around(vectors: dict[int, np.ndarray], seed: int = 0) -> Environment:
-    """The environment of that atom, of type 0, with its neighbours in any order."""
+    """Environment of an atom of type 0 with these neighbours in any order."""
     coord = np.concatenate([[np.zeros(3)], *vectors.values()])
-    types = np.concatenate([[0], *([kind] * len(each) for kind, each in vectors.items())])
+    types = np.concatenate([[0], *([kind] * len(neighbours_of_type) for kind, neighbours_of_type in vectors.items())])
     order = np.append(0, 1 + np.random.default_rng(seed).permutation(len(coord) - 1))
     env = find_environment(coord[order], None, types[order], 5.0)
     return env.select(env.centre == 0)
@@ -129,7 +129,7 @@ def test_an_atom_alone_needs_no_frame() -> None:
 
 
 def test_energies_jump_where_neighbours_change_places(surroundings: dict[int, np.ndarray]) -> None:
-    """And at the cutoff; both by definition, and DeePMD-kit's do."""
+    """Energies also jump at the cutoff, by definition and as in DeePMD-kit."""
     part = LocFrame(LocFrameConfig(**NEAREST), 2)
 
     def rows(kind: int, place: int, distance: float) -> torch.Tensor:
@@ -143,7 +143,7 @@ def test_energies_jump_where_neighbours_change_places(surroundings: dict[int, np
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({"sel_a": [2]}, "sel_a has 1 entries; it should have one for each of 2 types"),
         ({"sel_a": [0, 0], "sel_r": [0, 0]}, "sel_a and sel_r are all 0; some neighbours should count"),
@@ -160,9 +160,9 @@ def test_energies_jump_where_neighbours_change_places(surroundings: dict[int, np
         ({"axis_rule": [], "sel_a": [1, 0], "sel_r": [0, 1]}, "axis_rule is empty, and neither sel_a nor sel_r has"),
     ],
 )
-def test_keys_that_are_wrong(keys: dict[str, Any], said: str) -> None:
+def test_keys_that_are_wrong(keys: dict[str, Any], message: str) -> None:
     config = LocFrameConfig.model_validate({**NEAREST, **keys})
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         LocFrame(config, 2)
 
 
@@ -173,9 +173,9 @@ def test_counts_that_are_wrong() -> None:
 
 def test_neighbours_that_are_dropped_are_said() -> None:
     config = LocFrameConfig.model_validate(NEAREST)
-    found = NeighbourStatistics(4.0, np.array([5, 7]), 12, np.zeros(2), {})
+    actual = NeighbourStatistics(4.0, np.array([5, 7]), 12, np.zeros(2), {})
     with pytest.warns(UserWarning, match=r"up to 7 of H within 4 A; the farthest are dropped"):
-        assert config.with_counts(found, ("O", "H"), False) == config
+        assert config.with_counts(actual, ("O", "H"), False) == config
 
 
 def config_of(**keys: Any) -> ModelConfig:
@@ -185,7 +185,7 @@ def config_of(**keys: Any) -> ModelConfig:
 
 
 class TestPhysics(PotentialPhysics):
-    """Away from the places where neighbours swap, appear or vanish; of a frame that is not that of its mirror image."""
+    """Physics away from points where neighbours swap, appear or vanish; mirror images have another frame."""
 
     test_inversion = None
     test_smooth_where_a_neighbour_comes_within_the_cutoffs = None
@@ -203,19 +203,22 @@ class TestPhysics(PotentialPhysics):
         return model
 
     def test_energy_is_conserved(self, model: PotentialModel, structure: Structure) -> None:
-        """Around a structure, so slowly that no neighbours swap."""
+        """Move atoms so little that no neighbours swap."""
         part = model.descriptor
         assert isinstance(part, LocFrame)
-        found = tethered(PotentialEngine(model), structure, steps=1000, step=0.005, spring=400.0, speed=0.01)
+        actual = tethered(PotentialEngine(model), structure, steps=1000, step=0.005, spring=400.0, speed=0.01)
         before, after = (
             part._placed(find_environment(coord, structure.cell, structure.types, part.rcut))[1]
-            for coord in (structure.coord, found.last)
+            for coord in (structure.coord, actual.last)
         )
         assert len(after) == len(before)
-        assert np.ptp(found.total) < 3e-2 * np.ptp(found.potential)
+        assert np.ptp(actual.total) < 3e-2 * np.ptp(actual.potential)
 
     def test_the_mirror_image_is_another_atom(self, model: PotentialModel, structure: Structure) -> None:
-        before, after = (evaluate(PotentialEngine(model), each) for each in (structure, structure.linear(-np.eye(3))))
+        before, after = (
+            evaluate(PotentialEngine(model), neighbours_of_type)
+            for neighbours_of_type in (structure, structure.linear(-np.eye(3)))
+        )
         if model.config.descriptor.sel_a == (0, 0):
             same(after.energy, before.energy, 1e-12)
         else:

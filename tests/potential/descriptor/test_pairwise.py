@@ -43,7 +43,7 @@ def descriptor(name: str, fixed_slots: bool) -> PairwiseDescriptor:
 
 
 def environment(rcut: float = 3.0) -> Environment:
-    """Atoms sorted by type."""
+    """Environment of atoms sorted by type."""
     structure = crowd(2)
     structure = structure[structure.types.argsort(kind="stable")]
     return find_environment(structure.coord, structure.cell, structure.types, rcut)
@@ -59,9 +59,9 @@ def moments_of(part: PairwiseDescriptor, env: Environment, basis: ChebyshevBasis
 def test_the_equations_as_loops(case: str, fixed_slots: bool) -> None:
     part, env = descriptor(case, fixed_slots), environment()
     expected = (se_e2_a if isinstance(part.config, SeE2AConfig) else se_e2_r)(part, env)
-    found = part(env).detach()
-    assert found.shape == (env.natoms, part.width) == tuple(expected.shape)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
+    actual = part(env).detach()
+    assert actual.shape == (env.natoms, part.width) == tuple(expected.shape)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -69,7 +69,7 @@ def test_the_equations_as_loops(case: str, fixed_slots: bool) -> None:
 def test_the_spectral_form(case: str, fixed_slots: bool) -> None:
     part, env = descriptor(case, fixed_slots), environment()
     basis = ChebyshevBasis(0.0, 1.2, 64)
-    moments = moments_of(part, part.chosen(env), basis)
+    moments = moments_of(part, part.select_neighbours(env), basis)
     C = part.coefficients(basis)
     rows = torch.cat([part.contract(moments[i : i + 1], C[env.types[i]]) for i in range(env.natoms)])
     expected = part(env)
@@ -79,9 +79,9 @@ def test_the_spectral_form(case: str, fixed_slots: bool) -> None:
 @pytest.mark.parametrize("case", ["one_side", "radial", "few"])
 def test_pairs_beyond_the_cutoff_are_passed_over(case: str) -> None:
     part = descriptor(case, fixed_slots=False)
-    near, far = environment(3.0), environment(4.5)
-    assert len(far.centre) > 2 * len(near.centre)
-    torch.testing.assert_close(part(far), part(near))
+    within, beyond = environment(3.0), environment(4.5)
+    assert len(beyond.centre) > 2 * len(within.centre)
+    torch.testing.assert_close(part(beyond), part(within))
 
 
 def test_the_rules_for_too_many_neighbours_differ_and_for_enough_slots_agree() -> None:
@@ -92,11 +92,11 @@ def test_the_rules_for_too_many_neighbours_differ_and_for_enough_slots_agree() -
 
 def test_an_atom_alone_has_a_descriptor() -> None:
     none = torch.empty(0, dtype=torch.int64)
-    alone = Environment(torch.tensor([1]), none, none, torch.empty(0, 3, dtype=torch.float64))
+    single_atom = Environment(torch.tensor([1]), none, none, torch.empty(0, 3, dtype=torch.float64))
     for case in ("one_side", "radial"):
         part = descriptor(case, False)
-        expected = (se_e2_a if case == "one_side" else se_e2_r)(part, alone)
-        torch.testing.assert_close(part(alone).detach(), expected)
+        expected = (se_e2_a if case == "one_side" else se_e2_r)(part, single_atom)
+        torch.testing.assert_close(part(single_atom).detach(), expected)
 
 
 def test_types_that_a_batch_has_no_atoms_of() -> None:
@@ -113,8 +113,8 @@ def test_a_frozen_descriptor_has_no_gradients() -> None:
 
 
 def test_its_seed_decides_its_weights() -> None:
-    first, same, other = (make_descriptor(SeE2RConfig(sel=(4,), seed=seed), 1) for seed in (1, 1, 2))
-    weights = [next(each.parameters()) for each in (first, same, other)]
+    first, repeated, different = (make_descriptor(SeE2RConfig(sel=(4,), seed=seed), 1) for seed in (1, 1, 2))
+    weights = [next(part.parameters()) for part in (first, repeated, different)]
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
@@ -125,7 +125,7 @@ def test_sel_must_be_counts_for_every_type(config: SeE2AConfig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({"axis_neuron": 9, "neuron": [4, 8]}, "axis_neuron is 9; it should not exceed"),
         ({"rcut_smth": 6.0}, "rcut_smth is 6; it should be below rcut, 6"),
@@ -135,6 +135,6 @@ def test_sel_must_be_counts_for_every_type(config: SeE2AConfig) -> None:
         ({"activation_function": "tan"}, "no activation function"),
     ],
 )
-def test_keys_that_are_wrong(keys: dict, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_keys_that_are_wrong(keys: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         SeE2AConfig(**keys)

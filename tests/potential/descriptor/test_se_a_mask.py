@@ -1,4 +1,4 @@
-"""Clusters filled up by virtual atoms: the mask, what virtual atoms are worth, the physics suite."""
+"""Clusters filled up by virtual atoms: the mask, energies of virtual atoms, the physics suite."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def config_of(**keys: Any) -> ModelConfig:
 
 
 def filled_up(structure: Structure, count: int = 2) -> Structure:
-    """With virtual atoms, all on one spot and that of an atom."""
+    """Append virtual atoms, all at the position of an atom."""
     return replace(
         structure,
         types=np.append(structure.types, np.arange(count) % 2),
@@ -41,7 +41,7 @@ def filled_up(structure: Structure, count: int = 2) -> Structure:
 
 
 class TestPhysics(PotentialPhysics):
-    """Of molecules alone, which is all there are."""
+    """Physics of molecules, since there are no periodic systems."""
 
     test_atoms_moved_by_lattice_vectors = None
     test_another_cell_of_the_same_lattice = None
@@ -60,7 +60,7 @@ class TestPhysics(PotentialPhysics):
         model = random_model(config)
         part = model.descriptor
         assert isinstance(part, SeAMask)
-        part.with_statistics(torch.zeros_like(part.davg), torch.ones_like(part.dstd))
+        part.set_statistics(torch.zeros_like(part.davg), torch.ones_like(part.dstd))
         return model
 
     @pytest.fixture
@@ -87,15 +87,15 @@ def model() -> PotentialModel:
 
 @pytest.mark.parametrize("precision", ["float64", "exact"])
 def test_virtual_atoms(model: PotentialModel, precision: str) -> None:
-    """They have the energy of an atom alone and no force, and where they are does not matter."""
+    """Virtual atoms have the energy of a single atom and no force, wherever they are."""
     engine, structure = PotentialEngine(model, precision), crowd(2)
     alone, filled = evaluate(engine, filled_up(structure, 0)), evaluate(engine, filled_up(structure, 3))
     same(filled.atom_energy[:7], alone.atom_energy, 1e-14)
     same(filled.force[:7], alone.force, 1e-13)
     assert (filled.force[7:] == 0).all()
     zero = torch.zeros(1, model.descriptor.width, dtype=torch.float64)
-    of_types = [model.fitting.evaluate_type(kind, zero, None) + model.bias[kind] for kind in (0, 1, 0)]
-    same(filled.atom_energy[7:], torch.cat(of_types).detach(), 1e-12)
+    energies = [model.fitting.evaluate_type(kind, zero, None) + model.bias[kind] for kind in (0, 1, 0)]
+    same(filled.atom_energy[7:], torch.cat(energies).detach(), 1e-12)
     elsewhere = filled_up(structure, 3)
     elsewhere.coord[7:] += 1.0
     assert torch.equal(evaluate(engine, elsewhere).energy, filled.energy)
@@ -103,11 +103,11 @@ def test_virtual_atoms(model: PotentialModel, precision: str) -> None:
 
 def test_a_cell_is_passed_over_with_a_warning(model: PotentialModel) -> None:
     potential, structure = DeepPot(model), filled_up(crowd(2))
-    given = {"atype": structure.types, "aparam": structure.aparam}
-    energy = potential.eval(structure.coord, None, **given)[0]
+    keywords = {"atype": structure.types, "aparam": structure.aparam}
+    energy = potential.eval(structure.coord, None, **keywords)[0]
     with pytest.warns(UserWarning, match="the cell is passed over; se_a_mask has none"):
-        assert potential.eval(structure.coord, 4 * np.eye(3), **given)[0] == energy
-    assert potential.eval(structure.coord, 4 * np.eye(3), **given)[0] == energy
+        assert potential.eval(structure.coord, 4 * np.eye(3), **keywords)[0] == energy
+    assert potential.eval(structure.coord, 4 * np.eye(3), **keywords)[0] == energy
 
 
 def test_descriptors_depend_on_the_mask(model: PotentialModel) -> None:
@@ -119,14 +119,14 @@ def test_descriptors_depend_on_the_mask(model: PotentialModel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mask", "said"),
+    ("mask", "message"),
     [
         ([1, 0.5, 1], r"aparam is 0\.5 for atom 2; it should be 1 for atoms and 0 for virtual ones\."),
         ([0, 0, 0], r"aparam is 0 for all atoms; one at least should be there\."),
     ],
 )
-def test_masks_that_are_wrong(model: PotentialModel, mask: list[float], said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_masks_that_are_wrong(model: PotentialModel, mask: list[float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
         DeepPot(model).eval(np.eye(3), None, [0, 1, 1], aparam=mask)
 
 
@@ -136,7 +136,7 @@ def test_an_atom_alone(model: PotentialModel) -> None:
 
 
 def test_a_large_cluster_is_not_slow_to_look_at(model: PotentialModel) -> None:
-    """Its pairs are all pairs, however far the cutoff is."""
+    """All pairs are included, since the cutoff is beyond them."""
     random = np.random.default_rng(0)
     coord = random.permutation(np.array(list(np.ndindex(5, 5, 4)), dtype=float)) * 1.5 + random.random((100, 3)) * 0.1
     env = model.environment(coord, None, np.arange(100) % 2, np.ones((100, 1)))
@@ -149,7 +149,7 @@ def test_precisions_are_measured_on_a_cluster(model: PotentialModel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "said"),
+    ("section", "message"),
     [
         (
             {"fitting_net": {"neuron": [8]}},
@@ -162,6 +162,6 @@ def test_precisions_are_measured_on_a_cluster(model: PotentialModel) -> None:
         ({"type_embedding": {}}, "type_embedding is given; it is not supported with se_a_mask"),
     ],
 )
-def test_sections_that_are_wrong(section: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_sections_that_are_wrong(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         ModelConfig.model_validate({"type_map": ["O", "H"], "descriptor": MASK, "fitting_net": FITTING} | section)

@@ -1,4 +1,4 @@
-"""se_atten: its equations slot by slot, its keys, what it does with many neighbours."""
+"""se_atten: equations slot by slot, keys, more neighbours than `sel`."""
 
 from __future__ import annotations
 
@@ -38,32 +38,32 @@ def environment(rcut: float = ATTEN["rcut"]) -> Environment:
 
 @torch.no_grad()
 def slot_by_slot(part: SeAtten, env: Environment) -> torch.Tensor:
-    """A over all `sel` slots of one number, without attention; empty slots beyond are undone by counting -1 times."""
+    """Compute A over all `sel` slots, without attention; a negative number of empty slots counts negatively."""
     rows = []
     for atom in range(env.natoms):
         centre = int(env.types[atom])
-        mine = [
+        vectors = [
             (int(env.types[j]), vector)
             for i, j, vector in zip(env.centre.tolist(), env.neighbour.tolist(), env.vector, strict=True)
             if i == atom and vector.norm() < part.rcut
         ]
-        mine.sort(key=lambda each: float(each[1].norm()))
+        vectors.sort(key=lambda pair: float(pair[1].norm()))
         if part.fixed_slots:
-            mine = mine[: part.nnei]
-        seen = [each for each in mine if not part.excluded[centre, each[0]]]
-        empty = part.nnei - len(mine if part.fixed_slots else seen)
+            vectors = vectors[: part.nnei]
+        embedded = [pair for pair in vectors if not part.excluded[centre, pair[0]]]
+        empty = part.nnei - len(vectors if part.fixed_slots else embedded)
         A = torch.zeros(4, part.config.neuron[-1], dtype=torch.float64)
-        slots = [*((kind, vector, 1.0) for kind, vector in seen), (None, torch.zeros(3), float(empty))]
+        slots = [*((kind, vector, 1.0) for kind, vector in embedded), (None, torch.zeros(3), float(empty))]
         for kind, vector, count in slots:
             raw, w = torch.zeros(4, dtype=torch.float64), 0.0
             if kind is not None:
                 r = float(vector.norm())
-                w, reach = smooth(r, part.config.rcut_smth, part.rcut), r + part.config.env_protection
-                raw = torch.cat([torch.ones(1, dtype=torch.float64), vector / reach]) * w / reach
+                w, denominator = smooth(r, part.config.rcut_smth, part.rcut), r + part.config.env_protection
+                raw = torch.cat([torch.ones(1, dtype=torch.float64), vector / denominator]) * w / denominator
             R = (raw - part.davg[centre]) / part.dstd[centre]
-            pair = torch.tensor([0 if kind is None else int(part.network(torch.tensor(centre), torch.tensor(kind)))])
+            pair = torch.tensor([0 if kind is None else int(part.net_index(torch.tensor(centre), torch.tensor(kind)))])
             fade = torch.tensor([w], dtype=torch.float64) if part.config.is_smooth else None
-            A += count * torch.outer(R, part.nets.pairs(pair, R[:1], fade)[0])
+            A += count * torch.outer(R, part.nets.evaluate_pairs(pair, R[:1], fade)[0])
         A /= part.nnei
         D = (A.T @ A[:, : part.config.axis_neuron]).flatten()
         rows.append(torch.cat([D, part.nets.types()[centre]]) if part.config.concat_output_tebd else D)
@@ -71,13 +71,15 @@ def slot_by_slot(part: SeAtten, env: Environment) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("keys", [{}, {"tebd_input_mode": "strip", "type_one_side": True}, FADING], ids=str)
-@pytest.mark.parametrize("more", [{}, {"sel": 60}, {"exclude_types": [[0, 1]]}, {"env_protection": 0.2}], ids=str)
+@pytest.mark.parametrize(
+    "further_keys", [{}, {"sel": 60}, {"exclude_types": [[0, 1]]}, {"env_protection": 0.2}], ids=str
+)
 @pytest.mark.parametrize("fixed_slots", [True, False])
-def test_the_equations_slot_by_slot(keys: dict, more: dict, fixed_slots: bool) -> None:
-    part, env = model(fixed_slots, **keys, **more).descriptor, environment()
-    found, expected = part(env).detach(), slot_by_slot(part, env)
-    assert found.shape == (env.natoms, part.width)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
+def test_the_equations_slot_by_slot(keys: dict, further_keys: dict, fixed_slots: bool) -> None:
+    part, env = model(fixed_slots, **keys, **further_keys).descriptor, environment()
+    actual, expected = part(env).detach(), slot_by_slot(part, env)
+    assert actual.shape == (env.natoms, part.width)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("keys", [{}, FADING, {"attn_layer": 1}, FADING | {"attn_layer": 2}], ids=str)
@@ -104,8 +106,8 @@ def test_the_rules_for_too_many_neighbours_differ_and_for_enough_slots_agree(key
 @pytest.mark.parametrize("precision", ["exact", "float64", "float32"])
 def test_an_atom_alone(keys: dict, precision: str) -> None:
     engine = PotentialEngine(model(**keys), precision)
-    found = engine.evaluate(Frame(np.zeros((1, 3)), None, np.array([1])))
-    assert torch.isfinite(found.energy) and not found.force.any() and not found.virial.any()
+    actual = engine.evaluate(Frame(np.zeros((1, 3)), None, np.array([1])))
+    assert torch.isfinite(actual.energy) and not actual.force.any() and not actual.virial.any()
 
 
 @pytest.mark.parametrize("keys", [{}, FADING | {"exclude_types": [[1, 1]]}], ids=str)
@@ -114,9 +116,9 @@ def test_an_atom_alone(keys: dict, precision: str) -> None:
 def test_the_engine_with_few_slots_and_at_short_distances(keys: dict, fixed_slots: bool, distance: float) -> None:
     potential, structure = model(fixed_slots, sel=6, **keys), crowd(2)
     structure.coord[1] = structure.coord[0] + np.array([0, 0, distance])
-    exact, found = (evaluate(PotentialEngine(potential, precision), structure) for precision in ("exact", "float64"))
+    exact, actual = (evaluate(PotentialEngine(potential, precision), structure) for precision in ("exact", "float64"))
     for name in ("energy", "force", "virial", "atom_energy"):
-        same(getattr(found, name), getattr(exact, name), 1e-7)
+        same(getattr(actual, name), getattr(exact, name), 1e-7)
 
 
 @pytest.mark.filterwarnings("ignore:atoms")
@@ -132,8 +134,8 @@ def test_below_the_shortest_distance_forces_are_still_the_gradient() -> None:
     assert abs(float(force[1, 2]) + slope) < 1e-5 * float(force.abs().max())
 
 
-def statistics(most: int) -> NeighbourStatistics:
-    return NeighbourStatistics(6.0, np.array([most, most]), most, np.zeros(2), {})
+def statistics(count: int) -> NeighbourStatistics:
+    return NeighbourStatistics(6.0, np.array([count, count]), count, np.zeros(2), {})
 
 
 def test_sel_is_counted_for_all_types_together() -> None:
@@ -154,16 +156,18 @@ def test_a_warning_where_energies_jump(smooth_types: bool) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         config.with_counts(statistics(37), "OH", False)
-    assert [str(each.message)[:30] for each in caught] == ([] if smooth_types else ["smooth_type_embedding is false"])
+    assert [str(warning.message)[:30] for warning in caught] == (
+        [] if smooth_types else ["smooth_type_embedding is false"]
+    )
 
 
-@pytest.mark.parametrize(("given", "kept"), [(60, 60), ([20, 40], 60), ([60], 60)])
-def test_only_the_sum_of_sel_counts(given: object, kept: int) -> None:
-    assert SeAttenConfig.model_validate({"sel": given}).sel == kept
+@pytest.mark.parametrize(("sel", "total"), [(60, 60), ([20, 40], 60), ([60], 60)])
+def test_only_the_sum_of_sel_counts(sel: object, total: int) -> None:
+    assert SeAttenConfig.model_validate({"sel": sel}).sel == total
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
+    ("keys", "message"),
     [
         ({"sel": 0}, "0 should be a number of neighbours above 0"),
         ({"sel": [4, -1]}, "should be a number of neighbours above 0"),
@@ -174,8 +178,8 @@ def test_only_the_sum_of_sel_counts(given: object, kept: int) -> None:
         ({"attn_layer": -1}, "greater than or equal to 0"),
     ],
 )
-def test_keys_that_are_wrong(keys: dict, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_keys_that_are_wrong(keys: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         SeAttenConfig.model_validate(keys)
 
 
@@ -195,9 +199,9 @@ def test_a_net_of_types_of_its_own_goes_to_files_and_back(tmp_path: Path) -> Non
     keys = {"type_map": ["O", "H"], "descriptor": ATTEN, "fitting_net": {"neuron": [8]}}
     potential = random_model(ModelConfig.model_validate(keys | {"type_embedding": {"neuron": [5, 3]}}))
     write_potential(tmp_path / "model.dp", potential)
-    back = read_potential(tmp_path / "model.dp")
-    assert back.config.type_embedding is not None and back.config.type_embedding.neuron == (5, 3)
-    before, after = (evaluate(PotentialEngine(each, "exact"), crowd(2)) for each in (potential, back))
+    converted = read_potential(tmp_path / "model.dp")
+    assert converted.config.type_embedding is not None and converted.config.type_embedding.neuron == (5, 3)
+    before, after = (evaluate(PotentialEngine(version, "exact"), crowd(2)) for version in (potential, converted))
     same(after.force, before.force, 1e-13)
 
 

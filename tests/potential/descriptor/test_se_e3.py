@@ -35,7 +35,7 @@ def descriptor(name: str, fixed_slots: bool = False) -> SeE3:
 
 
 def environment(rcut: float = 3.0) -> Environment:
-    """Atoms sorted by type."""
+    """Environment of atoms sorted by type."""
     structure = crowd(2)
     structure = structure[structure.types.argsort(kind="stable")]
     return find_environment(structure.coord, structure.cell, structure.types, rcut)
@@ -45,9 +45,9 @@ def environment(rcut: float = 3.0) -> Environment:
 @pytest.mark.parametrize("fixed_slots", [False, True])
 def test_the_equations_as_loops(case: str, fixed_slots: bool) -> None:
     part, env = descriptor(case, fixed_slots), environment()
-    expected, found = se_e3(part, env), part(env).detach()
-    assert found.shape == (env.natoms, part.width) == tuple(expected.shape)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
+    expected, actual = se_e3(part, env), part(env).detach()
+    assert actual.shape == (env.natoms, part.width) == tuple(expected.shape)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-13 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -55,7 +55,7 @@ def test_the_equations_as_loops(case: str, fixed_slots: bool) -> None:
 def test_the_spectral_form(case: str, fixed_slots: bool) -> None:
     part, env = descriptor(case, fixed_slots), environment()
     kernel = part.training_kernel(0.9, 64)
-    geometry = kernel.prepare(part, table_of(part.chosen(env), 2))
+    geometry = kernel.prepare(part, table_of(part.select_neighbours(env), 2))
     rows = torch.cat(kernel.rows(part, geometry, geometry.variables, torch.bincount(env.types).tolist()))
     expected = part(env)
     torch.testing.assert_close(rows, expected, rtol=0, atol=1e-10 * float(expected.detach().abs().max()))
@@ -63,35 +63,35 @@ def test_the_spectral_form(case: str, fixed_slots: bool) -> None:
 
 def test_pairs_beyond_the_cutoff_are_passed_over() -> None:
     part = descriptor("plain")
-    near, far = environment(3.0), environment(4.5)
-    assert len(far.centre) > 2 * len(near.centre)
-    torch.testing.assert_close(part(far), part(near))
+    within, beyond = environment(3.0), environment(4.5)
+    assert len(beyond.centre) > 2 * len(within.centre)
+    torch.testing.assert_close(part(beyond), part(within))
     kernel = part.training_kernel(0.9, 64)
-    torch.testing.assert_close(*(kernel.prepare(part, table_of(env, 2)).variables for env in (far, near)))
+    torch.testing.assert_close(*(kernel.prepare(part, table_of(env, 2)).variables for env in (beyond, within)))
 
 
 def test_sel_sets_the_scale_unless_neighbours_are_dropped() -> None:
-    """And a type without slots counts as one with one."""
+    """A type without slots counts as a type with one slot."""
     env = environment()
 
-    def made(*sel: int, fixed_slots: bool = False) -> torch.Tensor:
+    def rows_of(*sel: int, fixed_slots: bool = False) -> torch.Tensor:
         rows: torch.Tensor = make_descriptor(
             SeE3Config(rcut=3.0, neuron=(4,), sel=sel, seed=1), 2, fixed_slots=fixed_slots
         )(env)
         return rows.detach()
 
-    torch.testing.assert_close(made(4, 6), made(2, 3) / 4)
-    torch.testing.assert_close(made(0, 5), made(1, 5))
-    assert not torch.allclose(made(2, 3, fixed_slots=True), made(2, 3), rtol=1e-3)
+    torch.testing.assert_close(rows_of(4, 6), rows_of(2, 3) / 4)
+    torch.testing.assert_close(rows_of(0, 5), rows_of(1, 5))
+    assert not torch.allclose(rows_of(2, 3, fixed_slots=True), rows_of(2, 3), rtol=1e-3)
 
 
 def test_an_atom_alone_and_one_with_a_single_neighbour() -> None:
     none = torch.empty(0, dtype=torch.int64)
-    alone = Environment(torch.tensor([1]), none, none, torch.empty(0, 3, dtype=torch.float64))
+    single_atom = Environment(torch.tensor([1]), none, none, torch.empty(0, 3, dtype=torch.float64))
     part = descriptor("plain")
-    assert not part(alone).any()
+    assert not part(single_atom).any()
     kernel = part.training_kernel(0.9, 64)
-    assert not kernel.prepare(part, table_of(alone, 2)).variables.any()
+    assert not kernel.prepare(part, table_of(single_atom, 2)).variables.any()
     vector = torch.tensor([[0.0, 1.0, 0.5], [0.0, -1.0, -0.5]], dtype=torch.float64)
     two = Environment(torch.tensor([0, 1]), torch.tensor([0, 1]), torch.tensor([1, 0]), vector)
     torch.testing.assert_close(part(two).detach(), se_e3(part, two))

@@ -1,4 +1,4 @@
-"""Nets that see types."""
+"""Nets with types as inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_one_linear_layer_is_a_table() -> None:
 
 
 def test_residual_layers_and_a_bias() -> None:
-    """The first layer doubles its width and adds its input twice."""
+    """The first layer doubles the width and adds its input twice."""
     embedding = types(width=4, use_tebd_bias=True, resnet_dt=True)
     (layer,) = embedding.layers
     unit = torch.eye(2, dtype=torch.float64)
@@ -38,7 +38,7 @@ def test_electron_configurations_come_in_by_a_net_of_their_own_width() -> None:
 @pytest.mark.parametrize("one_side", [True, False])
 @pytest.mark.parametrize("fades", [True, False])
 def test_the_nets_of_pairs(mode: InputMode, one_side: bool, fades: bool) -> None:
-    """Written out for one number at a time."""
+    """Evaluate layers for one number at a time."""
     nets = TypedNets(types(), [2, 4], mode=mode, one_side=one_side, generator=torch.Generator().manual_seed(6))
     x = torch.tensor([-0.3, 0.2, 1.4], dtype=torch.float64)
     w = torch.tensor([0.1, 1.0, 0.5], dtype=torch.float64)
@@ -53,21 +53,21 @@ def test_the_nets_of_pairs(mode: InputMode, one_side: bool, fades: bool) -> None
 
     for index in range(nets.networks):
         neighbour, centre = (index, None) if one_side else (index // 2, index % 2)
-        of_types = T[neighbour] if centre is None else torch.cat([T[neighbour], T[centre]])
-        found = nets.pairs(torch.full((3,), index), x, w if fades else None)
+        type_inputs = T[neighbour] if centre is None else torch.cat([T[neighbour], T[centre]])
+        actual = nets.evaluate_pairs(torch.full((3,), index), x, w if fades else None)
         for number in range(3):
             if mode == "concat":
-                expected = through(nets.layers, torch.cat([x[number : number + 1], of_types]))
+                expected = through(nets.layers, torch.cat([x[number : number + 1], type_inputs]))
             else:
                 assert nets.type_layers is not None
                 weight = w[number] if fades else 1.0
                 radial = through(nets.layers, x[number : number + 1])
-                expected = radial * (1 + weight * through(nets.type_layers, of_types))
-            torch.testing.assert_close(found[number], expected)
+                expected = radial * (1 + weight * through(nets.type_layers, type_inputs))
+            torch.testing.assert_close(actual[number], expected)
         if not fades:
-            torch.testing.assert_close(nets.one(index, x), found)
+            torch.testing.assert_close(nets.evaluate(index, x), actual)
             every = nets(torch.stack([x + number for number in range(nets.networks)]))
-            torch.testing.assert_close(every[index], nets.one(index, x + index))
+            torch.testing.assert_close(every[index], nets.evaluate(index, x + index))
 
 
 def test_where_it_belongs() -> None:

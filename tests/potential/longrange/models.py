@@ -42,7 +42,7 @@ def dipole_model(seed: int = 5, **fitting: Any) -> TensorModel:
     for part in model.descriptor.parts:
         davg, dstd = torch.zeros_like(part.davg), torch.full_like(part.dstd, 0.3)
         davg[:, 0] = 0.15
-        part.with_statistics(davg, dstd)
+        part.set_statistics(davg, dstd)
     return model
 
 

@@ -1,4 +1,4 @@
-"""Neighbour lists, of the compiled part and by vesin, against a search over all images."""
+"""Neighbour lists of the compiled library and of vesin, against a search over all images."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def atoms_in(
     return Atoms(fractions @ box, types, [cell], [periodic], np.zeros(natoms, dtype=np.int64))
 
 
-def together(frames: Sequence[Atoms]) -> Atoms:
-    """Put frames together, sorted by type."""
+def join(frames: Sequence[Atoms]) -> Atoms:
+    """Join frames, sorted by type."""
     types = np.concatenate([frame.types for frame in frames])
     order = np.argsort(types, kind="stable")
     number = np.repeat(np.arange(len(frames)), [frame.natoms for frame in frames])
@@ -82,7 +82,7 @@ CASES = {
     "one atom, no cell": atoms_in(None, 1),
     "no pairs": replace(atoms_in(None, 3), coord=np.diag([0.0, 50.0, 100.0])),
     "no pairs in a cell": atoms_in(40 * np.eye(3), 1),
-    "several frames": together(
+    "several frames": join(
         [
             atoms_in(TRICLINIC, 12, seed=1),
             atoms_in(None, 9, seed=2),
@@ -108,7 +108,7 @@ def list_of(atoms: Atoms, cutoff: float = CUTOFF) -> NeighbourList:
 
 
 def all_pairs(atoms: Atoms, cutoff: float = CUTOFF) -> np.ndarray:
-    """Centre, neighbour and vector of all pairs, (npairs, 5), over as many images as can be near."""
+    """Find centre, neighbour and vector of all pairs, (npairs, 5), over all images that can be within the cutoff."""
     rows = []
     for number, (cell, periodic) in enumerate(zip(atoms.cells, atoms.periodic, strict=True)):
         members = np.flatnonzero(atoms.frame == number)
@@ -129,28 +129,28 @@ def all_pairs(atoms: Atoms, cutoff: float = CUTOFF) -> np.ndarray:
         images = np.array(list(np.ndindex(*(2 * reach + 1)))) - reach
         for image in images:
             vector = inside[None] + image @ np.where(along[:, None], box, 0) - inside[:, None]
-            near = np.linalg.norm(vector, axis=2) <= cutoff
+            close = np.linalg.norm(vector, axis=2) <= cutoff
             if not image.any():
-                near &= ~np.eye(len(members), dtype=bool)
-            centre, neighbour = np.nonzero(near)
+                close &= ~np.eye(len(members), dtype=bool)
+            centre, neighbour = np.nonzero(close)
             rows.append(np.column_stack([members[centre], members[neighbour], vector[centre, neighbour]]))
     return np.concatenate(rows)
 
 
 def in_order(pairs: np.ndarray) -> np.ndarray:
-    """Pairs by centre, neighbour and the place of the neighbour along a direction that is not special."""
+    """Sort pairs by centre, neighbour and the position of the neighbour along a generic direction."""
     return pairs[np.lexsort((pairs[:, 2:] @ [0.577, 0.213, 0.789], pairs[:, 1], pairs[:, 0]))]
 
 
 def assert_pairs(table: NeighbourTable, expected: np.ndarray, tolerance: float = 1e-10) -> None:
     vector = table.vector.double()
-    found = np.column_stack([(table.centre + table.first).numpy(), table.neighbour.numpy(), vector.T.numpy()])
-    assert len(found) == len(expected)
-    np.testing.assert_allclose(in_order(found), in_order(expected), rtol=0, atol=tolerance)
+    actual = np.column_stack([(table.centre + table.first).numpy(), table.neighbour.numpy(), vector.T.numpy()])
+    assert len(actual) == len(expected)
+    np.testing.assert_allclose(in_order(actual), in_order(expected), rtol=0, atol=tolerance)
 
 
 def assert_grouped(table: NeighbourTable, types: np.ndarray) -> None:
-    """Whether neighbours are where the rows of the table say."""
+    """Check that neighbours have the types of their rows."""
     assert len(table.rows) == table.natoms * NTYPES + 1
     assert table.rows[0] == 0 and table.rows[-1] == len(table.neighbour) == table.vector.shape[1]
     assert torch.equal(table.neighbour_types, torch.from_numpy(types)[table.neighbour.long()])
@@ -185,7 +185,7 @@ def test_the_shortest_distance(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_atoms_that_moved_less_than_half_the_skin(name: str) -> None:
-    """A list of the larger cutoff holds all pairs that are within the smaller one later; no others are gathered."""
+    """A list with the larger cutoff gathers exactly the pairs within the smaller one after a move."""
     atoms, skin = CASES[name], 0.8
     neighbours = list_of(atoms, CUTOFF + skin)
     random = np.random.default_rng(7)
@@ -208,13 +208,13 @@ def test_atoms_that_moved_less_than_half_the_skin(name: str) -> None:
 def test_some_of_the_atoms(name: str, dtype: torch.dtype) -> None:
     atoms = CASES[name]
     neighbours = list_of(atoms, CUTOFF + 1)
-    whole = neighbours.table(CUTOFF)
+    all_atoms = neighbours.table(CUTOFF)
     for first, last in ((0, atoms.natoms), (1, 2), (atoms.natoms // 2, atoms.natoms), (2, 2)):
-        found, expected = neighbours.gather(first, last, CUTOFF, dtype), whole.share(first, last)
-        assert found.vector.dtype == dtype and found.first == first
+        actual, expected = neighbours.gather(first, last, CUTOFF, dtype), all_atoms.share(first, last)
+        assert actual.vector.dtype == dtype and actual.first == first
         for field in ("types", "rows", "neighbour"):
-            assert torch.equal(getattr(found, field), getattr(expected, field))
-        assert torch.equal(found.vector, expected.vector.to(dtype))
+            assert torch.equal(getattr(actual, field), getattr(expected, field))
+        assert torch.equal(actual.vector, expected.vector.to(dtype))
 
 
 def test_by_default_a_cell_is_periodic() -> None:
@@ -263,5 +263,5 @@ def test_an_environment_of_atoms_in_any_order() -> None:
     order = np.random.default_rng(2).permutation(atoms.natoms)
     env = find_environment(atoms.coord[order], atoms.cells[0], atoms.types[order], CUTOFF)
     assert torch.equal(env.types, torch.from_numpy(atoms.types[order]))
-    found = np.column_stack([order[env.centre.numpy()], order[env.neighbour.numpy()], env.vector.numpy()])
-    np.testing.assert_allclose(in_order(found), in_order(all_pairs(atoms)), rtol=0, atol=1e-10)
+    actual = np.column_stack([order[env.centre.numpy()], order[env.neighbour.numpy()], env.vector.numpy()])
+    np.testing.assert_allclose(in_order(actual), in_order(all_pairs(atoms)), rtol=0, atol=1e-10)

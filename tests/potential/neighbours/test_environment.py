@@ -1,4 +1,4 @@
-"""Pairs: counting, selecting, the nearest, and atoms a part at a time."""
+"""Environments: counting and selecting pairs, nearest neighbours, and ranges of atoms."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def env() -> Environment:
 
 
 def distances(env: Environment, atom: int, kind: int | None = None) -> np.ndarray:
-    mine = env.centre == atom
+    selected = env.centre == atom
     if kind is not None:
-        mine &= env.types[env.neighbour] == kind
-    return np.sort(env.vector[mine].norm(dim=1).numpy())
+        selected &= env.types[env.neighbour] == kind
+    return np.sort(env.vector[selected].norm(dim=1).numpy())
 
 
 def test_counts(env: Environment) -> None:
@@ -32,18 +32,18 @@ def test_counts(env: Environment) -> None:
             assert counts[atom, kind] == len(distances(env, atom, kind))
 
 
-@pytest.mark.parametrize("most", [0, 1, 5])
-def test_the_nearest_of_all_types(env: Environment, most: int) -> None:
-    found = nearest(env, most)
+@pytest.mark.parametrize("limit", [0, 1, 5])
+def test_the_nearest_of_all_types(env: Environment, limit: int) -> None:
+    actual = nearest(env, limit)
     for atom in range(7):
-        np.testing.assert_array_equal(distances(found, atom), distances(env, atom)[:most])
+        np.testing.assert_array_equal(distances(actual, atom), distances(env, atom)[:limit])
 
 
 def test_the_nearest_of_each_type(env: Environment) -> None:
-    found = nearest_by_type(env, torch.tensor([2, 4]))
+    actual = nearest_by_type(env, torch.tensor([2, 4]))
     for atom in range(7):
-        for kind, most in enumerate((2, 4)):
-            np.testing.assert_array_equal(distances(found, atom, kind), distances(env, atom, kind)[:most])
+        for kind, limit in enumerate((2, 4)):
+            np.testing.assert_array_equal(distances(actual, atom, kind), distances(env, atom, kind)[:limit])
 
 
 def test_where_none_is_too_many_nothing_is_copied(env: Environment) -> None:
@@ -57,15 +57,15 @@ def test_the_order_of_pairs_does_not_matter(env: Environment) -> None:
         np.testing.assert_array_equal(distances(nearest(shuffled, 4), atom), distances(nearest(env, 4), atom))
 
 
-@pytest.mark.parametrize("most", [1, 60, 10_000])
-def test_parts_hold_every_atom_and_pair_once(env: Environment, most: int) -> None:
-    found = list(parts(env, 2, torch.bincount(env.centre, minlength=7), most))
-    assert [part.first for part in found] == [0, *(part.last for part in found[:-1])] and found[-1].last == 7
-    assert len(found) == {1: 7, 10_000: 1}.get(most, len(found))
-    pairs = torch.cat([part.pairs for part in found])
+@pytest.mark.parametrize("limit", [1, 60, 10_000])
+def test_parts_hold_every_atom_and_pair_once(env: Environment, limit: int) -> None:
+    actual = list(parts(env, 2, torch.bincount(env.centre, minlength=7), limit))
+    assert [part.first for part in actual] == [0, *(part.last for part in actual[:-1])] and actual[-1].last == 7
+    assert len(actual) == {1: 7, 10_000: 1}.get(limit, len(actual))
+    pairs = torch.cat([part.pairs for part in actual])
     assert torch.equal(pairs.sort().values, torch.arange(len(env.centre)))
-    for part in found:
-        assert len(part.pairs) <= most or part.last == part.first + 1
+    for part in actual:
+        assert len(part.pairs) <= limit or part.last == part.first + 1
         count = part.last - part.first
         assert torch.equal(part.env.types, torch.cat([env.types[part.first : part.last], torch.arange(2)]))
         assert torch.equal(part.env.centre, env.centre[part.pairs] - part.first)
@@ -75,11 +75,11 @@ def test_parts_hold_every_atom_and_pair_once(env: Environment, most: int) -> Non
 
 
 def test_parts_hold_as_much_work_as_is_said(env: Environment) -> None:
-    found = parts(env, 2, torch.tensor([3, 1, 1, 9, 0, 2, 3]), 5)
-    assert [(part.first, part.last) for part in found] == [(0, 3), (3, 4), (4, 7)]
+    actual = parts(env, 2, torch.tensor([3, 1, 1, 9, 0, 2, 3]), 5)
+    assert [(part.first, part.last) for part in actual] == [(0, 3), (3, 4), (4, 7)]
 
 
 def test_atoms_without_pairs_are_in_parts_too() -> None:
     none = torch.empty(0, dtype=torch.int64)
-    alone = Environment(torch.tensor([1, 0, 1]), none, none, torch.empty(0, 3))
-    assert [(part.first, part.last) for part in parts(alone, 2, torch.zeros(3, dtype=torch.int64), 5)] == [(0, 3)]
+    isolated = Environment(torch.tensor([1, 0, 1]), none, none, torch.empty(0, 3))
+    assert [(part.first, part.last) for part in parts(isolated, 2, torch.zeros(3, dtype=torch.int64), 5)] == [(0, 3)]

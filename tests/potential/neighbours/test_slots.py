@@ -1,4 +1,4 @@
-"""Slots: neighbours by centre and type."""
+"""Slots of neighbours by centre and type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
-from deepaw.potential.neighbours.slots import slots_of
+from deepaw.potential.neighbours.slots import make_slots
 from deepaw.potential.neighbours.table import NeighbourTable, table_of
 from potential.structures import crowd
 
@@ -23,7 +23,7 @@ def table() -> NeighbourTable:
 @pytest.mark.parametrize(("first", "last"), [(0, 8), (2, 5), (7, 8)])
 def test_every_pair_is_in_its_place(first: int, last: int) -> None:
     share = table().share(first, last)
-    slots = slots_of(share, BEYOND)
+    slots = make_slots(share, BEYOND)
     npairs = len(share.neighbour)
     assert slots.npairs == npairs and slots.widths == share.counts.max(0).values.tolist()
     assert slots.pair.shape == slots.filled.shape == slots.distance.shape == (last - first, sum(slots.widths))
@@ -43,7 +43,7 @@ def test_every_pair_is_in_its_place(first: int, last: int) -> None:
 
 def test_to_slots_and_back() -> None:
     neighbours = table()
-    slots = slots_of(neighbours, BEYOND)
+    slots = make_slots(neighbours, BEYOND)
     per_pair = torch.randn(3, slots.npairs, dtype=torch.float64)
     spread = slots.from_pairs(per_pair)
     assert not spread[:, ~slots.filled].any()
@@ -54,7 +54,7 @@ def test_to_slots_and_back() -> None:
 
 def test_without_pairs_there_are_no_slots() -> None:
     none = torch.empty(0, dtype=torch.int64)
-    slots = slots_of(table_of(Environment(torch.tensor([0, 1]), none, none, torch.empty(0, 3)), 2), BEYOND)
+    slots = make_slots(table_of(Environment(torch.tensor([0, 1]), none, none, torch.empty(0, 3)), 2), BEYOND)
     assert slots.pair.shape == slots.filled.shape == (2, 0) and slots.widths == [0, 0]
     assert slots.to_pairs(torch.zeros(3, 2, 0)).shape == (3, 0)
     assert slots.from_pairs(torch.zeros(3, 0)).shape == (3, 2, 0)

@@ -1,4 +1,4 @@
-"""Tables of neighbours: shares, views as flat lists, numbers of another type."""
+"""Neighbour tables: shares, conversion to environments, casts."""
 
 from __future__ import annotations
 

@@ -39,9 +39,9 @@ def test_silut_follows_silu_and_then_levels_off(name: str, threshold: float) -> 
     function = find_activation(name)
     below = X[threshold > X]
     torch.testing.assert_close(function(below), torch.nn.functional.silu(below))
-    near = torch.tensor([threshold - 1e-6, threshold + 1e-6], dtype=torch.float64, requires_grad=True)
-    values = function(near)
-    (slope,) = torch.autograd.grad(values.sum(), near)
+    around = torch.tensor([threshold - 1e-6, threshold + 1e-6], dtype=torch.float64, requires_grad=True)
+    values = function(around)
+    (slope,) = torch.autograd.grad(values.sum(), around)
     assert abs(values[1] - values[0]) < 5e-6 and abs(slope[1] - slope[0]) < 1e-5
     assert function(torch.tensor(1e3)) < threshold + 1.0
 

@@ -17,10 +17,10 @@ def test_derivatives_of_every_smooth_function(name: str) -> None:
     second = torch.zeros_like(z)
     if first.requires_grad:
         (second,) = torch.autograd.grad(first.sum(), z, allow_unused=True, materialize_grads=True)
-    found = DERIVATIVES[name](z.detach(), value.detach())
-    torch.testing.assert_close(found[0], first.detach(), rtol=1e-12, atol=1e-14)
-    torch.testing.assert_close(found[1], second, rtol=1e-12, atol=1e-14)
+    actual = DERIVATIVES[name](z.detach(), value.detach())
+    torch.testing.assert_close(actual[0], first.detach(), rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(actual[1], second, rtol=1e-12, atol=1e-14)
     filled = [torch.empty_like(second) for _ in range(3)]
     find_fill_function(name.upper())(z.detach(), *filled)
-    for one, other in zip(filled, (value.detach(), *found), strict=True):
+    for one, other in zip(filled, (value.detach(), *actual), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-15)

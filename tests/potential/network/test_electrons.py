@@ -13,7 +13,7 @@ ELEMENTS = chemical_symbols[1:119]
 
 
 def written(symbol: str) -> str:
-    """The subshells that have electrons, in the usual notation."""
+    """Return the occupied subshells in the usual notation."""
     return " ".join(f"{name}{count}" for name in SUBSHELLS if (count := occupation(symbol)[name]))
 
 
@@ -42,7 +42,7 @@ def test_every_element_has_its_electrons_and_a_row_of_its_own() -> None:
 
 
 def test_pairs_first_then_single_electrons() -> None:
-    """Of oxygen's four 2p electrons two are in one orbital, and one each in the others."""
+    """Four 2p electrons of oxygen: two in one orbital, one in each of the others."""
     row = (electron_rows(["O"])[0] * SIZE**0.5).round().int().tolist()
     assert row[:10] == [1, 1, 1, 1, 1, 1, -1, 1, -1, 1]
     assert set(row[10:]) == {-1}

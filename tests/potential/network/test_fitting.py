@@ -1,4 +1,4 @@
-"""Fitting nets: layers one after the other, the last of them linear."""
+"""Fitting nets: a chain of layers, the last of which is linear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layer: y = phi(x w + b) * idt, with x added where widths allow."""
+"""Layer y = phi(x w + b) * idt, with x added where widths allow."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def test_without_residuals_nothing_is_added() -> None:
 def test_several_networks_are_each_their_own(bias: bool) -> None:
     layer = Layer(2, 4, networks=(3,), residual=True, timestep=True, bias=bias)
     x = torch.randn(3, 5, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    together = layer(x)
-    assert together.shape == (3, 5, 4)
+    batched = layer(x)
+    assert batched.shape == (3, 5, 4)
     for index in range(3):
-        own = {name: value[index] for name, value in layer.named_parameters()}
-        torch.testing.assert_close(together[index], torch.func.functional_call(layer, own, (x[index],)))
+        parameters = {name: value[index] for name, value in layer.named_parameters()}
+        torch.testing.assert_close(batched[index], torch.func.functional_call(layer, parameters, (x[index],)))
 
 
 def test_initial_weights_do_not_depend_on_the_precision() -> None:

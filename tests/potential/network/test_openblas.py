@@ -1,4 +1,4 @@
-"""OpenBLAS by its C interface."""
+"""Products by the C interface of OpenBLAS."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from deepaw.potential.network.openblas import OpenBLAS, find_openblas
 
 @pytest.fixture(name="blas")
 def _blas() -> OpenBLAS:
-    found = find_openblas()
-    if found is None:
+    actual = find_openblas()
+    if actual is None:
         pytest.skip("another library multiplies here")
-    return found
+    return actual
 
 
 def random(*shape: int, seed: int) -> Tensor:
@@ -55,6 +55,6 @@ def test_several_threads_at_once(blas: OpenBLAS) -> None:
         return out
 
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(square, range(8)))
-    for one, other in zip(a, found, strict=True):
+        actual = list(pool.map(square, range(8)))
+    for one, other in zip(a, actual, strict=True):
         torch.testing.assert_close(other, one @ one.t())

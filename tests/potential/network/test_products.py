@@ -1,4 +1,4 @@
-"""Products by whatever library, of operands laid out in every way."""
+"""Products by torch and OpenBLAS of operands with every memory layout."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def test_products_of_rows_columns_and_transposes(dtype: torch.dtype) -> None:
     for left in (a, a.t().contiguous().t(), wide[:, 2:16]):
         for right in (b, b.t().contiguous().t(), tall[:, 3:9]):
             torch.testing.assert_close(product(left, right), expected)
-            found = torch.full((9, 8), torch.nan, dtype=dtype)[:, 1:7]
-            assert product(left, right, out=found) is found
-            torch.testing.assert_close(found, expected)
-            product(left, right, out=found, add=True)
-            torch.testing.assert_close(found, 2 * expected)
+            actual = torch.full((9, 8), torch.nan, dtype=dtype)[:, 1:7]
+            assert product(left, right, out=actual) is actual
+            torch.testing.assert_close(actual, expected)
+            product(left, right, out=actual, add=True)
+            torch.testing.assert_close(actual, 2 * expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

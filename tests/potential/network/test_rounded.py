@@ -13,7 +13,7 @@ from deepaw.potential.network.products import product
 from deepaw.potential.network.rounded import rounded_product
 
 UNIT = {torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
-"""How far rounding takes a number from itself at most, relative to it."""
+"""Largest relative error of rounding."""
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
@@ -36,12 +36,12 @@ def test_error_is_that_of_the_type(compute: torch.dtype, device: str) -> None:
     exact, unit = a.double() @ b.double(), UNIT[compute]
     # of both operands and, at most, of the result
     limit = 2.1 * unit * (a.double().abs() @ b.double().abs()) + unit * exact.abs()
-    found = [
+    actual = [
         (product(a, b, compute), 0 * c),
         (product(a, b.t().contiguous().t(), compute), 0 * c),
         (product(a, b, compute, out=c.clone(), add=True), c),
     ]
-    for result, added in found:
+    for result, added in actual:
         assert result.dtype == torch.float32
         off = (result.double() - added.double() - exact).abs()
         assert (off < limit + 1e-6).all()
@@ -52,7 +52,7 @@ def test_error_is_that_of_the_type(compute: torch.dtype, device: str) -> None:
 @pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
 @pytest.mark.parametrize("compute", UNIT)
 def test_size_does_not_matter(compute: torch.dtype, size: float, device: str) -> None:
-    """float16 alone would make 0 or inf of these."""
+    """Without a scale, these would be 0 or inf in float16."""
     a, b = random(5, 30, seed=1, device=device), random(30, 4, seed=2, device=device)
     expected = a @ b
     torch.testing.assert_close(product(a * size, b / size, compute), expected, rtol=0.1, atol=0.1)
@@ -74,11 +74,11 @@ def test_derivatives_of_any_order(compute: torch.dtype) -> None:
     def derivatives(multiply) -> list[Tensor]:
         value = multiply(a, b)
         first = torch.autograd.grad(value.pow(3).sum(), [a, b], create_graph=True)
-        return [*first, *torch.autograd.grad(sum(each.square().sum() for each in first), [a, b])]
+        return [*first, *torch.autograd.grad(sum(tensor.square().sum() for tensor in first), [a, b])]
 
     rounded = derivatives(lambda a, b: rounded_product(a, b, compute))
-    for found, expected in zip(rounded, derivatives(torch.matmul), strict=True):
-        assert (found - expected).norm() < 4 * UNIT[compute] * expected.norm()
+    for actual, expected in zip(rounded, derivatives(torch.matmul), strict=True):
+        assert (actual - expected).norm() < 4 * UNIT[compute] * expected.norm()
 
 
 @pytest.mark.parametrize("compute", UNIT)
@@ -88,7 +88,7 @@ def test_a_network_by_its_passes_and_plainly(timestep: bool, compute: torch.dtyp
     x, factor = random(9, 30).requires_grad_(), torch.ones(9)
     direction = random(9, 30, seed=3)
 
-    def plainly(compute: torch.dtype | None) -> tuple[Tensor, Tensor]:
+    def by_autograd(compute: torch.dtype | None) -> tuple[Tensor, Tensor]:
         value = net(x, compute).squeeze(1)
         return value, torch.autograd.grad(value, x, factor, create_graph=True)[0]
 
@@ -96,9 +96,9 @@ def test_a_network_by_its_passes_and_plainly(timestep: bool, compute: torch.dtyp
         loss = value.square().sum() + (gradient * direction).sum().square()
         return [value, gradient, *torch.autograd.grad(loss, [x, *net.parameters()], allow_unused=True)]
 
-    exact = all_of(*plainly(None))
-    for found in (all_of(*plainly(compute)), all_of(*with_gradient(net, x, factor, compute))):
-        assert not torch.equal(found[0], exact[0]) and not torch.equal(found[1], exact[1])
-        for one, other in zip(found, exact, strict=True):
+    exact = all_of(*by_autograd(None))
+    for actual in (all_of(*by_autograd(compute)), all_of(*with_gradient(net, x, factor, compute))):
+        assert not torch.equal(actual[0], exact[0]) and not torch.equal(actual[1], exact[1])
+        for one, other in zip(actual, exact, strict=True):
             if other is not None:
                 assert (one - other).norm() < 8 * UNIT[compute] * other.norm()

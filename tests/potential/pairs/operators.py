@@ -27,7 +27,7 @@ CLOSEST = 1.2
 
 @dataclass(frozen=True)
 class Case:
-    """Settings of a form, and of the neighbours that it sees.
+    """Settings of a form and of the table of neighbours.
 
     counts: neighbours of each type of one atom, (natoms, ntypes); by default random numbers from 0 to 9.
     distances: A, of the first pairs; those of the others are random, some of them beyond the cutoff or nearer than the
@@ -127,12 +127,12 @@ def table_of_case(case: Case, dtype: torch.dtype = torch.float64, seed: int = 0,
 
 
 def random_like(shape: Sequence[int], dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
-    """Normal numbers of a generator."""
+    """Return normally distributed random numbers."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
 
 
 def compiled_operator(form: PairForm, dtype: torch.dtype) -> PairOperator:
-    """Compiled operator, or skip the test where there is no compiled library."""
+    """Return the compiled operator, or skip the test where there is no compiled library."""
     library = find_library()
     if library is None:
         pytest.skip("the compiled library was not built")
@@ -140,17 +140,17 @@ def compiled_operator(form: PairForm, dtype: torch.dtype) -> PairOperator:
 
 
 def results(operator: PairOperator, table: NeighbourTable) -> list[Tensor]:
-    """Moments, dE/dr and dB of a table for random gradients and displacements."""
+    """Compute moments, dE/dr and the tangent of B of a table for random gradients and displacements."""
     grad_moments = random_like((table.natoms, *operator.form.shape), operator.dtype, 1)
     tangent = random_like((3, len(table.neighbour)), operator.dtype, 2)
     return [operator.forward(table), operator.vjp(table, grad_moments), operator.jvp(table, tangent)]
 
 
-def assert_near(found: Tensor, expected: Tensor, relative: float) -> None:
-    """Compare, with a tolerance that is a part of the largest number that is expected."""
-    assert found.dtype == expected.dtype and found.shape == expected.shape
+def assert_near(actual: Tensor, expected: Tensor, relative: float) -> None:
+    """Compare with a tolerance relative to the largest expected number."""
+    assert actual.dtype == expected.dtype and actual.shape == expected.shape
     largest = float(expected.abs().max()) if expected.numel() else 0.0
-    torch.testing.assert_close(found, expected, rtol=0, atol=relative * largest)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=relative * largest)
 
 
 def run_python(code: str, **environment: str) -> str:

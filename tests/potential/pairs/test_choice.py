@@ -1,4 +1,4 @@
-"""Models evaluate and train alike with the compiled library and without it."""
+"""Models give equal results with the compiled library and without it."""
 
 from __future__ import annotations
 
@@ -70,30 +70,30 @@ def evaluation(model: PotentialModel | TensorModel, structure: Structure, precis
 
 
 def training_step(model: PotentialModel | TensorModel) -> list[Tensor]:
-    """Predictions of a batch, and the gradient of a sum of their squares in all weights together."""
+    """Compute predictions of a batch, and the gradient of their sum of squares in all weights."""
     kernels = training_kernels(model, 1.0)
     batch = make_batch(model, kernels, [data_frame(structure) for structure in FRAMES])
-    back = torch.argsort(batch.atoms)
+    restore = torch.argsort(batch.atoms)
     if isinstance(model, TensorModel):
-        predictions = [predict_tensors(model, batch, kernels)[back]]
+        predictions = [predict_tensors(model, batch, kernels)[restore]]
     else:
-        found = predict(model, batch, kernels, virial=True)
-        assert found.virial is not None
-        predictions = [found.energy, found.force[back], found.virial, found.atom_energy[back]]
+        actual = predict(model, batch, kernels, virial=True)
+        assert actual.virial is not None
+        predictions = [actual.energy, actual.force[restore], actual.virial, actual.atom_energy[restore]]
     loss = torch.stack([value.double().square().sum() for value in predictions]).sum()
     gradients = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True, materialize_grads=True)
     return [*(value.detach() for value in predictions), torch.cat([gradient.reshape(-1) for gradient in gradients])]
 
 
-def assert_near(found: list[Tensor], expected: list[Tensor], relative: float) -> None:
-    for value, other in zip(found, expected, strict=True):
+def assert_near(actual: list[Tensor], expected: list[Tensor], relative: float) -> None:
+    for value, other in zip(actual, expected, strict=True):
         assert other.abs().max() > 0
         torch.testing.assert_close(value, other, rtol=0, atol=relative * float(other.abs().max()))
 
 
 @pytest.fixture
 def without_library(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Context to enter for models without the compiled library."""
+    """Context without the compiled library."""
     if find_library() is None:
         pytest.skip("the compiled library was not built")
     return monkeypatch
@@ -110,11 +110,11 @@ def leave_out(patch: pytest.MonkeyPatch) -> None:
 def test_evaluation(name: str, fixed_slots: bool, precision: str, without_library: pytest.MonkeyPatch) -> None:
     model = model_of(name, "float64", fixed_slots)
     for structure in FRAMES:
-        found = evaluation(model, structure, precision)
+        actual = evaluation(model, structure, precision)
         with without_library.context() as patch:
             leave_out(patch)
             expected = evaluation(model, structure, precision)
-        assert_near(found, expected, RELATIVE[precision])
+        assert_near(actual, expected, RELATIVE[precision])
 
 
 @pytest.mark.parametrize("precision", RELATIVE)
@@ -124,11 +124,11 @@ def test_one_step_of_training(
     name: str, fixed_slots: bool, precision: str, without_library: pytest.MonkeyPatch
 ) -> None:
     model = model_of(name, precision, fixed_slots)
-    found = training_step(model)
+    actual = training_step(model)
     with without_library.context() as patch:
         leave_out(patch)
         expected = training_step(model)
-    assert_near(found, expected, RELATIVE[precision])
+    assert_near(actual, expected, RELATIVE[precision])
 
 
 def test_the_operator_for_numbers_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 
 
 def sums(neighbours: NeighbourTable, gradient: Tensor, frame: Tensor | None = FRAME) -> list[Tensor]:
-    """Forces, virials and virials of atoms, added to numbers that are there before."""
+    """Compute forces, virials and atomic virials, added to initial numbers."""
     totals = [random_like(shape, seed=9) for shape in ((NATOMS, 3), (NFRAMES, 3, 3), (NATOMS, 3, 3))]
     add_forces(neighbours, gradient, *totals[:2], frame, totals[2])
     return totals
@@ -63,11 +63,11 @@ def sums_by_loops(neighbours: NeighbourTable, gradient: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("dtype", RELATIVE)
 @pytest.mark.parametrize(("first", "last"), [(0, NATOMS), (2, 5), (NATOMS - 1, NATOMS), (3, 3)])
 def test_sums_pair_by_pair(dtype: torch.dtype, first: int, last: int) -> None:
-    """Of a share, whose atoms come later among all atoms; neighbours are numbered among all."""
+    """Forces of a share with an offset among all atoms; neighbours are indices among all atoms."""
     share = table(dtype).share(first, last)
     gradient = random_like((3, len(share.neighbour)), dtype, 1)
-    for found, expected in zip(sums(share, gradient, FRAME[first:last]), sums_by_loops(share, gradient), strict=True):
-        assert_near(found, expected, RELATIVE[dtype])
+    for actual, expected in zip(sums(share, gradient, FRAME[first:last]), sums_by_loops(share, gradient), strict=True):
+        assert_near(actual, expected, RELATIVE[dtype])
 
 
 @pytest.mark.usefixtures("implementation")
@@ -76,8 +76,8 @@ def test_gradients_of_any_layout(layout: Callable[[Tensor], Tensor]) -> None:
     neighbours = table()
     gradient = layout(random_like((3, len(neighbours.neighbour)), seed=1))
     assert not gradient.is_contiguous()
-    for found, expected in zip(sums(neighbours, gradient), sums_by_loops(neighbours, gradient), strict=True):
-        assert_near(found, expected, 1e-14)
+    for actual, expected in zip(sums(neighbours, gradient), sums_by_loops(neighbours, gradient), strict=True):
+        assert_near(actual, expected, 1e-14)
 
 
 @pytest.mark.usefixtures("implementation")
@@ -88,9 +88,9 @@ def test_without_frames_all_is_of_the_first() -> None:
     add_forces(neighbours, gradient, force, virial)
     assert_near(virial[0], -(gradient @ neighbours.vector.T), 1e-13)
     assert not virial[1].any()
-    alone = torch.zeros_like(force)
-    add_forces(neighbours, gradient, alone)
-    assert torch.equal(alone, force)
+    force_only = torch.zeros_like(force)
+    add_forces(neighbours, gradient, force_only)
+    assert torch.equal(force_only, force)
     assert float(force.sum(0).abs().max()) < 1e-12
 
 
@@ -98,7 +98,7 @@ def test_without_frames_all_is_of_the_first() -> None:
 @pytest.mark.parametrize("dtype", RELATIVE)
 @pytest.mark.parametrize("with_virial", [True, False])
 def test_the_transpose(dtype: torch.dtype, with_virial: bool) -> None:
-    """<forces(g), w> = <g, transpose(w)>, of shares too."""
+    """<forces(g), w> = <g, transpose(w)>, also for shares."""
     for first, last in ((0, NATOMS), (2, 5), (3, 3)):
         share, frame = table(dtype).share(first, last), FRAME[first:last]
         gradient = random_like((3, len(share.neighbour)), dtype, 1)
@@ -108,8 +108,8 @@ def test_the_transpose(dtype: torch.dtype, with_virial: bool) -> None:
         tangent = transpose_forces(share, grad_force, grad_virial if with_virial else None, frame)
         assert tangent.dtype == dtype and tangent.shape == (3, len(share.neighbour))
         expected = (force * grad_force).sum() + ((virial * grad_virial).sum() if with_virial else 0)
-        found = (tangent.double() * gradient.double()).sum()
-        torch.testing.assert_close(found, expected, rtol=1e-12 if dtype == torch.float64 else 1e-5, atol=1e-12)
+        actual = (tangent.double() * gradient.double()).sum()
+        torch.testing.assert_close(actual, expected, rtol=1e-12 if dtype == torch.float64 else 1e-5, atol=1e-12)
 
 
 @pytest.mark.usefixtures("implementation")
@@ -132,9 +132,9 @@ def test_compiled_and_torch_agree(dtype: torch.dtype, monkeypatch: pytest.Monkey
     def compute() -> list[Tensor]:
         return [*sums(neighbours, gradient), transpose_forces(neighbours, *weights, FRAME)]
 
-    found = compute()
+    actual = compute()
     monkeypatch.setattr("deepaw.potential.pairs.forces.find_library", lambda: None)
-    for value, expected in zip(found, compute(), strict=True):
+    for value, expected in zip(actual, compute(), strict=True):
         assert_near(value, expected, 1e-14 if value.dtype == torch.float64 else 1e-7)
 
 
@@ -144,12 +144,12 @@ def test_forces_are_differentiable() -> None:
     gradient = random_like((3, len(neighbours.neighbour)), seed=1).requires_grad_()
     force, virial = forces(neighbours, gradient, NATOMS, FRAME, NFRAMES)
     grad_force, grad_virial = random_like((NATOMS, 3), seed=2), random_like((NFRAMES, 3, 3), seed=3)
-    (found,) = torch.autograd.grad([force, virial], gradient, [grad_force, grad_virial])
-    assert_near(found, transpose_forces(neighbours, grad_force, grad_virial, FRAME), 1e-14)
-    alone, none = forces(neighbours, gradient, NATOMS, None, NFRAMES)
-    assert torch.equal(alone, force) and not none.any()
-    (found,) = torch.autograd.grad(alone, gradient, grad_force)
-    assert_near(found, transpose_forces(neighbours, grad_force), 1e-14)
+    (actual,) = torch.autograd.grad([force, virial], gradient, [grad_force, grad_virial])
+    assert_near(actual, transpose_forces(neighbours, grad_force, grad_virial, FRAME), 1e-14)
+    force_only, none = forces(neighbours, gradient, NATOMS, None, NFRAMES)
+    assert torch.equal(force_only, force) and not none.any()
+    (actual,) = torch.autograd.grad(force_only, gradient, grad_force)
+    assert_near(actual, transpose_forces(neighbours, grad_force), 1e-14)
 
 
 def test_the_gradient_of_pairs_is_differentiable() -> None:
@@ -157,8 +157,8 @@ def test_the_gradient_of_pairs_is_differentiable() -> None:
     form, neighbours = form_of(case), table_of_case(case)
     operator = TorchPairOperator(form, torch.float64)
     gradient = random_like((neighbours.natoms, *form.shape), seed=1).requires_grad_()
-    found = pair_gradient(operator, neighbours, gradient)
-    assert torch.equal(found, operator.vjp(neighbours, gradient.detach()))
-    tangent = random_like(found.shape, seed=2)
-    (transposed,) = torch.autograd.grad(found, gradient, tangent)
+    actual = pair_gradient(operator, neighbours, gradient)
+    assert torch.equal(actual, operator.vjp(neighbours, gradient.detach()))
+    tangent = random_like(actual.shape, seed=2)
+    (transposed,) = torch.autograd.grad(actual, gradient, tangent)
     assert torch.equal(transposed, operator.jvp(neighbours, tangent))

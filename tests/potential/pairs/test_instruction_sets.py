@@ -24,7 +24,7 @@ print(describe_library())
 
 
 def compiled_results() -> list[Tensor]:
-    """Results of all cases in both precisions."""
+    """Compute results of all cases in float32 and float64."""
     library = find_library()
     assert library is not None
     return [
@@ -42,8 +42,8 @@ def test_results(name: str, tmp_path: Path) -> None:
     if find_library() is None:
         pytest.skip("the compiled library was not built")
     path = tmp_path / "results.pt"
-    said = run_python(CODE.format(path=str(path)), DEEPAW_INSTRUCTION_SET=name).strip()
-    if said != f"compiled, {name}":
+    description = run_python(CODE.format(path=str(path)), DEEPAW_INSTRUCTION_SET=name).strip()
+    if description != f"compiled, {name}":
         pytest.skip(f"this processor has no {name}")
     for value, expected in zip(torch.load(path), compiled_results(), strict=True):
         assert_near(value, expected, 1e-12 if value.dtype == torch.float64 else 1e-5)

@@ -16,7 +16,7 @@ from potential.pairs.operators import CASES, Case, assert_near, form_of, random_
 
 
 def moments_by_loops(form: PairForm, table: NeighbourTable) -> Tensor:
-    """Moments (natoms, components, groups, K), pair by pair, by the equations in `PairForm`."""
+    """Compute moments (natoms, components, groups, K), pair by pair, by the equations in `PairForm`."""
     K, lead = form.basis.size, 1 if form.fading else 0
     result = torch.zeros(table.natoms, *form.shape, dtype=torch.float64)
     empty, hidden = table.counts.double() * 0 + form.slots, torch.zeros_like(table.counts)
@@ -55,29 +55,29 @@ def moments_by_loops(form: PairForm, table: NeighbourTable) -> Tensor:
 @pytest.mark.parametrize("name", CASES)
 def test_the_equations_as_loops(name: str) -> None:
     form, table = form_of(CASES[name]), table_of_case(CASES[name])
-    found = TorchPairOperator(form, torch.float64).forward(table)
-    assert found.shape == (table.natoms, *form.shape)
-    assert_near(found, moments_by_loops(form, table), 1e-12)
+    actual = TorchPairOperator(form, torch.float64).forward(table)
+    assert actual.shape == (table.natoms, *form.shape)
+    assert_near(actual, moments_by_loops(form, table), 1e-12)
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.polynomials <= 12])
 def test_vjp_is_the_gradient_of_forward(name: str) -> None:
-    """By differences along a random displacement of all neighbours."""
+    """By finite differences along a random displacement of all neighbours."""
     case = CASES[name]
     # C^1 alone where the basis ends and at cutoffs, so that differences across these say less
     case = replace(case, distances=[distance + 1e-4 for distance in case.distances])
     form, table = form_of(case), table_of_case(case)
     operator = TorchPairOperator(form, torch.float64)
     gradient = random_like((table.natoms, *form.shape), seed=1)
-    found = operator.vjp(table, gradient)
-    assert found.shape == table.vector.shape
+    actual = operator.vjp(table, gradient)
+    assert actual.shape == table.vector.shape
     step, displacement = 1e-6, random_like(table.vector.shape, seed=2)
     up, down = (
         (operator.forward(replace(table, vector=table.vector + sign * step * displacement)) * gradient).sum()
         for sign in (1, -1)
     )
     expected = (up - down) / (2 * step)
-    assert abs(float((found * displacement).sum() - expected)) <= 1e-6 * float(found.abs().sum()) + 1e-9
+    assert abs(float((actual * displacement).sum() - expected)) <= 1e-6 * float(actual.abs().sum()) + 1e-9
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -90,7 +90,7 @@ def test_jvp_is_the_transpose_of_vjp(name: str) -> None:
 
 
 def test_results_in_memory_that_is_there() -> None:
-    """Moments replace what is there, in any shape; gradients are added to it."""
+    """Moments overwrite `out` of any shape; gradients are added to it."""
     case = CASES["excluded"]
     form, table = form_of(case), table_of_case(case)
     operator = TorchPairOperator(form, torch.float64)
@@ -103,10 +103,10 @@ def test_results_in_memory_that_is_there() -> None:
         out = torch.full_like(expected, torch.nan).view(shape)
         compute(table, *argument, out)
         assert torch.equal(out, expected.view(shape))
-    gradient, before = random_like((table.natoms, *form.shape)), random_like(table.vector.shape, seed=5)
-    out = before.clone()
+    gradient, initial = random_like((table.natoms, *form.shape)), random_like(table.vector.shape, seed=5)
+    out = initial.clone()
     operator.vjp(table, gradient, out)
-    torch.testing.assert_close(out, before + operator.vjp(table, gradient))
+    torch.testing.assert_close(out, initial + operator.vjp(table, gradient))
 
 
 def test_excluded_neighbours_have_no_gradient() -> None:

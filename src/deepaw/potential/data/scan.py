@@ -15,7 +15,7 @@ from deepaw.errors import InputError
 from deepaw.potential.data.neighbours import NeighbourCounts, frame_neighbours
 from deepaw.potential.data.scanrecord import ScanRecord, StoredCounts, read_record, write_record
 from deepaw.potential.data.system import System
-from deepaw.potential.neighbours.pairs import SAME_PLACE
+from deepaw.potential.neighbours.pairs import COINCIDENT
 
 Progress = Callable[[int, int], None]
 
@@ -114,7 +114,7 @@ def _count(piece: _Piece) -> tuple[_Piece, list[NeighbourCounts]]:
             frame = frame.masked()
         for rcut, part in zip(scan.missing, counts, strict=True):
             neighbours = frame_neighbours(frame, ntypes, rcut)
-            if neighbours.shortest.min() < SAME_PLACE:
+            if neighbours.shortest.min() < COINCIDENT:
                 raise InputError(f"{system.name}, frame {index + 1}, has two atoms on one spot; leave the frame out.")
             part.add(neighbours, index)
     return piece, counts

@@ -9,20 +9,20 @@ from torch.nn import functional as F
 from deepaw.potential.network.layer import Layer
 
 SHIFT = 20.0
-"""Where smooth weights go at the cutoff: a neighbour there counts exp(-SHIFT), as an empty slot does."""
+"""Smooth weights of a neighbour at the cutoff, and of an empty slot, are exp(-SHIFT) before normalisation."""
 
 SMALLEST_LENGTH = 1e-12
-"""Vectors shorter than this are divided by it where they are normalised."""
+"""Smallest length that vectors are divided by in normalisation."""
 
 
 class AttentionLayer(nn.Module):
     """G' = LayerNorm(G + O(W V)), with Q, K, V, O linear and W_jk = softmax_k(a Q_j . K_k) [e_j . e_k].
 
     Smooth weights, with w the switch function of a neighbour's distance: the argument of the softmax is
-    (a Q_j . K_k + 20) w_j w_k - 20 and the result is multiplied by w_j w_k. What the softmax divides by includes all
+    (a Q_j . K_k + 20) w_j w_k - 20 and the result is multiplied by w_j w_k. The denominator of the softmax includes all
     empty slots, where w is 0. Without smooth weights it is the sum over the neighbours alone.
 
-    Parameters: those of the linear maps; scale, shift (M,) of the normalisation, buffers where they are not trained.
+    Parameters: weights of the linear maps; scale, shift (M,) of the normalisation, buffers where they are not trained.
     """
 
     scale: Tensor
@@ -42,8 +42,8 @@ class AttentionLayer(nn.Module):
         dtype: torch.dtype = torch.float64,
         generator: torch.Generator | None = None,
     ) -> None:
-        """width: M. hidden: of Q, K and V. angles: e_j . e_k is there. normalize: Q, K and V to length 1. factor: a.
-        epsilon: added to variances where they divide."""
+        """width: M. hidden: width of Q, K and V. angles: whether W has the factor e_j . e_k. normalize: whether Q, K, V
+        have length 1. factor: a. epsilon: added to variances in the normalisation."""
         super().__init__()
         self.hidden = hidden
         self.angles, self.normalize, self.factor, self.smooth = angles, normalize, factor, smooth
@@ -56,34 +56,34 @@ class AttentionLayer(nn.Module):
             else:
                 self.register_buffer(name, value)
 
-    def forward(self, G: Tensor, there: Tensor, w: Tensor, direction: Tensor, slots: int) -> Tensor:
-        """G' (n, width, M) of G (n, width, M).
+    def forward(self, G: Tensor, filled: Tensor, w: Tensor, direction: Tensor, slots: int) -> Tensor:
+        """Compute G' (n, width, M) from G (n, width, M).
 
-        there: (n, width) bool, where a neighbour is. w: (n, width), 0 where none is. direction: (n, width, 3), e.
-        slots: of an atom, with or without a neighbour, which may be fewer than `width`.
+        filled: whether there is a neighbour, (n, width) bool. w: (n, width), 0 without a neighbour. direction: e,
+        (n, width, 3). slots: number of slots of an atom, filled or empty, which may be less than `width`.
         """
         Q, K, V = (x.view(*G.shape[:2], self.hidden) for x in self._linear(self.into, G).chunk(3, dim=-1))
         if self.normalize:
             Q, K, V = (F.normalize(x, dim=-1, eps=SMALLEST_LENGTH) for x in (Q, K, V))
         logits = self.factor * torch.bmm(Q, K.transpose(1, 2))
         if self.smooth:
-            both = w.unsqueeze(2) * w.unsqueeze(1)
-            logits = (logits + SHIFT) * both - SHIFT
+            w_pair = w.unsqueeze(2) * w.unsqueeze(1)
+            logits = (logits + SHIFT) * w_pair - SHIFT
             largest = logits.detach().amax(dim=2, keepdim=True).clamp(min=-SHIFT)
             weights = torch.exp(logits - largest)
-            of_others = (slots - G.shape[1]) * torch.exp(-SHIFT - largest)
-            weights = weights / (weights.sum(dim=2, keepdim=True) + of_others) * both
+            empty_sum = (slots - G.shape[1]) * torch.exp(-SHIFT - largest)
+            weights = weights / (weights.sum(dim=2, keepdim=True) + empty_sum) * w_pair
         else:
-            # where there is no neighbour at all, any weights do
-            keys = there | ~there.any(dim=1, keepdim=True)
+            # an atom without neighbours has any finite weights, which are masked below
+            keys = filled | ~filled.any(dim=1, keepdim=True)
             weights = torch.softmax(logits.masked_fill(~keys.unsqueeze(1), float("-inf")), dim=2)
-            weights = weights.masked_fill(~there.unsqueeze(2), 0.0)
+            weights = weights.masked_fill(~filled.unsqueeze(2), 0.0)
         if self.angles:
             weights = weights * torch.bmm(direction, direction.transpose(1, 2))
         return self._normalised(G + self._linear(self.out, torch.bmm(weights, V)))
 
-    def of_empty(self, G: Tensor) -> Tensor:
-        """G' (n, M) of empty slots, which attend to none, from their G (n, M)."""
+    def forward_empty(self, G: Tensor) -> Tensor:
+        """Compute G' (n, M) of empty slots, for which W = 0, from their G (n, M)."""
         assert self.out.b is not None
         return self._normalised(G + self.out.b)
 

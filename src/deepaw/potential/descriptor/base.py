@@ -29,10 +29,10 @@ from deepaw.potential.neighbours.environment import Environment
 class DescriptorSection(Section):
     """Keys of one descriptor.
 
-    Others read of them: type; rcut, A, a field or a property; where there are networks, precision and trainable.
+    Keys that other modules read: type; rcut, A, a field or a property; with networks, precision and trainable.
     """
 
-    if TYPE_CHECKING:  # a field, or a property of those that have no such key
+    if TYPE_CHECKING:  # a field, or a property where there is no such key
 
         @property
         def rcut(self) -> float:
@@ -40,13 +40,13 @@ class DescriptorSection(Section):
 
     @property
     def sections(self) -> tuple[DescriptorSection, ...]:
-        """Sections of the parts: this one, unless there are several side by side."""
+        """Sections of the parts of a hybrid, or this section alone."""
         return (self,)
 
-    def with_counts(self, found: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
-        """Return the section with numbers for a `sel` that is to be counted; warn where the data exceed `sel`.
+    def with_counts(self, statistics: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
+        """Return the section with numbers in place of `sel: auto`; warn where the data exceed `sel`.
 
-        found: statistics of the training data, within `rcut`. Raises InputError: no atom has a neighbour to count.
+        statistics: neighbours in the training data, within `rcut`. Raises InputError: no atom has a neighbour to count.
         """
         return self
 
@@ -55,14 +55,14 @@ class DescriptorSection(Section):
 
 
 class Descriptor(nn.Module, ABC):
-    """Environments of atoms as rows of invariant features.
+    """Map from environments of atoms to rows of invariant features.
 
     config: its section. ntypes: number of types of the model. rcut: cutoff, A. width: length of a row.
-    sel: neighbours of each type that the normalisation counts with, or one number for all types.
+    sel: number of neighbours of each type in the normalisation, or one number for all types.
     channels: number of vectors of an atom (`with_vectors`).
 
-    Parameters are those that training changes, all of them or, with `trainable` false, none. Buffers hold statistics
-    of the data.
+    Parameters are changed by training, all of them or, with `trainable` false, none. Buffers hold statistics of the
+    data.
     """
 
     config: Any
@@ -72,29 +72,29 @@ class Descriptor(nn.Module, ABC):
     sel: tuple[int, ...]
     channels: int = 0
     drops_farthest: bool = False
-    """Whether neighbours beyond `sel` never count, whatever the rule of the model."""
+    """Whether neighbours beyond `sel` are always dropped, also by models without `fixed_slots`."""
 
     @property
     def parts(self) -> list[Descriptor]:
-        """Descriptors side by side: this one alone, but for a hybrid."""
+        """Parts of a hybrid, or this descriptor alone."""
         return [self]
 
     @property
     def dtype(self) -> torch.dtype:
-        """Numbers of its networks; float64 where it has none."""
+        """Type of numbers of the networks; float64 without networks."""
         return next((parameter.dtype for parameter in self.parameters()), torch.float64)
 
     @property
     def is_spectral(self) -> bool:
-        """Whether it has a spectral form, and its nets are smooth, so that polynomials converge fast."""
+        """Whether there is a spectral form and nets are smooth, so that polynomials converge fast."""
         return False
 
-    def chosen(self, env: Environment) -> Environment:
-        """Return the pairs that are left where a model drops neighbours beyond `sel`; the same object if all are."""
+    def select_neighbours(self, env: Environment) -> Environment:
+        """Return the pairs without neighbours beyond `sel`, if the model drops these; env itself if none is."""
         return env
 
-    def keeps(self, counts: Tensor) -> bool:
-        """Whether `chosen` keeps all pairs of atoms with so many neighbours of each type, (natoms, ntypes)."""
+    def keeps_all(self, counts: Tensor) -> bool:
+        """Whether `select_neighbours` drops no pair; counts: number of neighbours of each type, (natoms, ntypes)."""
         return True
 
     @property
@@ -104,30 +104,31 @@ class Descriptor(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, env: Environment) -> Tensor:
-        """Rows (natoms, width) by the equations, pair by pair; differentiable twice in env.vector and in the weights.
+        """Compute rows (natoms, width) by the equations, pair by pair.
 
-        env: pairs within rcut, and perhaps others, which are passed over. Of neighbours only type and vector are used,
-        so that one atom may stand for all neighbours of a type. Vectors are float64, rows in `dtype`.
+        Differentiable twice in env.vector and in the weights. env: pairs within rcut; pairs beyond are ignored. Only
+        types and vectors of neighbours are used, so that one atom may stand for all neighbours of a type. Vectors are
+        float64, rows in `dtype`.
         """
 
     def with_vectors(self, env: Environment) -> tuple[Tensor, Tensor]:
-        """Rows of `forward`, and vectors (natoms, channels, 3) that rotate with the environment.
+        """Compute the rows of `forward`, and vectors (natoms, channels, 3) that rotate with the environment.
 
-        Tensors of atoms are made of these. A descriptor of distances alone has none.
+        Atomic tensors are computed from these. A descriptor of distances alone has none.
         """
         raise NotImplementedError
 
     def evaluations(self, env: Environment) -> Tensor:
-        """Number of network evaluations in `forward` for each atom, about, (natoms,) int64; by default one a pair."""
+        """Estimate the network evaluations of `forward` for each atom, (natoms,) int64; by default one per pair."""
         return torch.bincount(env.centre, minlength=env.natoms)
 
     def statistics(self) -> Statistics:
-        """Statistics that set the scale of its rows; by default there are none."""
+        """Return the statistics that set the scale of rows; by default there is no scale."""
         return NoStatistics()
 
     def training_kernel(self, closest: float, polynomials: int) -> TrainingKernel[Any]:
-        """Return how training computes it; by default by the equations.
+        """Return the kernel that training computes rows with; by default the equations.
 
-        closest: A, the shortest distance that occurs. polynomials: size of a spectral basis, where it has one.
+        closest: A, the shortest distance in the data. polynomials: size of the spectral basis, if the kernel has one.
         """
         return EquationKernel()

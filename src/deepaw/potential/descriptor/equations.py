@@ -40,7 +40,7 @@ class PairVectors(Geometry):
 class EquationKernel(TrainingKernel[PairVectors]):
     """For every descriptor: its `forward`, differentiated for forces, and again for the gradient of a loss on them."""
 
-    together: int | None = None
+    max_atoms: int | None = None
 
     def prepare(self, part: DescribingPart, table: NeighbourTable) -> PairVectors:
         return PairVectors(table)

@@ -13,9 +13,9 @@ from deepaw.potential.neighbours.environment import Environment
 
 
 class Hybrid(Descriptor):
-    """The rows of its parts, one after the other.
+    """Rows of the parts, one after the other.
 
-    Where a part tells one number of neighbours for all types, that of the whole is the largest of any part's.
+    Where a part has one `sel` for all types, so has the hybrid: the largest of all parts.
     """
 
     def __init__(self, parts: Sequence[Descriptor]) -> None:
@@ -32,24 +32,24 @@ class Hybrid(Descriptor):
 
     @property
     def parts(self) -> list[Descriptor]:
-        """The descriptors side by side."""
+        """Descriptors side by side."""
         return cast(list[Descriptor], [*self.list])
 
     @property
     def shares_nets(self) -> bool:
-        """Whether a part says of which type an atom is."""
+        """Whether the rows of a part include the type of the atom."""
         return any(part.shares_nets for part in self.parts)
 
     def evaluations(self, env: Environment) -> Tensor:
-        """Of all parts."""
+        """Return the sum over all parts."""
         return torch.stack([part.evaluations(env) for part in self.parts]).sum(0)
 
     def forward(self, env: Environment) -> Tensor:
-        """(natoms, sum of the widths)."""
+        """Compute rows (natoms, sum of the widths)."""
         return torch.cat([part(env) for part in self.list], dim=-1)
 
     def with_vectors(self, env: Environment) -> tuple[Tensor, Tensor]:
-        """The rows, and the vectors of those parts that have some, one after the other."""
-        both = [part.with_vectors(env) if part.channels else (part(env), None) for part in self.parts]
-        vectors = [T for _, T in both if T is not None]
-        return torch.cat([D for D, _ in both], dim=-1), torch.cat(vectors, dim=1)
+        """Compute the rows, and the vectors of those parts that have some, one after the other."""
+        results = [part.with_vectors(env) if part.channels else (part(env), None) for part in self.parts]
+        vectors = [T for _, T in results if T is not None]
+        return torch.cat([D for D, _ in results], dim=-1), torch.cat(vectors, dim=1)

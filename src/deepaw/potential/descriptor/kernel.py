@@ -1,4 +1,4 @@
-"""How training computes a descriptor: from neighbours to rows, and from gradients back to pairs."""
+"""Interface of training kernels: from neighbours to rows of a descriptor, and from gradients of rows to pairs."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ GeometryOf = TypeVar("GeometryOf", bound="Geometry")
 
 
 class Geometry(ABC):
-    """What a kernel makes of the neighbours of some atoms before any weights come in."""
+    """Quantities that a kernel computes from the neighbours of a batch of atoms without the weights."""
 
     @property
     @abstractmethod
     def variables(self) -> Tensor:
-        """What rows are computed from, and the derivative of the energy is taken in."""
+        """Variables that rows are functions of, and that the energy is differentiated in."""
 
 
 class TrainingKernel(ABC, Generic[GeometryOf]):
-    """One way to compute the descriptors of one kind, for atoms sorted by type; it holds no weights.
+    """Algorithm that computes the rows of a descriptor in training, for atoms sorted by type; it holds no weights.
 
-    together: number of atoms whose graph is kept at a time, or None for all; the others' are made anew in `backward`.
+    max_atoms: number of atoms whose graph is in memory at a time, or None for all; graphs are rebuilt in `backward`.
     """
 
-    together: int | None = None
+    max_atoms: int | None = None
 
     def vector_dtype(self, part: Any) -> torch.dtype:
-        """Numbers that the kernel takes vectors in."""
+        """Return the type of numbers that the kernel takes vectors in."""
         return torch.float64
 
     @abstractmethod
     def prepare(self, part: Any, table: NeighbourTable) -> GeometryOf:
-        """Compute the variables; table: neighbours that the part sees, in `vector_dtype`."""
+        """Compute the variables; table: neighbours of the part, with vectors in `vector_dtype`."""
 
     @abstractmethod
     def rows(self, part: Any, geometry: GeometryOf, variables: Tensor, counts: Sequence[int]) -> list[Tensor]:
-        """Rows (n, width) of the atoms of each type, n = counts[type], (0, width) or anything where that is 0.
+        """Compute rows (n, width) of the atoms of each type, n = counts[type]; any tensor where that is 0.
 
-        Differentiable in the variables, which have the values of geometry.variables, and in the part's weights; where
-        `grad_vector` differentiates no further, once in the variables is enough.
+        Differentiable in the weights of the part, and twice in the variables, which have the values of
+        geometry.variables; once is enough where `grad_vector` does not differentiate rows.
         """
 
     def rows_and_vectors(
         self, part: Any, geometry: GeometryOf, variables: Tensor, counts: Sequence[int]
     ) -> list[tuple[Tensor, Tensor]]:
-        """Rows as in `rows`, and vectors (n, channels, 3) beside them, for a part that has some."""
+        """Compute rows as in `rows`, and vectors (n, channels, 3), for a part that has these."""
         raise NotImplementedError
 
     @abstractmethod
     def grad_vector(self, geometry: GeometryOf, gradient: Tensor) -> Tensor:
-        """dE/dr of every pair, (3, npairs), from dE/d(variables), differentiable in it."""
+        """Compute dE/dr of every pair, (3, npairs), from dE/d(variables); differentiable in the latter."""

@@ -1,4 +1,4 @@
-"""Coordinates in a frame of reference that an atom's neighbours span (`loc_frame`): Zhang, Han, Wang, Car, E,
+"""Coordinates in a local frame that two neighbours of an atom define (`loc_frame`): Zhang, Han, Wang, Car, E,
 Phys. Rev. Lett. 120, 143001 (2018), the first descriptor of Deep Potential.
 """
 
@@ -13,20 +13,20 @@ from torch import Tensor
 
 from deepaw.errors import InputError
 from deepaw.potential.data.neighbours import NeighbourStatistics
-from deepaw.potential.descriptor.axis_rule import Places, axes_of, check_rule, neighbours_on
+from deepaw.potential.descriptor.axis_rule import Places, axis_pairs, check_rule, find_axes
 from deepaw.potential.descriptor.base import Descriptor, DescriptorSection
-from deepaw.potential.descriptor.sel import counted
+from deepaw.potential.descriptor.sel import resolve_sel
 from deepaw.potential.descriptor.statistics import SMALLEST_SPREAD, UNKNOWN_SPREAD, Statistics
 from deepaw.potential.neighbours.environment import Environment
 
 OPPOSITE = 1e-4
-"""Of 1 + cos: nearer to opposite directions than this, the second axis gives way to the next neighbour."""
+"""Smallest 1 + cos of the angle between the axes; below it the next neighbour defines the second axis."""
 
 IN_LINE = 1e-8
-"""Of sin^2: axes nearer to one line than this span no frame."""
+"""Smallest sin^2 of the angle between the axes; below it they define no frame."""
 
 COLUMNS = (2, 3, 1)
-"""Where x, y and z of a neighbour lie among its four numbers, behind 1/r."""
+"""Positions of x, y and z among the four numbers of a neighbour, after 1/r."""
 
 
 class LocFrameConfig(DescriptorSection):
@@ -48,23 +48,23 @@ class LocFrameConfig(DescriptorSection):
             raise ValueError(f"{list(sel)} should be counts of neighbours, 0 or more")
         return sel
 
-    def with_counts(self, found: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
-        """As it is; warns where neighbours are dropped."""
-        counted(self.sel, self.rcut, found, type_map, fixed_slots=True)
+    def with_counts(self, statistics: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
+        """Return the section unchanged; warn where neighbours are dropped."""
+        resolve_sel(self.sel, self.rcut, statistics, type_map, fixed_slots=True)
         return self
 
     @property
     def sel(self) -> tuple[int, ...]:
-        """Neighbours of each type that are looked at."""
+        """Number of neighbours of each type that are used."""
         return tuple(map(sum, zip(self.sel_a, self.sel_r, strict=True)))
 
     @property
     def places(self) -> Places:
-        """For neighbours."""
+        """Places of neighbours in a row."""
         return Places(self.sel_a, self.sel_r)
 
     def check_types(self, ntypes: int) -> None:
-        """Lists by type, and a rule of neighbours that there are places for."""
+        """Check the lengths of lists by type, and the rule."""
         for name in ("sel_a", "sel_r"):
             if len(getattr(self, name)) != ntypes:
                 raise ValueError(
@@ -76,16 +76,16 @@ class LocFrameConfig(DescriptorSection):
 
 
 class LocFrame(Descriptor):
-    """For each neighbour of sel_a the four numbers 1/r, z/r^2, x/r^2, y/r^2, and for each of sel_r 1/r.
+    """Numbers 1/r, z/r^2, x/r^2, y/r^2 for each neighbour of sel_a, and 1/r for each neighbour of sel_r.
 
-    Of each type, the sel_a nearest neighbours fill the first places, by distance, and the next sel_r the others; what
-    is farther is dropped, and an empty place holds zeros. Rows are all angular places, by type, and then all radial
-    ones, minus davg, over dstd. x, y, z are coordinates along
+    Of each type, the sel_a nearest neighbours fill the first places, by distance, and the next sel_r the others;
+    farther neighbours are dropped, and an empty place holds zeros. Rows are all angular places, by type, and then all
+    radial ones, minus davg, over dstd. x, y, z are coordinates along
 
         e_1 = r_1 / |r_1|,   e_2 = (r_2 - (e_1 . r_2) e_1) / |...|,   e_3 = e_1 x e_2
 
     where the axis rule of the atom's type says which neighbours 1 and 2 are. Where r_1 and r_2 are opposite, the
-    neighbour after 2 stands in for it. Energies jump where neighbours change places, and at the cutoff.
+    neighbour after 2 replaces it. Energies jump where neighbours change places, and at the cutoff.
 
     Buffers davg, dstd: (ntypes, width), the mean and spread of each number by centre type.
     """
@@ -114,28 +114,28 @@ class LocFrame(Descriptor):
         self.register_buffer("dstd", torch.ones(ntypes, self.width, dtype=torch.float64))
 
     def forward(self, env: Environment) -> Tensor:
-        """(natoms, width), float64.
+        """Compute rows (natoms, width), float64.
 
         Raises InputError: an atom whose neighbours do not span a frame.
         """
         return (self.raw(env) - self.davg[env.types]) / self.dstd[env.types]
 
     def raw(self, env: Environment) -> Tensor:
-        """Rows before they are normalised, (natoms, width), 1/A."""
+        """Compute rows before normalisation, (natoms, width), 1/A."""
         env, place = self._placed(env)
         square = env.vector.square().sum(1)
         column = torch.where(place < self.angular, 4 * place, 3 * self.angular + place)
         rows = env.vector.new_zeros(env.natoms, self.width).index_put((env.centre, column), square.rsqrt())
-        turned = torch.nonzero(place < self.angular).squeeze(1)
-        if len(turned) == 0:
+        angular = torch.nonzero(place < self.angular).squeeze(1)
+        if len(angular) == 0:
             return rows
-        centre, vector = env.centre[turned], env.vector[turned]
+        centre, vector = env.centre[angular], env.vector[angular]
         local = (self._frames(env, place, centre)[centre] @ vector.unsqueeze(2)).squeeze(2)
-        columns = column[turned, None] + torch.tensor(COLUMNS, device=column.device)
-        return rows.index_put((centre[:, None], columns), local / square[turned, None])
+        columns = column[angular, None] + torch.tensor(COLUMNS, device=column.device)
+        return rows.index_put((centre[:, None], columns), local / square[angular, None])
 
     def _placed(self, env: Environment) -> tuple[Environment, Tensor]:
-        """The pairs that have a place, and which: angular ones first, (npairs,)."""
+        """Return the pairs that have a place, and their places, (npairs,), angular ones first."""
         distance = torch.linalg.vector_norm(env.vector.detach(), dim=1)
         within = torch.nonzero(distance <= self.rcut).squeeze(1)
         by_distance = within[torch.argsort(distance[within], stable=True)]
@@ -143,14 +143,15 @@ class LocFrame(Descriptor):
         group, order = torch.sort(group, stable=True)
         rank = torch.arange(len(group), device=group.device) - torch.searchsorted(group, group)
         kind = group % self.ntypes
-        many, more = (torch.tensor(sel, device=kind.device) for sel in (self.config.sel_a, self.config.sel_r))
-        angular, radial = (many.cumsum(0) - many)[kind] + rank, (more.cumsum(0) - more)[kind] + rank - many[kind]
-        place = torch.where(rank < many[kind], angular, self.angular + radial)
-        has_place = rank < (many + more)[kind]
+        sel_a, sel_r = (torch.tensor(sel, device=kind.device) for sel in (self.config.sel_a, self.config.sel_r))
+        angular = (sel_a.cumsum(0) - sel_a)[kind] + rank
+        radial = (sel_r.cumsum(0) - sel_r)[kind] + rank - sel_a[kind]
+        place = torch.where(rank < sel_a[kind], angular, self.angular + radial)
+        has_place = rank < (sel_a + sel_r)[kind]
         return env.select(by_distance[order[has_place]]), place[has_place]
 
     def _frames(self, env: Environment, place: Tensor, centre: Tensor) -> Tensor:
-        """(natoms, 3, 3), rows e_1, e_2, e_3; 0 for atoms that do not occur in `centre`."""
+        """Compute frames (natoms, 3, 3) with rows e_1, e_2, e_3; 0 for atoms that are not in `centre`."""
         device = place.device
         pair = torch.full((env.natoms, self.angular + self.radial), -1, device=device)
         pair[env.centre, place] = torch.arange(len(place), device=device)
@@ -158,10 +159,10 @@ class LocFrame(Descriptor):
         frames = env.vector.new_zeros(env.natoms, 3, 3)
         atoms = centre.unique()
         for kind in env.types[atoms].unique().tolist():
-            chosen = atoms[env.types[atoms] == kind]
-            axis_1, axis_2 = axes_of(self.config.axis_rule, kind, self.config.places)
-            first, second, instead = (
-                neighbours_on(axis, self.config.places, pair[chosen], distance)
+            atoms_of_type = atoms[env.types[atoms] == kind]
+            axis_1, axis_2 = find_axes(self.config.axis_rule, kind, self.config.places)
+            first, second, replacement = (
+                axis_pairs(axis, self.config.places, pair[atoms_of_type], distance)
                 for axis in (axis_1, axis_2, axis_2.next())
             )
             missing = torch.minimum(first, second) < 0
@@ -170,24 +171,24 @@ class LocFrame(Descriptor):
                     f"an atom of type {kind} has not the neighbours within {self.rcut:g} A that axis_rule makes its "
                     "frame of."
                 )
-            along, other = env.vector[first].detach(), env.vector[second].detach()
-            cosine = (along * other).sum(1) / (distance[first] * distance[second])
-            second = torch.where((cosine + 1).abs() < OPPOSITE, instead, second)
+            r_1, r_2 = env.vector[first].detach(), env.vector[second].detach()
+            cosine = (r_1 * r_2).sum(1) / (distance[first] * distance[second])
+            second = torch.where((cosine + 1).abs() < OPPOSITE, replacement, second)
             if (second < 0).any():
                 raise InputError(_IN_LINE.format(kind))
-            frames = frames.index_put((chosen,), _spanned(env.vector[first], env.vector[second], kind))
+            frames = frames.index_put((atoms_of_type,), _frame(env.vector[first], env.vector[second], kind))
         return frames
 
     def statistics(self) -> Statistics:
-        """Of every number of the rows."""
+        """Return the statistics of every number of the rows."""
         return PlaceStatistics(self)
 
 
 _IN_LINE = "an atom of type {} is in line with the neighbours that axis_rule makes its frame of."
 
 
-def _spanned(r_1: Tensor, r_2: Tensor, kind: int) -> Tensor:
-    """(n, 3, 3), rows e_1, e_2, e_3, of vectors (n, 3)."""
+def _frame(r_1: Tensor, r_2: Tensor, kind: int) -> Tensor:
+    """Compute frames (n, 3, 3) with rows e_1, e_2, e_3 from vectors (n, 3)."""
     e_1 = r_1 / torch.linalg.vector_norm(r_1, dim=1, keepdim=True)
     across = r_2 - (e_1 * r_2).sum(1, keepdim=True) * e_1
     if (across.square().sum(1) < IN_LINE * r_2.square().sum(1)).any():
@@ -197,7 +198,7 @@ def _spanned(r_1: Tensor, r_2: Tensor, kind: int) -> Tensor:
 
 
 class PlaceStatistics(Statistics):
-    """davg and dstd: mean and standard deviation of each number, over atoms of a type, empty places being 0."""
+    """Mean davg and standard deviation dstd of each number over the atoms of a type, with 0 in empty places."""
 
     def __init__(self, descriptor: LocFrame) -> None:
         self._descriptor = descriptor
@@ -205,7 +206,7 @@ class PlaceStatistics(Statistics):
         self._sum, self._square = torch.zeros_like(descriptor.davg), torch.zeros_like(descriptor.davg)
 
     def add(self, env: Environment) -> None:
-        """Sum up."""
+        """Add the rows of one frame."""
         rows = self._descriptor.raw(env)
         self._count.index_add_(0, env.types, rows.new_ones(env.natoms, 1))
         self._sum.index_add_(0, env.types, rows)
@@ -213,8 +214,8 @@ class PlaceStatistics(Statistics):
 
     def finish(self) -> None:
         """Set the descriptor's davg and dstd."""
-        known = self._count.clamp(min=1)
-        mean = self._sum / known
-        spread = (self._square / known - mean.square()).clamp(min=0).sqrt().clamp(min=SMALLEST_SPREAD)
+        count = self._count.clamp(min=1)
+        mean = self._sum / count
+        spread = (self._square / count - mean.square()).clamp(min=0).sqrt().clamp(min=SMALLEST_SPREAD)
         self._descriptor.davg.copy_(mean)
         self._descriptor.dstd.copy_(torch.where(self._count > 0, spread, UNKNOWN_SPREAD))

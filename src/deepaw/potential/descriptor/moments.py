@@ -1,7 +1,7 @@
 """Training in the spectral form: embedding nets run on the nodes of a basis, not for every pair.
 
-With Chebyshev polynomials T_k of s, embedding nets are G(s) = T(s) C, and all that the descriptor needs of the
-neighbours of type t is the moment B_t = R^T T, (components, K), from the pair operator: `docs/spectral.md`.
+With Chebyshev polynomials T_k of s, embedding nets are G(s) = T(s) C, and a descriptor depends on the neighbours of
+type t only through the moment B_t = R^T T, (components, K), from the pair operator: `docs/spectral.md`.
 """
 
 from __future__ import annotations

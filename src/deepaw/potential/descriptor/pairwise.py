@@ -1,4 +1,4 @@
-"""What descriptors that embed one neighbour at a time have in common: networks and the spectral basis."""
+"""Base class of descriptors that embed one neighbour at a time: networks and the spectral basis."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PairwiseConfig(EmbeddingConfig):
 
 
 class PairwiseDescriptor(SlottedDescriptor):
-    """Embedding nets of one neighbour."""
+    """Descriptor with embedding nets of one neighbour."""
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class PairwiseDescriptor(SlottedDescriptor):
         fixed_slots: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        """types: of a net of types; one embedding net then serves all pairs of types, and rows end with the centre's
-        type. type_map: their names, for electron configurations."""
+        """types: section of a net of types; one embedding net then serves all pairs of types, and rows end with the
+        embedding of the centre's type. type_map: names of the types, for electron configurations."""
         super().__init__(config, ntypes, fixed_slots=fixed_slots)
         self.networks_by_pair = not config.type_one_side
-        of_types = None if types is None else TypeEmbedding(types, ntypes, type_map, generator=generator)
-        self.nets = self._make_nets(config, of_types, generator)
+        type_embedding = None if types is None else TypeEmbedding(types, ntypes, type_map, generator=generator)
+        self.nets = self._make_nets(config, type_embedding, generator)
         self.nets.requires_grad_(config.trainable)
 
     def _make_nets(
@@ -72,39 +72,44 @@ class PairwiseDescriptor(SlottedDescriptor):
 
     @property
     def types(self) -> TypeEmbedding | None:
-        """The net of types, if there is one."""
+        """Net of types, or None."""
         return self.nets.types if isinstance(self.nets, TypedNets) else None
 
     @property
     def shares_nets(self) -> bool:
-        """Whether rows end with the centre's type."""
+        """Whether rows end with the embedding of the centre's type."""
         return self.types is not None
 
     def with_type(self, D: Tensor, types: Tensor | int) -> Tensor:
-        """Rows D (n, ...) followed by the embedding of the centre's type, if there is one; types: (n,), or of all."""
+        """Append the embedding of the centre's type, if there is one, to rows D (n, ...).
+
+        types: type of each centre, (n,), or one type for all.
+        """
         if self.types is None:
             return D
         T = self.types().to(D.dtype)[types]
         return torch.cat([D, T.expand(len(D), -1)], dim=1)
 
-    def network(self, centre_type: Tensor, neighbour_type: Tensor) -> Tensor:
-        """Which embedding net a pair of types has."""
+    def net_index(self, centre_type: Tensor, neighbour_type: Tensor) -> Tensor:
+        """Return the index of the embedding net of pairs of types."""
         return centre_type + self.ntypes * neighbour_type if self.networks_by_pair else neighbour_type
 
     def embed(self, env: Environment, x: Tensor) -> Tensor:
-        """G (npairs, M): each pair's net at its own normalised x (npairs,)."""
-        nets = self.network(env.types[env.centre], env.types[env.neighbour])
+        """Compute G (npairs, M), the net of each pair at its normalised x (npairs,)."""
+        nets = self.net_index(env.types[env.centre], env.types[env.neighbour])
         result = x.new_zeros(len(x), self.config.neuron[-1])
         for net in nets.unique().tolist():
             pairs = torch.nonzero(nets == net).squeeze(1)
-            result = result.index_put((pairs,), self.nets.one(net, x[pairs]))
+            result = result.index_put((pairs,), self.nets.evaluate(net, x[pairs]))
         return result
 
     def embed_types(self, x: Tensor) -> Tensor:
-        """G (centre types, neighbour types, M) of one x (centre types,) for each type of centre."""
+        """Compute G (centre types, neighbour types, M) at one x (centre types,) for each type of centre."""
         types = torch.arange(self.ntypes, device=x.device)
         rows = [
-            torch.stack([self.nets.one(int(self.network(centre, other)), x[centre : centre + 1])[0] for other in types])
+            torch.stack(
+                [self.nets.evaluate(int(self.net_index(centre, kind)), x[centre : centre + 1])[0] for kind in types]
+            )
             for centre in types
         ]
         return torch.stack(rows)
@@ -113,12 +118,12 @@ class PairwiseDescriptor(SlottedDescriptor):
         """Return the spectral form where its nets are smooth, or else the equations."""
         if not self.is_spectral:
             return super().training_kernel(closest, polynomials)
-        return MomentKernel(self.pair_form(ChebyshevBasis(0.0, self.largest(closest), polynomials)))
+        return MomentKernel(self.pair_form(ChebyshevBasis(0.0, self.largest_s(closest), polynomials)))
 
     def pair_form(self, basis: ChebyshevBasis) -> PairForm:
         """Return the settings of the pair operator on a basis of raw s."""
         config = self.config
-        empty, hidden = self.slot_moments(basis)
+        empty, excluded_slot = self.slot_moments(basis)
         return PairForm(
             rcut=config.rcut,
             rcut_smth=config.rcut_smth,
@@ -129,7 +134,7 @@ class PairwiseDescriptor(SlottedDescriptor):
             excluded=self.excluded,
             slots=torch.tensor(self.slots_by_type, dtype=torch.float64, device=self.davg.device),
             empty=empty,
-            hidden=hidden,
+            hidden=excluded_slot,
             fixed_slots=self.fixed_slots,
             fading=self.fades_types,
         )
@@ -141,20 +146,20 @@ class PairwiseDescriptor(SlottedDescriptor):
 
     @abstractmethod
     def slot_moments(self, basis: ChebyshevBasis) -> tuple[Tensor, Tensor]:
-        """What an empty slot adds to the moments, and an excluded neighbour that takes a slot; see `slotted`.
+        """Return the moments of an empty slot and of a slot that an excluded neighbour takes (`neighbours_and_slots`).
 
         By type of the centre, (ntypes, components, K) each, float64.
         """
 
     @abstractmethod
     def contract(self, moments: Tensor, coefficients: Tensor) -> Tensor:
-        """Descriptors (n, width) of atoms of one type from their moments (n, components, ntypes, K).
+        """Compute descriptors (n, width) of atoms of one type from their moments (n, components, ntypes, K).
 
-        coefficients: (ntypes * K, M), those of this type of centre.
+        coefficients: (ntypes * K, M), for this type of centre.
         """
 
     def coefficients(self, basis: ChebyshevBasis) -> Tensor:
-        """The nets on the spectral basis of raw s: (centre types, ntypes * K, M), differentiable in their weights."""
+        """Return C (centre types, ntypes * K, M), the nets in a basis of raw s, differentiable in their weights."""
         x = self.inputs_at_nodes(basis)
         ntypes, size = self.ntypes, basis.size
         by_type = self.nets(x).view(ntypes, ntypes, size, -1)  # neighbour's type, centre's type, node
@@ -162,8 +167,10 @@ class PairwiseDescriptor(SlottedDescriptor):
         return fitted.view(size, ntypes, ntypes, -1).permute(1, 2, 0, 3).reshape(ntypes, ntypes * size, -1)
 
     def inputs_at_nodes(self, basis: ChebyshevBasis) -> Tensor:
-        """What the nets see at the nodes of a basis of raw s, for all types of centres one after the other: (networks,
-        n), with networks * n = ntypes * ntypes * size: by neighbour's type, centre's type, node."""
+        """Return the inputs of the nets at the nodes of a basis of raw s, (networks, n).
+
+        The order of the networks * n = ntypes * ntypes * size inputs is neighbour's type, centre's type, node.
+        """
         nodes = basis.nodes(torch.float64, self.davg.device)
         x = ((nodes - self.davg[:, :1]) / self.dstd[:, :1]).to(self.dtype)
         ntypes = self.ntypes

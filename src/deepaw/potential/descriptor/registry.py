@@ -1,4 +1,4 @@
-"""All descriptors, by the `type` of their section in an input file. A new one is its file and a line here."""
+"""All descriptors by the `type` of their section in an input file. A new descriptor is its file and a line here."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class HybridConfig(DescriptorSection):
 
     @property
     def sections(self) -> tuple[DescriptorSection, ...]:
-        """Those of the parts."""
+        """Sections of the parts."""
         return self.list
 
     @property
     def rcut(self) -> float:
-        """A, of the part that looks farthest."""
+        """Largest cutoff of the parts, A."""
         return max(part.rcut for part in self.list)
 
     def check_types(self, ntypes: int) -> None:
-        """Of the parts."""
+        """Check the parts."""
         for part in self.list:
             part.check_types(ntypes)
 
@@ -87,7 +87,7 @@ KINDS: dict[type[DescriptorSection], Any] = {
     LocFrameConfig: LocFrame,
     SeAMaskConfig: SeAMask,
 }
-"""What is made of a section."""
+"""Class of the descriptor for each class of section."""
 
 
 def make_descriptor(
@@ -99,10 +99,10 @@ def make_descriptor(
     fixed_slots: bool = False,
     generator: torch.Generator | None = None,
 ) -> Descriptor:
-    """The descriptor that a section asks for, with random weights.
+    """Return the descriptor of a section, with random weights.
 
     type_map: names of the types, for electron configurations. types: the section `model.type_embedding`. fixed_slots:
-    see `PairwiseDescriptor`. Raises InputError: a `sel` that is still `auto` or of the wrong length.
+    see `SlottedDescriptor`. Raises InputError: a `sel` that is still `auto` or of the wrong length.
     """
     if isinstance(config, HybridConfig):
         options: dict[str, Any] = {"type_map": type_map, "fixed_slots": fixed_slots, "generator": generator}
@@ -111,5 +111,5 @@ def make_descriptor(
     if seed is not None:
         generator = torch.Generator().manual_seed(seed)
     typed = {"type_map": type_map, "types": types} if isinstance(config, AttentionConfig | SeE2AConfig) else {}
-    made: Descriptor = KINDS[type(config)](config, ntypes, fixed_slots=fixed_slots, generator=generator, **typed)
-    return made
+    descriptor: Descriptor = KINDS[type(config)](config, ntypes, fixed_slots=fixed_slots, generator=generator, **typed)
+    return descriptor

@@ -24,7 +24,7 @@ class SeAMaskConfig(SeE2AConfig):
     type: Literal["se_a_mask"] = "se_a_mask"  # type: ignore[assignment]
     sel: tuple[int, ...] = Field(description="atoms of each type in a frame, virtual ones too; sums are divided by all")
 
-    # what there is of a cutoff, out of reach
+    # a cutoff beyond all neighbours
     rcut: ClassVar[float] = FAR  # type: ignore[misc]
     rcut_smth: ClassVar[float] = FAR / 2  # type: ignore[misc]
     set_davg_zero: ClassVar[bool] = True  # type: ignore[misc]
@@ -32,25 +32,25 @@ class SeAMaskConfig(SeE2AConfig):
 
     @field_validator("sel")
     @classmethod
-    def _places(cls, sel: tuple[int, ...]) -> tuple[int, ...]:
+    def _check_counts(cls, sel: tuple[int, ...]) -> tuple[int, ...]:
         if min(sel, default=0) < 0 or sum(sel) == 0:
             raise ValueError(f"{list(sel)} should be counts of atoms, not all of them 0")
         return sel
 
-    def with_counts(self, found: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
-        """As it is."""
+    def with_counts(self, statistics: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
+        """Return the section unchanged."""
         return self
 
 
 class SeAMask(SeE2A):
-    """`SeE2A` with s = 1/r and R = (1/r, x/r^2, y/r^2, z/r^2) as they are, over all atoms: an empty slot adds nothing.
+    """`SeE2A` with s = 1/r and R = (1/r, x/r^2, y/r^2, z/r^2), not normalised, over all atoms; empty slots add 0.
 
-    A virtual atom has no neighbours and is none, so that its descriptor is 0. Its fitting net and the energy of its
-    type count all the same, as in DeePMD-kit, where frames of one size all have the same sum of these.
+    A virtual atom has no neighbours and is no neighbour, so that its descriptor is 0. The output of its fitting net
+    and the energy of its type add to the total, as in DeePMD-kit, where their sum is the same for frames of one size.
     """
 
     config: SeAMaskConfig
 
     def statistics(self) -> Statistics:  # type: ignore[override]
-        """None: there is no scale."""
+        """Return no statistics, since there is no scale."""
         return NoStatistics()

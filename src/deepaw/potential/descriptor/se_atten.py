@@ -23,19 +23,19 @@ from deepaw.potential.precision import dtype_of
 from deepaw.spectral import ChebyshevBasis
 
 LN_EPS = 1e-5
-"""Added to variances where the section does not say."""
+"""Default of `ln_eps`, added to variances."""
 
-TOGETHER = 16
-"""Atoms whose attention is held in memory at a time in training: 15 MB for each, with 90 neighbours and two layers."""
+MAX_ATOMS = 16
+"""Atoms whose attention is in memory at a time in training: 15 MB per atom with 90 neighbours and two layers."""
 
 
 class SeAtten(SeE2A):
     """D_i = A_i^T A_i[:, :axis_neuron], and the type embedding of i; A_i = (1 / sel) sum_j R_ij^T G_ij.
 
-    G_ij (M) is the embedding net of s_ij and both types (`TypedNets`), followed by attention layers among the
-    neighbours of i. An empty slot counts as a neighbour at the cutoff. As a rule that is nothing, since R is 0 there.
-    It is something where davg is not 0, which is only allowed where G does not depend on the type of a neighbour at
-    the cutoff. In smooth attention empty slots are part of what the softmax divides by.
+    G_ij (M) is the embedding net of s_ij and the types of i and j (`TypedNets`), followed by attention layers among the
+    neighbours of i. An empty slot counts as a neighbour at the cutoff. It adds nothing where davg is 0, since R is 0
+    there; another davg is only allowed where G of a neighbour at the cutoff does not depend on its type. In smooth
+    attention empty slots are part of the denominator of the softmax.
 
     There are `sel` slots for all types together. More neighbours than that make the number of empty ones negative; with
     fixed_slots the farthest are dropped instead and an excluded neighbour takes a slot, as in DeePMD-kit.
@@ -54,8 +54,8 @@ class SeAtten(SeE2A):
         fixed_slots: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        """type_map: names of the types, for use_econf_tebd. types: of the net of types, instead of one linear layer of
-        width tebd_dim."""
+        """type_map: names of the types, for use_econf_tebd. types: section of the net of types, by default one linear
+        layer of width tebd_dim."""
         super().__init__(
             config,
             ntypes,
@@ -83,8 +83,8 @@ class SeAtten(SeE2A):
         self.attention.requires_grad_(config.trainable)
 
     @staticmethod
-    def slots_of(config: EmbeddingConfig, ntypes: int) -> tuple[int, ...]:
-        """One number for all types."""
+    def read_sel(config: EmbeddingConfig, ntypes: int) -> tuple[int, ...]:
+        """Return one number of slots for all types."""
         if not isinstance(config.sel, int):
             raise InputError(f"sel is {config.sel!r}; it should be counted on the data before a model is made")
         return (config.sel,)
@@ -106,30 +106,30 @@ class SeAtten(SeE2A):
 
     @property
     def slots_by_type(self) -> tuple[int, ...]:
-        """Slots belong to no type; they are counted in the first column."""
+        """Number of slots, which belong to no type, in the first column."""
         return (self.nnei,) + (0,) * (self.ntypes - 1)
 
     @property
     def types(self) -> TypeEmbedding | None:
-        """The net of types, if rows end with what it says."""
+        """Net of types, if rows end with its embedding."""
         return self.nets.types if self.config.concat_output_tebd else None
 
     @property
     def shares_nets(self) -> bool:
-        """One fitting net serves all types, as in DeePMD-kit, even where `concat_output_tebd` is false."""
+        """True: one fitting net serves all types, as in DeePMD-kit, also where `concat_output_tebd` is false."""
         return True
 
     def evaluations(self, env: Environment) -> Tensor:
-        """A layer leaves as much of a neighbour as its embedding does, and as much of 100 pairs of neighbours."""
+        """Estimate evaluations: an attention layer takes the memory of one per neighbour and of one per 100 pairs."""
         count, layers = super().evaluations(env), len(self.attention)
         return count * (1 + layers) + layers * count**2 // 100
 
-    def chosen(self, env: Environment) -> Environment:
-        """The nearest neighbours of all types, with `fixed_slots`."""
+    def select_neighbours(self, env: Environment) -> Environment:
+        """Return the nearest `sel` neighbours, whatever their types, with `fixed_slots`, or else all."""
         return nearest(env, self.nnei) if self.fixed_slots else env
 
-    def keeps(self, counts: Tensor) -> bool:
-        """Whether no atom has more than `sel` neighbours, or these count as well."""
+    def keeps_all(self, counts: Tensor) -> bool:
+        """Whether no atom has more than `sel` neighbours, or there are no `fixed_slots`."""
         return not self.fixed_slots or bool((counts.sum(1) <= self.nnei).all())
 
     @property
@@ -137,73 +137,76 @@ class SeAtten(SeE2A):
         """Whether the net of types is multiplied by the switch function."""
         return self.config.fades_types
 
-    def slotted(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
-        """As of the base; empty slots have no type, and stand in the first column.
+    def neighbours_and_slots(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
+        """Return pairs and slots as in the base class; empty slots, which have no type, are in the first column.
 
-        With `fixed_slots` and beside a part that looks farther, a neighbour beyond rcut takes a slot: an excluded one
-        is none that is empty, and another one is attended to where attention does not fade out.
+        With `fixed_slots` and beside a part with a larger cutoff, a neighbour beyond rcut takes a slot, which is not
+        empty; if it is not excluded, attention that does not fade out includes it.
         """
-        env = self.chosen(env)
+        env = self.select_neighbours(env)
         excluded = self.excluded[env.types[env.centre], env.types[env.neighbour]]
         if self.fixed_slots:
-            kept, hidden = env.select(~excluded), env.select(excluded).counts(self.ntypes)
+            embedded, excluded_slots = env.select(~excluded), env.select(excluded).counts(self.ntypes)
         else:
-            kept = env.select((torch.linalg.vector_norm(env.vector.detach(), dim=-1) < self.rcut) & ~excluded)
-            hidden = torch.zeros(env.natoms, self.ntypes, dtype=torch.int64, device=env.types.device)
-        empty = torch.zeros_like(hidden)
-        empty[:, 0] = self.nnei - torch.bincount(kept.centre, minlength=env.natoms) - hidden.sum(1)
-        return kept, empty, hidden
+            embedded = env.select((torch.linalg.vector_norm(env.vector.detach(), dim=-1) < self.rcut) & ~excluded)
+            excluded_slots = torch.zeros(env.natoms, self.ntypes, dtype=torch.int64, device=env.types.device)
+        empty = torch.zeros_like(excluded_slots)
+        empty[:, 0] = self.nnei - torch.bincount(embedded.centre, minlength=env.natoms) - excluded_slots.sum(1)
+        return embedded, empty, excluded_slots
 
     def _average(self, env: Environment) -> Tensor:
-        """A, (natoms, 4, M)."""
+        """Compute A, (natoms, 4, M)."""
         config = self.config
-        env, empty, _ = self.slotted(env)
+        env, empty, _ = self.neighbours_and_slots(env)
         centre_types = env.types[env.centre]
         raw = environment_rows(env.vector, config.rcut_smth, config.rcut, config.env_protection)
         R = ((raw - self.davg[centre_types]) / self.dstd[centre_types]).to(self.dtype)
         r = torch.linalg.vector_norm(env.vector, dim=-1, keepdim=True)
         w = switch(r.squeeze(1), config.rcut_smth, config.rcut).to(R.dtype)
-        net = self.network(centre_types, env.types[env.neighbour])
-        G = self.nets.pairs(net, R[:, 0], w if config.is_smooth else None)
+        nets = self.net_index(centre_types, env.types[env.neighbour])
+        G = self.nets.evaluate_pairs(nets, R[:, 0], w if config.is_smooth else None)
         if len(self.attention) and len(G):
-            # beyond rcut as DeePMD-kit has it
+            # direction 0 beyond rcut, as in DeePMD-kit
             G = self._attend(env, G, w, torch.where(r < self.rcut, env.vector / r, 0.0).to(R.dtype))
         A = R.new_zeros(env.natoms, 4, G.shape[1]).index_add(0, env.centre, R.unsqueeze(2) * G.unsqueeze(1))
         if config.fades_types:
             R_empty = (-self.davg / self.dstd).to(R.dtype)
-            A_empty = R_empty.unsqueeze(2) * self.of_empty(R_empty[:, 0]).unsqueeze(1)
+            A_empty = R_empty.unsqueeze(2) * self.embed_empty(R_empty[:, 0]).unsqueeze(1)
             A = A + empty[:, 0].to(R.dtype)[:, None, None] * A_empty[env.types]
         return A / self.nnei
 
-    def of_empty(self, x: Tensor) -> Tensor:
-        """G (n, M) of empty slots, from their normalised s (n,), where types fade out."""
+    def embed_empty(self, x: Tensor) -> Tensor:
+        """Compute G (n, M) of empty slots from their normalised s (n,), for types that fade out."""
         G = self.nets.radial(x)
         for layer in self.attention:
             assert isinstance(layer, AttentionLayer)
-            G = layer.of_empty(G)
+            G = layer.forward_empty(G)
         return G
 
     def _attend(self, env: Environment, G: Tensor, w: Tensor, direction: Tensor) -> Tensor:
-        """G (npairs, M) after all attention layers, of at least one pair; w: (npairs,), direction: (npairs, 3)."""
+        """Compute G (npairs, M) after all attention layers, of at least one pair.
+
+        G: (npairs, M), before these layers. w: switch function, (npairs,). direction: unit vectors, (npairs, 3).
+        """
         order = torch.argsort(env.centre, stable=True)
         centre = env.centre[order]
         column = torch.arange(len(order), device=order.device) - torch.searchsorted(centre, centre)
         width = int(column.max()) + 1
-        place = torch.empty_like(order)
-        place[order] = centre * width + column
+        slot = torch.empty_like(order)
+        slot[order] = centre * width + column
 
-        def spread(values: Tensor) -> Tensor:
+        def to_slots(values: Tensor) -> Tensor:
             result = values.new_zeros(env.natoms * width, *values.shape[1:])
-            return result.index_copy(0, place, values).view(env.natoms, width, *values.shape[1:])
+            return result.index_copy(0, slot, values).view(env.natoms, width, *values.shape[1:])
 
-        there = spread(torch.ones_like(place, dtype=torch.bool))
-        slots, w, direction = spread(G), spread(w), spread(direction)
+        filled = to_slots(torch.ones_like(slot, dtype=torch.bool))
+        G, w, direction = to_slots(G), to_slots(w), to_slots(direction)
         for layer in self.attention:
-            slots = layer(slots, there, w, direction, self.nnei)
-        return slots.flatten(0, 1)[place]
+            G = layer(G, filled, w, direction, self.nnei)
+        return G.flatten(0, 1)[slot]
 
     def coefficients(self, basis: ChebyshevBasis) -> Tensor:
-        """As of the base; where types fade, those of net(s) are followed by those of net(s) type_net by type."""
+        """Return C as in the base class; where types fade, C of net(s) followed by that of net(s) type_net by type."""
         if not self.config.fades_types:
             return super().coefficients(basis)
         nodes = basis.nodes(torch.float64, self.davg.device)
@@ -212,7 +215,7 @@ class SeAtten(SeE2A):
         radial = self.nets.radial(x.reshape(-1)).view(ntypes, size, -1)
         C = basis.coefficients(radial.transpose(0, 1).reshape(size, -1)).view(size, ntypes, -1).transpose(0, 1)
         by_type = torch.arange(ntypes, device=x.device)
-        factors = self.nets.type_factors(x.dtype)[self.network(by_type.unsqueeze(1), by_type)]
+        factors = self.nets.type_factors(x.dtype)[self.net_index(by_type.unsqueeze(1), by_type)]
         if factors.ndim == 2:
             factors = factors.expand(ntypes, -1, -1)
         faded = C.unsqueeze(1) * factors.unsqueeze(2).to(C.dtype)
@@ -221,5 +224,5 @@ class SeAtten(SeE2A):
     def training_kernel(self, closest: float, polynomials: int) -> TrainingKernel[Any]:
         """Return the spectral form where there is no attention, or else the equations."""
         if len(self.attention):
-            return EquationKernel(TOGETHER)
+            return EquationKernel(MAX_ATOMS)
         return super().training_kernel(closest, polynomials)

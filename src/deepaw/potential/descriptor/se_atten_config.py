@@ -1,4 +1,4 @@
-"""The sections of `se_atten` in an input file, by its names: `se_atten`, `dpa1`, `se_atten_v2`."""
+"""Sections of DPA-1 in an input file: `se_atten`, `dpa1`, `se_atten_v2`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deepaw.potential.descriptor.type_embedding import InputMode, TypeEmbeddingC
 
 
 class AttentionConfig(PairwiseConfig):
-    """Keys that all versions have. Only the sum of `sel` counts, which is what is kept of it."""
+    """Keys of all versions. A list in `sel` is replaced by its sum."""
 
     sel: int | tuple[int, ...] | str = Field(  # type: ignore[assignment]
         "auto",
@@ -64,12 +64,12 @@ class AttentionConfig(PairwiseConfig):
 
     @property
     def mode(self) -> InputMode:
-        """How types enter the embedding."""
+        """Form in which types enter the embedding."""
         raise NotImplementedError
 
     @property
     def is_smooth(self) -> bool:
-        """Whether attention and, stripped, types fade out towards the cutoff."""
+        """Whether attention and, in strip mode, types fade out towards the cutoff."""
         raise NotImplementedError
 
     @property
@@ -79,7 +79,7 @@ class AttentionConfig(PairwiseConfig):
 
     @property
     def types(self) -> TypeEmbeddingConfig:
-        """Of the net of types where the model has no section for it."""
+        """Section of the net of types for models without `type_embedding`."""
         return TypeEmbeddingConfig(
             neuron=(self.tebd_dim,),
             activation_function="linear",
@@ -88,8 +88,8 @@ class AttentionConfig(PairwiseConfig):
             use_tebd_bias=self.use_tebd_bias,
         )
 
-    def with_counts(self, found: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
-        """With a number for `sel`; warns of jumps at the cutoff, too."""
+    def with_counts(self, statistics: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
+        """Return the section with a number for `sel`; warn of jumps at the cutoff, too."""
         if self.attn_layer and not self.is_smooth:
             warnings.warn(
                 "smooth_type_embedding is false, so that energies jump a little where a neighbour of another neighbour "
@@ -97,26 +97,26 @@ class AttentionConfig(PairwiseConfig):
                 stacklevel=4,
             )
         if isinstance(self.sel, str):
-            if found.largest_total == 0:
+            if statistics.largest_total == 0:
                 raise InputError(
                     f'sel is "{self.sel}", but no atom of the training data has a neighbour within {self.rcut:g} A; '
                     "give a number or a larger rcut."
                 )
-            return self.model_copy(update={"sel": with_room(found.largest_total, auto_factor(self.sel))})
+            return self.model_copy(update={"sel": with_room(statistics.largest_total, auto_factor(self.sel))})
         assert isinstance(self.sel, int)
-        if found.largest_total > self.sel:
+        if statistics.largest_total > self.sel:
             rule = (
                 "the farthest are dropped" if fixed_slots else "all of them count, where DeePMD-kit drops the farthest"
             )
             warnings.warn(
-                f"sel is {self.sel}, and atoms of the training data have up to {found.largest_total} neighbours within "
-                f"{self.rcut:g} A; {rule}",
+                f"sel is {self.sel}, and atoms of the training data have up to {statistics.largest_total} neighbours "
+                f"within {self.rcut:g} A; {rule}",
                 stacklevel=4,
             )
         return self
 
     def check_types(self, ntypes: int) -> None:
-        """`exclude_types`."""
+        """Check `exclude_types`."""
         check_excluded([number for pair in self.exclude_types for number in pair], ntypes)
 
 

@@ -32,7 +32,7 @@ class SeE2AConfig(PairwiseConfig):
 class SeE2A(PairwiseDescriptor):
     """D_i = A_i^T A_i[:, :axis_neuron] with A_i = (1 / nnei) sum_j R_ij^T G(R_ij[0]), flattened, (M * axis_neuron).
 
-    With a net of types, the embedding of i's type follows.
+    With a net of types, the embedding of the type of i is appended.
     """
 
     components = 4
@@ -40,30 +40,30 @@ class SeE2A(PairwiseDescriptor):
 
     @property
     def width(self) -> int:  # type: ignore[override]
-        of_type = 0 if self.types is None else self.types.width
-        return self.config.neuron[-1] * self.config.axis_neuron + of_type
+        type_width = 0 if self.types is None else self.types.width
+        return self.config.neuron[-1] * self.config.axis_neuron + type_width
 
     @property
     def channels(self) -> int:  # type: ignore[override]
         return self.config.neuron[-1]
 
     def forward(self, env: Environment) -> Tensor:
-        """(natoms, width), entry m * axis_neuron + m' is (A^T A)[m, m']."""
+        """Compute rows (natoms, width); entry m * axis_neuron + m' is (A^T A)[m, m']."""
         return self.with_type(self.invariants(self._average(env)), env.types)
 
     def with_vectors(self, env: Environment) -> tuple[Tensor, Tensor]:
-        """The rows, and the last three rows of A as M vectors (natoms, M, 3)."""
+        """Compute the rows, and the last three rows of A as M vectors (natoms, M, 3)."""
         A = self._average(env)
         return self.with_type(self.invariants(A), env.types), vectors(A)
 
     def invariants(self, A: Tensor) -> Tensor:
-        """A^T A[:, :axis_neuron] of A (n, 4, M), (n, M * axis_neuron)."""
+        """Compute A^T A[:, :axis_neuron], (n, M * axis_neuron), of A (n, 4, M)."""
         return torch.bmm(A.transpose(1, 2), A[:, :, : self.config.axis_neuron]).flatten(1)
 
     def _average(self, env: Environment) -> Tensor:
-        """A, (natoms, 4, M)."""
+        """Compute A, (natoms, 4, M)."""
         config = self.config
-        env, empty, _ = self.slotted(env)
+        env, empty, _ = self.neighbours_and_slots(env)
         centre_types = env.types[env.centre]
         raw = environment_rows(env.vector, config.rcut_smth, config.rcut, config.env_protection)
         R = ((raw - self.davg[centre_types]) / self.dstd[centre_types]).to(self.dtype)
@@ -71,29 +71,29 @@ class SeE2A(PairwiseDescriptor):
         A = R.new_zeros(env.natoms, 4, G.shape[1]).index_add(0, env.centre, R.unsqueeze(2) * G.unsqueeze(1))
         R_empty = (-self.davg / self.dstd).to(self.dtype)
         G_empty = self.embed_types(R_empty[:, 0])
-        of_empty = torch.einsum("it,itm->im", empty.to(R.dtype), G_empty[env.types])
-        return (A + R_empty[env.types].unsqueeze(2) * of_empty.unsqueeze(1)) / self.nnei
+        empty_sum = torch.einsum("it,itm->im", empty.to(R.dtype), G_empty[env.types])
+        return (A + R_empty[env.types].unsqueeze(2) * empty_sum.unsqueeze(1)) / self.nnei
 
     def slot_moments(self, basis: ChebyshevBasis) -> tuple[Tensor, Tensor]:
-        """An empty slot counts as a neighbour at the cutoff; a hidden one is multiplied by 0."""
+        """Return the moments of a neighbour at the cutoff, and 0."""
         at_cutoff = basis.values(self.davg.new_zeros(()))
         empty = (-self.davg / self.dstd).unsqueeze(2) * at_cutoff
         return empty, torch.zeros_like(empty)
 
     def contract(self, moments: Tensor, coefficients: Tensor) -> Tensor:
-        """A^T A[:, :axis_neuron] of A = B C / nnei, (n, M * axis_neuron)."""
-        return self.invariants(self._contracted(moments, coefficients))
+        """Compute A^T A[:, :axis_neuron], (n, M * axis_neuron), of A = B C / nnei."""
+        return self.invariants(self._average_of_moments(moments, coefficients))
 
     def contract_with_vectors(self, moments: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and the last three rows of A as M vectors (n, M, 3)."""
-        A = self._contracted(moments, coefficients)
+        """Compute the rows of `contract`, and the last three rows of A as M vectors (n, M, 3)."""
+        A = self._average_of_moments(moments, coefficients)
         return self.invariants(A), vectors(A)
 
-    def _contracted(self, moments: Tensor, coefficients: Tensor) -> Tensor:
+    def _average_of_moments(self, moments: Tensor, coefficients: Tensor) -> Tensor:
         A = moments.flatten(0, 1).flatten(1) @ coefficients
         return A.unflatten(0, (len(moments), 4)) / self.nnei
 
 
 def vectors(A: Tensor) -> Tensor:
-    """The rows of A (n, 4, M) that turn with the environment, as vectors (n, M, 3)."""
+    """Return the last three rows of A (n, 4, M), which rotate with the environment, as vectors (n, M, 3)."""
     return A[:, 1:].transpose(1, 2)

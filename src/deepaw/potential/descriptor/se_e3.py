@@ -20,10 +20,10 @@ from deepaw.potential.precision import dtype_of
 from deepaw.spectral.product import ProductBasis
 
 POLYNOMIALS = 6
-"""Of dot products, for each one that embeddings of one neighbour are given in training."""
+"""Number of polynomials of dot products for each polynomial of s that embeddings of one neighbour use in training."""
 
 COLUMNS = 16
-"""Of the table whose entries are the polynomials (`ProductBasis`)."""
+"""Number of columns of the basis of products (`ProductBasis`)."""
 
 
 class SeE3Config(EmbeddingConfig):
@@ -36,10 +36,10 @@ class SeE3Config(EmbeddingConfig):
 class SeE3(SlottedDescriptor):
     """D_i = sum_{t <= u} 1 / (sel_t sel_u) sum_{j of type t, k of type u} theta_jk G_tu(theta_jk).
 
-    theta_jk = R_j . R_k of the directional components R of the normalised rows, j = k included; 1 stands in for a sel_t
-    of 0. An empty slot has theta = 0 and adds nothing, so that all neighbours there are count.
+    theta_jk = R_j . R_k of the directional components R of the normalised rows, j = k included; a sel_t of 0
+    counts as 1. An empty slot has theta = 0 and adds nothing, so that all neighbours count, also beyond sel.
 
-    The first component of davg and dstd is that of s, which has no part in this.
+    The first component of davg and dstd, that of s, is not used.
     """
 
     components = 4
@@ -71,23 +71,23 @@ class SeE3(SlottedDescriptor):
 
     @property
     def weights(self) -> list[float]:
-        """1 / (sel_t sel_u), for each of the pairs of types."""
+        """Factors 1 / (sel_t sel_u) of the pairs of types."""
         return [1 / (max(self.sel[t], 1) * max(self.sel[u], 1)) for t, u in self.pairs]
 
     def forward(self, env: Environment) -> Tensor:
-        """(natoms, M)."""
+        """Compute rows (natoms, M)."""
         config = self.config
-        env, _, _ = self.slotted(env)
+        env, _, _ = self.neighbours_and_slots(env)
         raw = environment_rows(env.vector, config.rcut_smth, config.rcut, config.env_protection)[:, 1:]
         R = (raw / self.dstd[env.types[env.centre], 1:]).to(self.dtype)
         kinds = env.types[env.neighbour]
         D = R.new_zeros(env.natoms, self.width)
         for net, ((t, u), weight) in enumerate(zip(self.pairs, self.weights, strict=True)):
             first, second = (torch.nonzero(kinds == kind).squeeze(1) for kind in (t, u))
-            j, k = _around_one_atom(env.centre[first], env.centre[second])
+            j, k = _pairs_around_atoms(env.centre[first], env.centre[second])
             j, k = first[j], second[k]
             theta = (R[j] * R[k]).sum(1)
-            G = self.nets.one(net, theta)
+            G = self.nets.evaluate(net, theta)
             D = D.index_add(0, env.centre[j], weight * theta.unsqueeze(1) * G)
         return D
 
@@ -99,33 +99,32 @@ class SeE3(SlottedDescriptor):
         return TripleKernel(DotBasis(self.largest_dot(closest), ProductBasis(rows, COLUMNS)))
 
     def largest_dot(self, closest: float) -> float:
-        """That |theta| can come to where neighbours come no nearer than `closest`, A."""
-        return (self.largest(closest) / float(self.dstd[:, 1:].min())) ** 2
+        """Return the largest |theta| of neighbours that come no nearer than `closest`, A."""
+        return (self.largest_s(closest) / float(self.dstd[:, 1:].min())) ** 2
 
     def coefficients(self, basis: DotBasis) -> Tensor:
-        """The nets on the spectral basis, (pairs of types, K, M), differentiable in their weights."""
-        return basis.coefficients(self._on_nodes, self.davg.device)
+        """Return C (pairs of types, K, M), the nets in the spectral basis, differentiable in their weights."""
+        return basis.coefficients(self._weighted_nets, self.davg.device)
 
     def chebyshev(self, basis: DotBasis) -> Tensor:
-        """The same in Chebyshev polynomials."""
-        return basis.chebyshev(self._on_nodes, self.davg.device)
+        """Return the nets in Chebyshev polynomials, (pairs of types, K, M) (`DotBasis.chebyshev`)."""
+        return basis.chebyshev(self._weighted_nets, self.davg.device)
 
-    def _on_nodes(self, theta: Tensor) -> Tensor:
+    def _weighted_nets(self, theta: Tensor) -> Tensor:
         G: Tensor = self.nets(theta.to(self.dtype).expand(len(self.pairs), -1))
         return G * G.new_tensor(self.weights)[:, None, None]
 
     def evaluations(self, env: Environment) -> Tensor:
-        """Pairs of neighbours, each counted in both orders."""
+        """Return the number of ordered pairs of neighbours of each atom."""
         counts = torch.bincount(env.centre, minlength=env.natoms)
         return counts * counts
 
 
-def _around_one_atom(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """All j, k with first[j] = second[k]."""
+def _pairs_around_atoms(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Return all j, k with first[j] = second[k]."""
     order = torch.argsort(second, stable=True)
     start = torch.searchsorted(second[order], first)
     count = torch.searchsorted(second[order], first, right=True) - start
     j = torch.repeat_interleave(count)
-    before = count.cumsum(0) - count
-    place = torch.arange(len(j), device=j.device) - before[j]
-    return j, order[start[j] + place]
+    offset = torch.arange(len(j), device=j.device) - (count.cumsum(0) - count)[j]
+    return j, order[start[j] + offset]

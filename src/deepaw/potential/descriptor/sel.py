@@ -1,4 +1,4 @@
-"""`sel` by type: counted on the data where the input says "auto", compared with it where the input gives numbers."""
+"""`sel` by type: counted on the data for "auto", compared with the data for numbers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from deepaw.errors import InputError
 from deepaw.potential.data.neighbours import NeighbourStatistics
 
 AUTO_FACTOR = 1.1
-"""Room that `sel: "auto"` leaves above the largest number of neighbours in the data."""
+"""Factor of `sel: "auto"` on the largest number of neighbours in the data."""
 
 
 def auto_factor(sel: str) -> float:
-    """The factor in `auto` or `auto:FACTOR`; raises ValueError for anything else, or a factor below 1."""
+    """Return the factor in `auto` or `auto:FACTOR`; raises ValueError for other text or a factor below 1."""
     word, colon, factor = sel.partition(":")
     try:
         value = float(factor) if colon else AUTO_FACTOR
@@ -27,7 +27,7 @@ def auto_factor(sel: str) -> float:
     return value
 
 
-def _checked(sel: tuple[int, ...] | str) -> tuple[int, ...] | str:
+def _validated(sel: tuple[int, ...] | str) -> tuple[int, ...] | str:
     if isinstance(sel, str):
         auto_factor(sel)
     elif min(sel, default=0) < 0 or sum(sel) == 0:
@@ -35,25 +35,25 @@ def _checked(sel: tuple[int, ...] | str) -> tuple[int, ...] | str:
     return sel
 
 
-SelByType = Annotated[tuple[int, ...] | str, AfterValidator(_checked)]
+SelByType = Annotated[tuple[int, ...] | str, AfterValidator(_validated)]
 """Counts of neighbours of each type, or `auto`, for sections of input files."""
 
 
-def counted(
+def resolve_sel(
     sel: tuple[int, ...] | str,
     rcut: float,
-    found: NeighbourStatistics,
+    statistics: NeighbourStatistics,
     type_map: Sequence[str],
     fixed_slots: bool,
 ) -> tuple[int, ...]:
-    """Numbers for `auto`, from the most neighbours of each type that the data has; warns about numbers it exceeds.
+    """Return numbers for `auto`, from the largest counts of each type in the data; warn where these exceed numbers.
 
-    fixed_slots: whether the model drops what exceeds them (`SlottedDescriptor`).
+    fixed_slots: whether the model drops neighbours beyond `sel` (`SlottedDescriptor`).
 
     Raises InputError: no atom has a neighbour to count for `auto`.
     """
     if isinstance(sel, str):
-        counts = tuple(found.sel(auto_factor(sel)))
+        counts = tuple(statistics.sel(auto_factor(sel)))
         if sum(counts) == 0:
             raise InputError(
                 f'sel is "{sel}", but no atom of the training data has a neighbour within {rcut:g} A; give '
@@ -62,8 +62,8 @@ def counted(
         return counts
     exceeded = [
         f"{count} of {name}"
-        for name, count, slots in zip(type_map, found.largest.tolist(), sel, strict=True)
-        # 0 says that neighbours of that type are none of the model's business
+        for name, count, slots in zip(type_map, statistics.largest.tolist(), sel, strict=True)
+        # 0 means that the model ignores neighbours of that type
         if slots and count > slots
     ]
     if exceeded:
@@ -83,7 +83,7 @@ def check_sel(sel: tuple[int, ...] | str, ntypes: int) -> None:
 
 
 def check_excluded(numbers: Sequence[int], ntypes: int) -> None:
-    """Raise ValueError where one of the numbers is not that of a type."""
+    """Raise ValueError where a number is not the index of a type."""
     for number in numbers:
         if not 0 <= number < ntypes:
             raise ValueError(f"a type to exclude is {number}; types are numbered from 0 to {ntypes - 1}")

@@ -1,4 +1,4 @@
-"""What descriptors with embedding nets and `sel` by type have in common: keys, slots, the scale of rows."""
+"""Base class of descriptors with embedding nets and `sel` by type: keys, slots, the scale of rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from deepaw.errors import InputError
 from deepaw.potential.data.neighbours import NeighbourStatistics
 from deepaw.potential.descriptor.base import Descriptor, DescriptorSection
-from deepaw.potential.descriptor.sel import SelByType, check_excluded, check_sel, counted
+from deepaw.potential.descriptor.sel import SelByType, check_excluded, check_sel, resolve_sel
 from deepaw.potential.descriptor.statistics import RowStatistics
 from deepaw.potential.neighbours.environment import Environment, nearest_by_type
 from deepaw.potential.neighbours.switch import switch
@@ -56,22 +56,22 @@ class EmbeddingConfig(DescriptorSection):
             raise ValueError(f"rcut_smth is {self.rcut_smth:g}; it should be below rcut, {self.rcut:g}")
         return self
 
-    def with_counts(self, found: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
-        """With numbers for `sel`."""
-        return self.model_copy(update={"sel": counted(self.sel, self.rcut, found, type_map, fixed_slots)})
+    def with_counts(self, statistics: NeighbourStatistics, type_map: Sequence[str], fixed_slots: bool) -> Self:
+        """Return the section with numbers for `sel`."""
+        return self.model_copy(update={"sel": resolve_sel(self.sel, self.rcut, statistics, type_map, fixed_slots)})
 
     def check_types(self, ntypes: int) -> None:
-        """`sel` and `exclude_types`."""
+        """Check `sel` and `exclude_types`."""
         check_sel(self.sel, ntypes)
         check_excluded([number for pair in self.exclude_types for number in pair], ntypes)
 
 
 class SlottedDescriptor(Descriptor):
-    """Slots and normalisation.
+    """Descriptor with slots for neighbours and a normalisation of rows.
 
     DeePMD-kit sums over sum(sel) slots, and an empty one counts like a neighbour at the cutoff: its raw row is 0, its
-    normalised row may not be. Here the sum goes over the neighbours there are, plus (sel_t - n_t) empty slots of each
-    type t: for n_t <= sel_t the same, and for n_t > sel_t without a cliff.
+    normalised row may not be. Here the sum goes over the n_t neighbours, plus (sel_t - n_t) empty slots of each type t,
+    which is equal for n_t <= sel_t, and continuous for n_t > sel_t.
 
     fixed_slots: DeePMD-kit's rule instead: of more than sel_t neighbours the farthest are dropped, and an excluded
     neighbour still takes a slot. Models that were trained with it keep it. (What it drops first is
@@ -90,10 +90,10 @@ class SlottedDescriptor(Descriptor):
 
     def __init__(self, config: EmbeddingConfig, ntypes: int, *, fixed_slots: bool = False) -> None:
         super().__init__()
-        sel = self.slots_of(config, ntypes)
-        bad = [pair for pair in config.exclude_types if not all(0 <= kind < ntypes for kind in pair)]
-        if bad:
-            raise InputError(f"exclude_types has {list(bad[0])}; types are numbered from 0 to {ntypes - 1}")
+        sel = self.read_sel(config, ntypes)
+        unknown = [pair for pair in config.exclude_types if not all(0 <= kind < ntypes for kind in pair)]
+        if unknown:
+            raise InputError(f"exclude_types has {list(unknown[0])}; types are numbered from 0 to {ntypes - 1}")
         self.config = config
         self.ntypes = ntypes
         self.fixed_slots = fixed_slots
@@ -108,8 +108,8 @@ class SlottedDescriptor(Descriptor):
         self.register_buffer("slots", torch.tensor(sel), persistent=False)
 
     @staticmethod
-    def slots_of(config: EmbeddingConfig, ntypes: int) -> tuple[int, ...]:
-        """Slots of each type, or one number for all; raises InputError where `sel` does not say."""
+    def read_sel(config: EmbeddingConfig, ntypes: int) -> tuple[int, ...]:
+        """Return the number of slots of each type, or one for all; raises InputError if `sel` does not have these."""
         if isinstance(config.sel, str):
             raise InputError(f"sel is {config.sel!r}; it should be counted on the data before a model is made")
         if len(config.sel) != ntypes:
@@ -120,55 +120,52 @@ class SlottedDescriptor(Descriptor):
 
     @property
     def nnei(self) -> int:
-        """All slots."""
+        """Number of slots of all types."""
         return sum(self.sel)
 
     @property
     def slots_by_type(self) -> tuple[int, ...]:
-        """Slots that belong to each type."""
+        """Number of slots of each type."""
         return self.sel
 
     @property
     def is_spectral(self) -> bool:
-        """Whether its nets are smooth."""
+        """Whether the nets are smooth."""
         return self.config.activation_function.lower() in SMOOTH
 
-    def chosen(self, env: Environment) -> Environment:
-        """The nearest sel_t neighbours of each type t, with `fixed_slots`."""
+    def select_neighbours(self, env: Environment) -> Environment:
+        """Return the nearest sel_t neighbours of each type t with `fixed_slots`, or else all."""
         return nearest_by_type(env, self.slots) if self.fixed_slots else env
 
-    def keeps(self, counts: Tensor) -> bool:
-        """Whether no atom has more than sel_t neighbours of type t, or these count as well."""
+    def keeps_all(self, counts: Tensor) -> bool:
+        """Whether no atom has more than sel_t neighbours of type t, or there are no `fixed_slots`."""
         return not self.fixed_slots or bool((counts <= self.slots).all())
 
-    def slotted(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
-        """The pairs that are embedded, with what stands in for the others.
-
-        Returns the pairs, the number of empty slots (natoms, ntypes), and that of excluded neighbours which take a
-        slot (natoms, ntypes).
-        """
-        env = self.chosen(env)
+    def neighbours_and_slots(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
+        """Return the pairs that are embedded, the number of empty slots (natoms, ntypes), and the number of slots that
+        excluded neighbours take (natoms, ntypes)."""
+        env = self.select_neighbours(env)
         excluded = self.excluded[env.types[env.centre], env.types[env.neighbour]]
         within = torch.linalg.vector_norm(env.vector.detach(), dim=-1) < self.rcut
-        kept = env.select(within & ~excluded)
-        empty = self.slots - kept.counts(self.ntypes)
-        hidden = torch.zeros_like(empty)
+        embedded = env.select(within & ~excluded)
+        empty = self.slots - embedded.counts(self.ntypes)
+        excluded_slots = torch.zeros_like(empty)
         if self.fixed_slots:
-            # those that only another part of a hybrid looks as far as, too
-            hidden = env.select(excluded).counts(self.ntypes)
-        return kept, empty - hidden, hidden
+            # beyond rcut, too, beside a part of a hybrid with a larger one
+            excluded_slots = env.select(excluded).counts(self.ntypes)
+        return embedded, empty - excluded_slots, excluded_slots
 
-    def largest(self, closest: float) -> float:
-        """The largest s of neighbours that come no nearer than `closest`, A; 1/A."""
+    def largest_s(self, closest: float) -> float:
+        """Return s at the distance `closest` (A), the largest of neighbours that come no nearer, 1/A."""
         r = torch.tensor(closest, dtype=torch.float64)
         s = switch(r, self.config.rcut_smth, self.config.rcut) / (r + self.config.env_protection)
         return float(s)
 
     def statistics(self) -> RowStatistics:
-        """Mean and spread of raw rows."""
+        """Return the statistics of raw rows."""
         return RowStatistics(self)
 
-    def with_statistics(self, davg: Tensor, dstd: Tensor) -> None:
-        """Set the mean and spread of raw rows, (ntypes, components) each."""
+    def set_statistics(self, davg: Tensor, dstd: Tensor) -> None:
+        """Set the mean and standard deviation of raw rows, (ntypes, components) each."""
         self.davg.copy_(davg)
         self.dstd.copy_(dstd)

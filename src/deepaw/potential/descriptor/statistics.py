@@ -36,15 +36,15 @@ class ScaledDescriptor(Protocol):
     def nnei(self) -> int:
         """Number of slots."""
 
-    def slotted(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
-        """Pairs that count, and slots without a neighbour."""
+    def neighbours_and_slots(self, env: Environment) -> tuple[Environment, Tensor, Tensor]:
+        """Return pairs that are embedded, the numbers of empty slots and of slots of excluded neighbours."""
 
-    def with_statistics(self, davg: Tensor, dstd: Tensor) -> None:
-        """Set the mean and spread of raw rows."""
+    def set_statistics(self, davg: Tensor, dstd: Tensor) -> None:
+        """Set the mean and standard deviation of raw rows."""
 
 
 class Statistics(ABC):
-    """Sums over environments, one frame after the other, that set the buffers of a descriptor in the end."""
+    """Sums over environments, frame by frame, from which the buffers of a descriptor are set."""
 
     @abstractmethod
     def add(self, env: Environment) -> None:
@@ -66,7 +66,7 @@ class NoStatistics(Statistics):
 
 
 class RowStatistics(Statistics):
-    """davg and dstd: by type of the centre, over the rows of all sel slots, those of empty slots being 0.
+    """Mean davg and standard deviation dstd by type of the centre, over all sel slots, with rows of 0 in empty slots.
 
     s has its own mean and standard deviation; the three components of the direction have mean 0 and share one
     standard deviation. With `set_davg_zero` all means are 0.
@@ -81,11 +81,11 @@ class RowStatistics(Statistics):
     def add(self, env: Environment) -> None:
         """Add the rows of one frame."""
         part, config = self._part, self._part.config
-        kept = part.slotted(env)[0]
-        rows = environment_rows(kept.vector, config.rcut_smth, config.rcut, config.env_protection)
+        neighbours, _, _ = part.neighbours_and_slots(env)
+        rows = environment_rows(neighbours.vector, config.rcut_smth, config.rcut, config.env_protection)
         s, direction = rows[:, 0], rows[:, 1:]
         terms = torch.stack([s, s**2, direction.sum(1), direction.square().sum(1)], dim=1)
-        self._sums.index_add_(0, env.types[kept.centre], terms)
+        self._sums.index_add_(0, env.types[neighbours.centre], terms)
         self._slots += part.nnei * torch.bincount(env.types, minlength=part.ntypes)
 
     def finish(self) -> None:
@@ -99,9 +99,9 @@ class RowStatistics(Statistics):
             dstd[kind, 1:] = spread(direction, direction2, 3 * count, SMALLEST_SPREAD)
             if not part.config.set_davg_zero:
                 davg[kind, 0] = s / count
-        part.with_statistics(davg, dstd)
+        part.set_statistics(davg, dstd)
 
 
 def spread(total: float, squares: float, count: float, smallest: float) -> float:
-    """Standard deviation of `count` numbers from their sum and that of their squares, or `smallest` if that is more."""
+    """Return the standard deviation of `count` numbers from their sum and sum of squares, `smallest` at least."""
     return max(max(squares / count - (total / count) ** 2, 0.0) ** 0.5, smallest)

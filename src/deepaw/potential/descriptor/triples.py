@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepaw.potential.descriptor.dotproducts import DotBasis
 from deepaw.potential.descriptor.kernel import Geometry, TrainingKernel
-from deepaw.potential.neighbours.slots import Slots, slots_of
+from deepaw.potential.neighbours.slots import Slots, make_slots
 from deepaw.potential.neighbours.switch import switch, switch_derivative
 from deepaw.potential.neighbours.table import NeighbourTable
 
@@ -69,14 +69,14 @@ class TripleKernel(TrainingKernel[TripleGeometry]):
 
     def prepare(self, part: TriplePart, table: NeighbourTable) -> TripleGeometry:
         config, dtype = part.config, part.dtype
-        slots = slots_of(table, 2 * config.rcut)
+        slots = make_slots(table, 2 * config.rcut)
         r = slots.distance
         reach = r + config.env_protection
         w, dw = switch(r, config.rcut_smth, config.rcut), switch_derivative(r, config.rcut_smth, config.rcut)
         widths = torch.tensor(slots.widths, device=r.device)
-        seen = ~part.excluded[table.types].repeat_interleave(widths, dim=1)
-        h = w / reach**2 * seen
-        bend = r * (dw / reach**2 * seen - 2 * h / reach)
+        included = ~part.excluded[table.types].repeat_interleave(widths, dim=1)
+        h = w / reach**2 * included
+        bend = r * (dw / reach**2 * included - 2 * h / reach)
         scale = 1 / part.dstd[table.types, 1:]
         rows = ((slots.vector * h).transpose(0, 1) * scale.unsqueeze(2)).contiguous()
         return TripleGeometry(
@@ -109,16 +109,16 @@ class _PairGradient(torch.autograd.Function):
         ctx.geometry = geometry
         grad_rows = torch.cat(geometry.basis.gradient(geometry.rows_by_type, grad_moments), dim=2)
         u = grad_rows * geometry.scale.unsqueeze(2)
-        along = geometry.bend * (u * geometry.unit).sum(1)
-        grad_slots = torch.addcmul(geometry.unit * along.unsqueeze(1), u, geometry.ratio.unsqueeze(1))
+        radial = geometry.bend * (u * geometry.unit).sum(1)
+        grad_slots = torch.addcmul(geometry.unit * radial.unsqueeze(1), u, geometry.ratio.unsqueeze(1))
         return geometry.slots.to_pairs(grad_slots.transpose(0, 1))
 
     @staticmethod
     def backward(ctx: Any, tangent_vector: Tensor) -> tuple[Tensor | None, ...]:
         geometry: TripleGeometry = ctx.geometry
         tangent = geometry.slots.from_pairs(tangent_vector).transpose(0, 1)
-        along = geometry.bend * (geometry.unit * tangent).sum(1)
-        turned = torch.addcmul(geometry.unit * along.unsqueeze(1), tangent, geometry.ratio.unsqueeze(1))
-        tangent_rows = turned * geometry.scale.unsqueeze(2)
+        radial = geometry.bend * (geometry.unit * tangent).sum(1)
+        tangent_raw = torch.addcmul(geometry.unit * radial.unsqueeze(1), tangent, geometry.ratio.unsqueeze(1))
+        tangent_rows = tangent_raw * geometry.scale.unsqueeze(2)
         widths = geometry.slots.widths
         return geometry.basis.tangent(geometry.rows_by_type, tangent_rows.split(widths, dim=2)), None

@@ -1,4 +1,4 @@
-"""Types of atoms as points of a space that is learnt, so that one embedding net serves all pairs of types."""
+"""Trainable embedding of the types of atoms, so that one embedding net serves all pairs of types."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TypeEmbeddingConfig(Section):
 
 
 class TypeEmbedding(nn.Module):
-    """T_t = net(e_t), where e_t is the unit vector of type t, or its electron configuration."""
+    """Embedding T_t = net(e_t), where e_t is the unit vector of type t, or its electron configuration."""
 
     inputs: Tensor
 
@@ -61,8 +61,8 @@ class TypeEmbedding(nn.Module):
         self.register_buffer("inputs", inputs, persistent=False)
         self.layers = nn.ModuleList(
             Layer(
-                before,
-                after,
+                layer_inputs,
+                layer_outputs,
                 activation=config.activation_function,
                 residual=True,
                 timestep=config.resnet_dt,
@@ -70,21 +70,21 @@ class TypeEmbedding(nn.Module):
                 dtype=dtype_of(config.precision),
                 generator=generator,
             )
-            for before, after in pairwise((inputs.shape[1], *config.neuron))
+            for layer_inputs, layer_outputs in pairwise((inputs.shape[1], *config.neuron))
         )
 
     def forward(self) -> Tensor:
-        """(ntypes, width)."""
-        return _through(self.layers, self.inputs.to(self.dtype))
+        """Compute T, (ntypes, width)."""
+        return _apply_layers(self.layers, self.inputs.to(self.dtype))
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the net."""
+        """Type of numbers of the net."""
         return next(self.parameters()).dtype
 
 
 class TypedNets(nn.Module):
-    """The embedding nets of all pairs of types, made of one or two nets and the types' embeddings T.
+    """Embedding nets of all pairs of types, made of one or two nets and the embeddings T of types.
 
     concat: G(x) = net(x, T_neighbour, T_centre). strip: G(x) = net(x) * (1 + w type_net(T_neighbour, T_centre)), all
     products by element, with w = 1, or the switch function of the distance where types are to be smooth. With
@@ -107,60 +107,60 @@ class TypedNets(nn.Module):
     ) -> None:
         super().__init__()
         self.mode, self.one_side = mode, one_side
-        of_types = types.width * (1 if one_side else 2)
+        type_inputs = types.width * (1 if one_side else 2)
 
         def net(inputs: int) -> nn.ModuleList:
             return nn.ModuleList(
                 Layer(
-                    before,
-                    after,
+                    layer_inputs,
+                    layer_outputs,
                     activation=activation,
                     residual=True,
                     timestep=resnet_dt,
                     dtype=dtype,
                     generator=generator,
                 )
-                for before, after in pairwise((inputs, *neuron))
+                for layer_inputs, layer_outputs in pairwise((inputs, *neuron))
             )
 
-        self.layers = net(1 + of_types if mode == "concat" else 1)
-        self.type_layers = net(of_types) if mode == "strip" else None
+        self.layers = net(1 + type_inputs if mode == "concat" else 1)
+        self.type_layers = net(type_inputs) if mode == "strip" else None
         self.types = types
 
     @property
     def networks(self) -> int:
-        """How many nets these stand for."""
+        """Number of nets: one for each pair of types, or for each type of neighbour."""
         ntypes = len(self.types.inputs)
         return ntypes if self.one_side else ntypes**2
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (networks, n), other n values for each net -> (networks, n, M), w being 1."""
+        """Evaluate every net at its own n inputs with w = 1: x (networks, n) -> (networks, n, M)."""
         networks, n = x.shape
         index = torch.arange(networks, device=x.device).repeat_interleave(n)
-        return self.pairs(index, x.reshape(-1)).view(networks, n, -1)
+        return self.evaluate_pairs(index, x.reshape(-1)).view(networks, n, -1)
 
-    def one(self, index: int, x: Tensor) -> Tensor:
-        """Net `index` alone at x (n,) -> (n, M), w being 1."""
-        return self.pairs(torch.full((len(x),), index, device=x.device), x)
+    def evaluate(self, index: int, x: Tensor) -> Tensor:
+        """Evaluate net `index` with w = 1: x (n,) -> (n, M)."""
+        return self.evaluate_pairs(torch.full((len(x),), index, device=x.device), x)
 
-    def pairs(self, index: Tensor, x: Tensor, w: Tensor | None = None) -> Tensor:
-        """G (n, M) of the nets index (n,) at x (n,); w: (n,), or 1."""
+    def evaluate_pairs(self, index: Tensor, x: Tensor, w: Tensor | None = None) -> Tensor:
+        """Compute G (n, M) of the nets `index` (n,) at x (n,); w: (n,), or None for 1."""
         if self.mode == "concat":
-            return _through(self.layers, torch.cat([x.unsqueeze(1), self._of_types(x.dtype)[index]], dim=1))
+            return _apply_layers(self.layers, torch.cat([x.unsqueeze(1), self._type_inputs(x.dtype)[index]], dim=1))
         factor = self.type_factors(x.dtype)[index]
         return self.radial(x) * (1 + (factor if w is None else w.unsqueeze(1) * factor))
 
     def radial(self, x: Tensor) -> Tensor:
-        """Of strip: net(x), (n,) -> (n, M)."""
-        return _through(self.layers, x.unsqueeze(1))
+        """Compute net(x) of strip, (n,) -> (n, M)."""
+        return _apply_layers(self.layers, x.unsqueeze(1))
 
     def type_factors(self, dtype: torch.dtype) -> Tensor:
-        """Of strip: the nets of types for each pair of them, (networks, M)."""
+        """Compute type_net of strip for each pair of types, (networks, M)."""
         assert self.type_layers is not None
-        return _through(self.type_layers, self._of_types(dtype))
+        return _apply_layers(self.type_layers, self._type_inputs(dtype))
 
-    def _of_types(self, dtype: torch.dtype) -> Tensor:
-        """What the nets see of types, (networks, inputs): the neighbour's embedding, then the centre's."""
+    def _type_inputs(self, dtype: torch.dtype) -> Tensor:
+        """Return the inputs of nets from types, (networks, inputs): T of the neighbour, then T of the centre."""
         T = self.types().to(dtype)
         if self.one_side:
             return T
@@ -168,7 +168,7 @@ class TypedNets(nn.Module):
         return torch.cat([T.repeat_interleave(ntypes, dim=0), T.repeat(ntypes, 1)], dim=1)
 
 
-def _through(layers: nn.ModuleList, x: Tensor) -> Tensor:
+def _apply_layers(layers: nn.ModuleList, x: Tensor) -> Tensor:
     for layer in layers:
         x = layer(x)
     return x

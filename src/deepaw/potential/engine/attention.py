@@ -25,7 +25,7 @@ from deepaw.potential.engine.kernel import FoldSize, Kernel
 from deepaw.potential.engine.pairs import pair_kernels
 from deepaw.potential.engine.precision import Budget
 from deepaw.potential.engine.typed import split_off_type, with_type
-from deepaw.potential.neighbours.slots import Slots, slots_of
+from deepaw.potential.neighbours.slots import Slots, make_slots
 from deepaw.potential.neighbours.switch import switch, switch_derivative
 from deepaw.potential.neighbours.table import NeighbourTable
 from deepaw.spectral import ChebyshevBasis
@@ -123,7 +123,7 @@ class AttentionKernel(Kernel):
     def forward(self, table: NeighbourTable) -> tuple[Tensor, SavedForBackward]:
         """Compute the features A^T A[:, :axis_neuron], with A = R G / nnei."""
         part, config = self._part, self._config
-        slots, count = slots_of(table, 2 * part.rcut), table.counts
+        slots, count = make_slots(table, 2 * part.rcut), table.counts
         vector, distance = slots.vector, slots.distance
         edges = list(pairwise(accumulate(slots.widths, initial=0)))
         is_neighbour = slots.filled.clone()
@@ -241,7 +241,7 @@ def se_atten_kernels(part: SeAtten, shortest: float, weights: Sequence[Tensor], 
         return pair_kernels(part, shortest, weights, budget)
     if part.config.neuron[-1] == 1:  # layer normalisation of a single number is constant
         return None
-    basis = fitting_basis(part, part.largest(shortest), budget.tolerance)
+    basis = fitting_basis(part, part.largest_s(shortest), budget.tolerance)
     kernels: list[Kernel] = []
     for kind, first_layer in enumerate(weights):
         rows, type_rows = split_off_type(part.types, first_layer)

@@ -69,7 +69,7 @@ def pair_kernels(
     part: PairwiseDescriptor, shortest: float, weights: Sequence[Tensor], budget: Budget
 ) -> list[Kernel] | None:
     """Return a kernel for each type of centre: `deepaw.potential.engine.registry`."""
-    basis = fitting_basis(part, part.largest(shortest), budget.tolerance)
+    basis = fitting_basis(part, part.largest_s(shortest), budget.tolerance)
     operator = make_operator(part.pair_form(basis), budget.dtype)
     kernels: list[Kernel] = []
     for kind, first_layer in enumerate(weights):

@@ -17,7 +17,7 @@ from deepaw.potential.engine.frames import Frame
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.neighbours.celllist import NeighbourList, find_neighbours
 from deepaw.potential.neighbours.environment import Environment, join_environments
-from deepaw.potential.neighbours.pairs import SAME_PLACE
+from deepaw.potential.neighbours.pairs import COINCIDENT
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ class AtomSorter:
 def _checked(atoms: SortedAtoms) -> SortedAtoms:
     """Return the same atoms. Raises InputError: two of them on one spot."""
     distance, (first, second) = atoms.shortest
-    if distance < SAME_PLACE:
+    if distance < COINCIDENT:
         raise InputError(
             f"atoms {first} and {second} are on one spot, perhaps as periodic images; no forces are defined there."
         )

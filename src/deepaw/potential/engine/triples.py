@@ -13,7 +13,7 @@ from deepaw.potential.descriptor.se_e3 import COLUMNS, SeE3
 from deepaw.potential.engine.folding import polynomials_needed
 from deepaw.potential.engine.kernel import FoldSize, Kernel
 from deepaw.potential.engine.precision import Budget
-from deepaw.potential.neighbours.slots import Slots, slots_of
+from deepaw.potential.neighbours.slots import Slots, make_slots
 from deepaw.potential.neighbours.switch import switch, switch_derivative
 from deepaw.potential.neighbours.table import NeighbourTable
 from deepaw.spectral.product import ProductBasis
@@ -52,7 +52,7 @@ class TripleKernel(Kernel):
 
     def forward(self, table: NeighbourTable) -> tuple[Tensor, SavedForBackward]:
         config = self._config
-        slots = slots_of(table, 2 * config.rcut)
+        slots = make_slots(table, 2 * config.rcut)
         distance = slots.distance
         reach = distance + config.env_protection if config.env_protection else distance
         w = switch(distance, config.rcut_smth, config.rcut)

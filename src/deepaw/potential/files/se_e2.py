@@ -50,7 +50,7 @@ def _read(
         assert isinstance(module.nets, EmbeddingNets)
         with errors_with_place(fields):
             load_embedding(module.nets, networks)
-        module.with_statistics(torch.from_numpy(davg), torch.from_numpy(dstd))
+        module.set_statistics(torch.from_numpy(davg), torch.from_numpy(dstd))
 
     width = config.neuron[-1]
     if isinstance(config, SeE2AConfig):

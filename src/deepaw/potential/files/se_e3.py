@@ -30,7 +30,7 @@ def read_se_e3(fields: Fields, type_map: list[str]) -> DescriptorPart:
         assert isinstance(module, SeE3)
         with errors_with_place(fields):
             load_embedding(module.nets, [networks[t + ntypes * u] for t, u in module.pairs])
-        module.with_statistics(torch.from_numpy(davg), torch.from_numpy(dstd))
+        module.set_statistics(torch.from_numpy(davg), torch.from_numpy(dstd))
 
     return DescriptorPart(config, load, config.neuron[-1])
 

@@ -130,17 +130,17 @@ class AtomicModel(nn.Module, ABC):
             return False
         if self.fixed_slots and bool((counts.sum(1) > sum(self.descriptor.sel)).any()):
             return False
-        return all(part.keeps(counts) for part in self.descriptor.parts)
+        return all(part.keeps_all(counts) for part in self.descriptor.parts)
 
     def visible_tables(self, env: Environment) -> list[NeighbourTable]:
         """Return the neighbours that each part of the descriptor sees; env: pairs within `rcut`, atoms sorted by type.
 
-        Parts that see the same have the same table.
+        Parts with equal neighbours share a table.
         """
         visible = self.visible_pairs(env)
-        ntypes, chosen = len(self.type_map), [part.chosen(visible) for part in self.descriptor.parts]
-        tables = {id(each): table_of(each, ntypes) for each in chosen}
-        return [tables[id(each)] for each in chosen]
+        ntypes, selected = len(self.type_map), [part.select_neighbours(visible) for part in self.descriptor.parts]
+        tables = {id(part_env): table_of(part_env, ntypes) for part_env in selected}
+        return [tables[id(part_env)] for part_env in selected]
 
     def descriptors(self, env: Environment) -> Tensor:
         """Compute descriptors (natoms, width); env: pairs within `rcut`."""

@@ -1,1 +1,1 @@
-"""Who is near whom."""
+"""Neighbour lists and tables, environments of atoms, and the switch function."""

@@ -1,4 +1,4 @@
-"""Neighbour lists that stay as they are while atoms move a little: by cells of the compiled part, or by vesin."""
+"""Neighbour lists whose pairs stay fixed while atoms move a little: by cells of the compiled library, or by vesin."""
 
 from __future__ import annotations
 
@@ -88,14 +88,14 @@ def find_neighbours(
 def reach(coord: np.ndarray, cutoff: float) -> float:
     """Return the cutoff, A, or for atoms without a cell that are all nearer a power of 2 that includes the same pairs.
 
-    Lists that look much farther than there are atoms are slow.
+    Lists with a cutoff much larger than the extent of the atoms are slow.
     """
     farthest = 1.0 + float(np.linalg.norm(np.ptp(coord, axis=0)))
     return min(cutoff, 2.0 ** math.ceil(math.log2(farthest)))
 
 
 class _CompiledList(NeighbourList):
-    """`deepaw_list` of the compiled part."""
+    """Neighbour list of the compiled library (`deepaw_list`)."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class _CompiledList(NeighbourList):
         self._handle = handle
         weakref.finalize(self, library.deepaw_list_free, handle)
         pairs = library.deepaw_list_pairs(handle)
-        # views of memory of the list, which they are not to outlive
+        # views of memory of the list, which has to live as long
         rows = (ctypes.c_int64 * (len(coord) * ntypes + 1)).from_address(library.deepaw_list_rows(handle))
         self.rows = torch.from_numpy(np.ctypeslib.as_array(rows))
         self.neighbour = torch.empty(0, dtype=torch.int32)
@@ -169,7 +169,7 @@ class _CompiledList(NeighbourList):
 
 
 class _VesinList(NeighbourList):
-    """Lists by vesin, without a compiled part."""
+    """Neighbour list of vesin, without the compiled library."""
 
     def __init__(
         self,
@@ -220,8 +220,8 @@ class _VesinList(NeighbourList):
         begin, end = (int(self.rows[atom * self.ntypes]) for atom in (first, last))
         vector = self._vectors(begin, end)
         near = np.square(vector).sum(axis=1) <= cutoff**2
-        kept = np.concatenate([[0], np.cumsum(near)])
-        rows = kept[(self.rows[first * self.ntypes : last * self.ntypes + 1] - begin).numpy()]
+        pairs_before = np.concatenate([[0], np.cumsum(near)])
+        rows = pairs_before[(self.rows[first * self.ntypes : last * self.ntypes + 1] - begin).numpy()]
         return NeighbourTable(
             self.types[first:last],
             torch.from_numpy(rows),

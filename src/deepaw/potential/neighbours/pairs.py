@@ -9,8 +9,8 @@ from deepaw.errors import InputError
 from deepaw.potential.neighbours.celllist import find_neighbours
 from deepaw.potential.neighbours.environment import Environment
 
-SAME_PLACE = 1e-6
-"""A; atoms nearer than this are on one spot, where a potential has no forces."""
+COINCIDENT = 1e-6
+"""A; atoms nearer than this coincide, where a potential has no forces."""
 
 
 def find_environment(coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, rcut: float) -> Environment:
@@ -27,9 +27,9 @@ def find_environment(coord: np.ndarray, cell: np.ndarray | None, types: np.ndarr
 
 
 def real_atoms(mask: np.ndarray) -> np.ndarray:
-    """Return the indices (n,) int64 of atoms that are there, from a mask (natoms, 1), 1 for these and 0 for virtual ones.
+    """Return the indices (n,) int64 of real atoms from a mask (natoms, 1), 1 for real and 0 for virtual atoms.
 
-    Raises InputError: another number in the mask, or no atom that is there.
+    Raises InputError: another number in the mask, or no real atom.
     """
     flags = np.asarray(mask, dtype=np.float64).reshape(-1)
     if len(wrong := np.flatnonzero((flags != 0) & (flags != 1))):

@@ -41,7 +41,7 @@ class Slots:
         return spread.masked_fill_(~self.filled, 0.0)
 
 
-def slots_of(table: NeighbourTable, beyond: float) -> Slots:
+def make_slots(table: NeighbourTable, beyond: float) -> Slots:
     """Lay the neighbours of a table out in slots; beyond: A, the distance in slots left over."""
     device, counts = table.rows.device, table.counts
     first = table.rows[:-1].view(table.natoms, table.ntypes)

@@ -1,4 +1,4 @@
-"""Neighbours of atoms grouped by type: what the pair operator and every other kernel read."""
+"""Neighbours of atoms grouped by type: the input of the pair operator and of all other kernels."""
 
 from __future__ import annotations
 

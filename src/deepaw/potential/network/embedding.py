@@ -51,7 +51,7 @@ class EmbeddingNets(nn.Module):
             y = layer(y)
         return y
 
-    def one(self, index: int, x: Tensor) -> Tensor:
+    def evaluate(self, index: int, x: Tensor) -> Tensor:
         """Evaluate net `index`: x (n,) -> (n, M)."""
         y = x.unsqueeze(-1)
         for layer in self.layers:

@@ -12,7 +12,7 @@ from deepaw.potential.pairs.reference import TorchPairOperator
 
 
 def make_operator(form: PairForm, dtype: torch.dtype, device: torch.device | None = None) -> PairOperator:
-    """Return the compiled operator for a CPU where there is one, or else that of PyTorch.
+    """Return the compiled operator for a CPU if there is one, or else that of PyTorch.
 
     device: where tables and gradients are, by default the CPU.
     """

@@ -16,7 +16,7 @@ BYTES = {torch.float32: 4, torch.float64: 8}
 
 
 class CompiledPairOperator(PairOperator):
-    """Moments by the compiled library, on the calling thread, for tensors on the CPU."""
+    """Pair operator of the compiled library, on the calling thread, for tensors on the CPU."""
 
     def __init__(self, form: PairForm, dtype: torch.dtype, library: ctypes.CDLL) -> None:
         super().__init__(form, dtype)
@@ -29,7 +29,7 @@ class CompiledPairOperator(PairOperator):
             "empty": form.empty.double(),
             "hidden": form.hidden.double(),
         }
-        # kept: the structure holds addresses alone
+        # references to the arrays, since the structure holds addresses only
         self._arrays = {name: array.detach().cpu().contiguous() for name, array in arrays.items()}
         self._struct = PairFormStruct(
             ntypes=form.ntypes,

@@ -1,4 +1,4 @@
-"""From derivatives in the vectors of pairs to forces and virials, and the transpose.
+"""Forces and virials from derivatives in the vectors of pairs, and the transpose.
 
 With g = dE/dr_ij of the vectors r_ij = r_j - r_i:  F_i = sum_j g_ij - sum_j g_ji,  virial = -sum_ij g_ij (x) r_ij.
 """
@@ -24,11 +24,11 @@ def add_forces(
     frame: Tensor | None = None,
     atom_virial: Tensor | None = None,
 ) -> None:
-    """Add forces and virials to what is there, all float64 and contiguous.
+    """Add forces and virials to the arrays, all float64 and contiguous.
 
     grad_vector: dE/dr of every pair, (3, npairs). force: of all atoms, (natoms, 3), eV/A. virial: (nframes, 3, 3), eV.
     frame: frame of each centre, (centres,) int64; by default all are of frame 0.
-    atom_virial: of all atoms, (natoms, 3, 3), each pair's part with the neighbour.
+    atom_virial: of all atoms, (natoms, 3, 3), the part of a pair is added to the neighbour.
     """
     library = find_library() if force.device.type == "cpu" else None
     if library is None:
@@ -55,7 +55,7 @@ def transpose_forces(
 ) -> Tensor:
     """Apply the transpose of `add_forces`: displacements of pairs, (3, npairs), in the numbers of the table's vectors.
 
-    grad_force: (natoms, 3), grad_virial: (nframes, 3, 3), float64. frame: as of `add_forces`.
+    grad_force: (natoms, 3), grad_virial: (nframes, 3, 3), float64. frame: as in `add_forces`.
     """
     library = find_library() if grad_force.device.type == "cpu" else None
     if library is None:
@@ -80,16 +80,16 @@ def transpose_forces(
 def forces(
     table: NeighbourTable, grad_vector: Tensor, natoms: int, frame: Tensor | None, nframes: int
 ) -> tuple[Tensor, Tensor]:
-    """Forces (natoms, 3), eV/A, and virials (nframes, 3, 3), eV, float64, differentiable in grad_vector.
+    """Compute forces (natoms, 3), eV/A, and virials (nframes, 3, 3), eV, float64, differentiable in grad_vector.
 
-    frame: frame of each centre, (centres,) int64, or None if virials, which are 0 then, are not asked for.
+    frame: frame of each centre, (centres,) int64, or None for virials of 0, which are not computed.
     """
     force, virial = _Forces.apply(grad_vector, table, natoms, frame, nframes)
     return force, virial
 
 
 def pair_gradient(operator: PairOperator, table: NeighbourTable, grad_moments: Tensor) -> Tensor:
-    """dE/dr of every pair, (3, npairs), by `PairOperator.vjp`, differentiable in grad_moments."""
+    """Compute dE/dr of every pair, (3, npairs), by `PairOperator.vjp`, differentiable in grad_moments."""
     gradient: Tensor = _PairGradient.apply(grad_moments, operator, table)
     return gradient
 

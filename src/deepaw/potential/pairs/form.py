@@ -1,4 +1,4 @@
-"""Settings of the pair operator: what a descriptor makes of the vector to a neighbour."""
+"""Settings of the pair operator: rows and polynomials as functions of the vector to a neighbour."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class PairForm:
 
     rcut, rcut_smth, protection: A. basis: of s, from 0 on.
     mean, scale: (ntypes, components) float64, by type of the centre.
-    excluded: (ntypes, ntypes) bool, pairs of types that do not see each other.
-    slots: (ntypes,) float64, neighbours that are counted with. fixed_slots: whether excluded neighbours take a slot.
-    empty, hidden: (ntypes, components, K) float64, by type of the centre: what an empty slot adds, and an excluded
-        neighbour that takes one.
-    fading: moments of all types together, then w(r) times these for each type: 1 + ntypes groups instead of ntypes; with
-        four components.
+    excluded: (ntypes, ntypes) bool, pairs of types that are excluded.
+    slots: (ntypes,) float64, number of slots of each type. fixed_slots: whether excluded neighbours take a slot.
+    empty, hidden: (ntypes, components, K) float64, by type of the centre: moments of an empty slot, and of an excluded
+        neighbour that takes a slot.
+    fading: moments of all types together, then moments with weights w(r) for each type: 1 + ntypes groups, not ntypes;
+        with four components.
     """
 
     rcut: float

@@ -1,4 +1,4 @@
-"""Interface of the pair operator, and the choice between its implementations."""
+"""Interface of the pair operator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deepaw.potential.pairs.form import PairForm
 class PairOperator(ABC):
     """Moments B of neighbours, the map from dE/dB to dE/dr, and its transpose.
 
-    All three read a `NeighbourTable` in `dtype` and are linear in their second argument; results are in `dtype`. They
+    All methods read a `NeighbourTable` in `dtype` and are linear in their second argument; results are in `dtype`. They
     may be called from several threads at a time.
     """
 
@@ -23,12 +23,12 @@ class PairOperator(ABC):
 
     @abstractmethod
     def forward(self, table: NeighbourTable, out: Tensor | None = None) -> Tensor:
-        """Moments B, (natoms, components, groups, K); out: memory for them, contiguous."""
+        """Compute moments B, (natoms, components, groups, K); out: memory for them, contiguous."""
 
     @abstractmethod
     def vjp(self, table: NeighbourTable, grad_moments: Tensor, out: Tensor | None = None) -> Tensor:
-        """dE/dr of every pair, (3, npairs), from dE/dB; added to `out` where that is given."""
+        """Compute dE/dr of every pair, (3, npairs), from dE/dB; added to `out` if that is not None."""
 
     @abstractmethod
     def jvp(self, table: NeighbourTable, tangent_vector: Tensor, out: Tensor | None = None) -> Tensor:
-        """dB, like the moments, for displacements (3, npairs) of the neighbours: the transpose of `vjp`."""
+        """Compute the tangent of B for displacements (3, npairs) of the neighbours: the transpose of `vjp`."""

@@ -19,7 +19,7 @@ class _Pairs:
     """Neighbours of one type in slots, (n, slots), with zeros in slots left over.
 
     pair: index of the pair in the table, for those slots of the mask `filled`. R: rows, (n, components, slots).
-    T: polynomials of s cut at the end of the basis, (n, slots, K). beyond: how far q = 2 s / high - 1 is above 1.
+    T: polynomials of s cut at the end of the basis, (n, slots, K). beyond: max(q - 1, 0) of q = 2 s / high - 1.
     unit: r / |r|, (3, n, slots). slope: ds/dr, ratio: h = s / (r + protection), bend: r dh/dr, w, w_slope: the switch
     function and dw/dr.
     """
@@ -81,11 +81,11 @@ class TorchPairOperator(PairOperator):
                 plain_U, plain_V = self._products(grad_moments[:, :, 0], pairs)
                 fade = pairs.w.unsqueeze(1)
                 U, V = plain_U + fade * U, plain_V + fade * V
-            along = (pairs.R * V).sum(1)
+            grad_s = (pairs.R * V).sum(1)
             u = (U * scale.unsqueeze(2))[:, 1:].transpose(0, 1)
             if form.components > 1:
-                along = along + U[:, 0] * scale[:, :1]
-            radial = radial + pairs.slope * along
+                grad_s = grad_s + U[:, 0] * scale[:, :1]
+            radial = radial + pairs.slope * grad_s
             if form.components > 1:
                 radial = radial + pairs.bend * (u * pairs.unit).sum(0)
             gradient = pairs.unit * radial
@@ -101,19 +101,19 @@ class TorchPairOperator(PairOperator):
         for kind in range(form.ntypes):
             pairs = self._pairs(table, kind)
             tangent = pairs.in_slots(tangent_vector)
-            along = (pairs.unit * tangent).sum(0)
-            ds = pairs.slope * along
+            tangent_r = (pairs.unit * tangent).sum(0)
+            tangent_s = pairs.slope * tangent_r
             tangent_R = torch.zeros_like(pairs.R)
             if form.components > 1:
-                tangent_R[:, 0] = ds * scale[:, :1]
-                turned = pairs.unit * (pairs.bend * along) + pairs.ratio * tangent
-                tangent_R[:, 1:] = turned.transpose(0, 1) * scale[:, 1:, None]
-            stretched = pairs.R * ds.unsqueeze(1)
-            plain = self._moments(tangent_R, pairs) + stretched @ pairs.T @ self._derivative.to(stretched.device)
+                tangent_R[:, 0] = tangent_s * scale[:, :1]
+                tangent_raw = pairs.unit * (pairs.bend * tangent_r) + pairs.ratio * tangent
+                tangent_R[:, 1:] = tangent_raw.transpose(0, 1) * scale[:, 1:, None]
+            R_tangent_s = pairs.R * tangent_s.unsqueeze(1)
+            plain = self._moments(tangent_R, pairs) + R_tangent_s @ pairs.T @ self._derivative.to(R_tangent_s.device)
             if form.fading:
                 fade = pairs.w.unsqueeze(1)
-                faded_R = fade * tangent_R + pairs.R * (pairs.w_slope * along).unsqueeze(1)
-                faded = (fade * stretched) @ pairs.T @ self._derivative.to(stretched.device)
+                faded_R = fade * tangent_R + pairs.R * (pairs.w_slope * tangent_r).unsqueeze(1)
+                faded = (fade * R_tangent_s) @ pairs.T @ self._derivative.to(R_tangent_s.device)
                 moments[:, :, 0] += plain
                 moments[:, :, 1 + kind] += self._moments(faded_R, pairs) + faded
             else:
@@ -121,12 +121,12 @@ class TorchPairOperator(PairOperator):
         return moments if out is None else out.view_as(moments).copy_(moments)
 
     def _moments(self, R: Tensor, pairs: _Pairs) -> Tensor:
-        """sum_j R_j T_k(s_j), (n, components, K), with straight lines beyond the basis."""
+        """Compute sum_j R_j T_k(s_j), (n, components, K), with straight lines beyond the basis."""
         lines = (R * pairs.beyond.unsqueeze(1)).sum(2, keepdim=True) * self._lines.to(R.device)
         return R @ pairs.T + lines
 
     def _products(self, grad_B: Tensor, pairs: _Pairs) -> tuple[Tensor, Tensor]:
-        """U = sum_k T_k g_ck and V = sum_k T_k' g_ck of every slot, (n, components, slots)."""
+        """Compute U = sum_k T_k g_ck and V = sum_k T_k' g_ck of every slot, (n, components, slots)."""
         transposed = pairs.T.transpose(1, 2)
         lines = grad_B @ self._lines.to(grad_B.device)
         U = grad_B @ transposed + lines.unsqueeze(2) * pairs.beyond.unsqueeze(1)
@@ -134,7 +134,7 @@ class TorchPairOperator(PairOperator):
         return U, V
 
     def _constants(self, table: NeighbourTable) -> Tensor:
-        """What slots without a visible neighbour add to the moments, (natoms, components, groups, K)."""
+        """Return the moments of empty slots and of excluded neighbours, (natoms, components, groups, K)."""
         form = self.form
         device = table.types.device
         excluded = form.excluded.to(device)[table.types]
@@ -148,7 +148,7 @@ class TorchPairOperator(PairOperator):
         return added.to(self.dtype)
 
     def _pairs(self, table: NeighbourTable, kind: int) -> _Pairs:
-        """Neighbours of one type, but for those of centres that do not see it."""
+        """Lay out the neighbours of one type, without excluded ones."""
         form, device = self.form, table.types.device
         rows = table.rows[:-1].view(table.natoms, table.ntypes)[:, kind]
         count = table.counts[:, kind].masked_fill(form.excluded.to(device)[table.types, kind], 0)

@@ -65,7 +65,7 @@ def predict(
     else:
         ranges = share_ranges(len(batch.atoms), batch.atoms.device)
         work = partial(_predict_share, model, batch, kernels, virial, factor, parameters, compute)
-        limits = [kernel.together for kernel in kernels if kernel.together is not None]
+        limits = [kernel.max_atoms for kernel in kernels if kernel.max_atoms is not None]
         weights = [weight for weight in model.parameters() if weight.requires_grad]
         if limits:
             atom_energy, force, virials = run_pieces(work, split_ranges(ranges, min(limits)), weights)
