@@ -20,7 +20,7 @@ from deepaw.potential.engine.base import COVERED, SHORTEST
 from deepaw.potential.engine.precision import BUDGETS, EXACT
 from deepaw.potential.files.formats import FROZEN, READERS
 from deepaw.potential.input import read_potential_input
-from deepaw.potential.training.kernels import SIZES
+from deepaw.potential.training.kernels import BASIS_SIZES
 
 TEXT = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
 POTENTIAL = (Path(__file__).parent.parent / "docs" / "potential.md").read_text()
@@ -81,7 +81,10 @@ def test_precisions_of_potentials():
     words = " ".join(POTENTIAL.split())
     assert f"down to {COVERED:g} Å" in words
     assert f"Below {SHORTEST:g} Å" in words
-    assert f"{SIZES[torch.float64]} polynomials for nets in float64, {SIZES[torch.float32]} in float32" in words
+    assert (
+        f"{BASIS_SIZES[torch.float64]} polynomials for nets in float64, {BASIS_SIZES[torch.float32]} in float32"
+        in words
+    )
 
 
 def test_files_of_potentials():

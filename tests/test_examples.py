@@ -14,7 +14,7 @@ from ase import Atoms
 from deepaw.potential.data.system import read_system
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.evaluation.compare import compare_frame
-from deepaw.potential.input import complete, read_potential_input
+from deepaw.potential.input import completed_input, read_potential_input
 from deepaw.structure.read import read_structure
 from potential.methane import write_methane
 from potential.systems import water, write_system
@@ -40,7 +40,7 @@ def test_inputs_of_potentials_are_read_whole(name, recwarn):
     assert settings.training.validation_data is not None
     assert [str(warning.message) for warning in recwarn] == []  # of keys without effect
     given = json.loads((EXAMPLES / name).read_text())
-    assert_holds(complete(settings), {key: value for key, value in given.items() if key != "_comment"})
+    assert_holds(completed_input(settings), {key: value for key, value in given.items() if key != "_comment"})
 
 
 def test_methane_is_learnt_from_its_input_as_it_is(tmp_path):

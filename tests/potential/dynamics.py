@@ -38,12 +38,12 @@ def tethered(
         if number:
             velocity = velocity + 0.5 * step * force
             coord = coord + step * velocity
-        found = evaluate(engine, replace(structure, coord=coord))
+        evaluation = evaluate(engine, replace(structure, coord=coord))
         shift = coord - structure.coord
-        force = found.force.numpy() / unit - spring * shift
+        force = evaluation.force.numpy() / unit - spring * shift
         if number:
             velocity = velocity + 0.5 * step * force
         farthest.append(np.abs(shift).max())
-        potential.append(float(found.energy) / unit)
+        potential.append(float(evaluation.energy) / unit)
         total.append(potential[-1] + 0.5 * spring * (shift**2).sum() + 0.5 * (velocity**2).sum())
     return Trajectory(np.array(potential), np.array(total), np.array(farthest), coord)

@@ -81,7 +81,7 @@ def frame_of(model: AtomicModel, structure: Structure) -> Frame:
 
 
 def data_frame(structure: Structure, aparam: np.ndarray | None = None) -> DataFrame:
-    """Frame of a data set, as batches are made of; aparam: (natoms, n), should a model ask."""
+    """Return a frame of a data set; aparam: (natoms, n), or None."""
     labels = {} if aparam is None else {"aparam": aparam}
     return DataFrame(structure.types, structure.coord, structure.cell, labels)
 

@@ -64,7 +64,7 @@ class TensorPhysics(ModelPhysics):
 
     def test_only_selected_atoms_have_a_tensor(self, engine: TensorEngine, structure: Structure) -> None:
         found = evaluate(engine, structure).atom_tensor.flatten(1).abs().amax(dim=1).numpy()
-        selected = np.isin(structure.types, engine.model.selected)
+        selected = np.isin(structure.types, engine.model.selected_types)
         assert (found[selected] > 0).all() and (found[~selected] == 0).all()
 
     def test_smooth_where_a_neighbour_comes_within_the_cutoffs(self, engine: TensorEngine) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from deepaw.errors import InputError
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
-from deepaw.potential.input import PotentialInput, complete, read_potential_input, write_complete
+from deepaw.potential.input import PotentialInput, completed_input, read_potential_input, write_completed_input
 from deepaw.potential.model.config import ModelConfig
 from potential.inputs import COMPLETED, FIRST, METHANE, WATER
 
@@ -109,10 +109,10 @@ def test_keys_that_moved(path):
 def test_the_completed_input_gives_equal_settings(path, text):
     path.write_text(text)
     settings = read_potential_input(path)
-    write_complete(settings, "out.json")
+    write_completed_input(settings, "out.json")
     assert read_potential_input("out.json") == settings
     written = json.loads(Path("out.json").read_text())
-    assert written == complete(settings)
+    assert written == completed_input(settings)
     assert written["training"]["save_ckpt"] == "model.ckpt"
     assert written["model"]["fitting_net"]["activation_function"] == "tanh"
     assert written["optimizer"] == COMPLETED["optimizer"]

@@ -64,12 +64,12 @@ def settings(folder: Path, **sections: Any) -> PotentialInput:
 
 
 def train(
-    given: PotentialInput, folder: Path, output: Path, *, say: Any = lambda text: None, **start: Path
+    training_input: PotentialInput, folder: Path, output: Path, *, say: Any = lambda text: None, **start: Path
 ) -> PotentialModel:
     """Train with outputs in a folder, which is created if necessary; start: restart, init_model or finetune."""
     output.mkdir(exist_ok=True)
     chosen = choose_start(*(start.get(name) for name in ("restart", "init_model", "finetune")))
-    return Trainer(given, folder, output, CPU, chosen, say=say).run()
+    return Trainer(training_input, folder, output, CPU, chosen, say=say).run()
 
 
 def latest(output: Path) -> Checkpoint:

@@ -47,10 +47,10 @@ def _density(directory: Path, output: Path) -> None:
 
 def _potential(source: Path, output: Path) -> None:
     from deepaw.potential.files.deepmd import deepmd_differences
-    from deepaw.potential.files.formats import check_writable, read_any, write_potential
+    from deepaw.potential.files.formats import check_writable, read_model, write_potential
 
     check_writable(output)
-    model = read_any(source)
+    model = read_model(source)
     write_potential(output, model)
     weights = sum(parameter.numel() for parameter in model.parameters())
     descriptor, fitting = model.config.descriptor.type, model.config.fitting_net.type

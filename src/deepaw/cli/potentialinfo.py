@@ -14,7 +14,7 @@ from rich.table import Table
 from deepaw.native.library import describe_library
 from deepaw.potential.evaluation.deviation import Deviation, measure_deviations, sample_frame
 from deepaw.potential.evaluation.tensor_deviation import TensorDeviation, measure_tensor_deviations
-from deepaw.potential.files.formats import read_any
+from deepaw.potential.files.formats import read_model
 from deepaw.potential.fitting.polar import PolarFitting
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.energy import PotentialModel
@@ -30,7 +30,7 @@ LONGEST = 120
 
 def print_potential(path: Path) -> None:
     """Facts of the model, then a table of what each precision deviates by and how fast it is here."""
-    model = read_any(path)
+    model = read_model(path)
     console = Console(highlight=False, markup=False)
     console.print(_facts(path, model))
     frame = sample_frame(model)
@@ -115,7 +115,7 @@ def _added(model: PotentialModel) -> Iterator[tuple[str, str]]:
 
 def _what(model: AtomicModel) -> str:
     if isinstance(model, TensorModel):
-        atoms = " and ".join(model.type_map[kind] for kind in model.selected)
+        atoms = " and ".join(model.type_map[kind] for kind in model.selected_types)
         return f"{model.fitting.config.label} of {atoms}, in the unit of the labels"
     return "potential, energies in eV"
 

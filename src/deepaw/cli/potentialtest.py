@@ -51,11 +51,11 @@ def test_potential(
     from deepaw.potential.evaluation.compare import Errors, compare, labelled_quantities, predicted_quantities
     from deepaw.potential.evaluation.details import DetailFiles, detail_paths
     from deepaw.potential.evaluation.picture import ParitySample, write_picture
-    from deepaw.potential.files.formats import read_any
+    from deepaw.potential.files.formats import read_model
     from deepaw.potential.model.energy import PotentialModel
     from deepaw.potential.model.tensor import TensorModel
 
-    loaded = read_any(model)
+    loaded = read_model(model)
     picture = None if prefix is None else prefix.with_name(prefix.name + ".png")
     if prefix is not None and picture is not None:
         for file in (*detail_paths(prefix, predicted_quantities(loaded)).values(), picture):

@@ -81,11 +81,11 @@ def _potential(
     from deepaw.cli.trainprogress import TrainingProgress
     from deepaw.density.engine.engine import find_device
     from deepaw.potential.input import read_potential_input
-    from deepaw.potential.training.processes import joined
+    from deepaw.potential.training.processes import join_processes
     from deepaw.potential.training.start import choose_start
     from deepaw.potential.training.trainer import Trainer
 
-    with joined(None if device is None else find_device(device)) as (processes, place):
+    with join_processes(None if device is None else find_device(device)) as (processes, place):
         if not processes.is_first:
             warnings.simplefilter("ignore")
         try:

@@ -49,7 +49,7 @@ def evaluate_exactly(
         part_env = replace(part.env, vector=vector)
         descriptors = model.descriptors(part_env)[: part.last - part.first]
         parameters = (None if values is None else values[rows] for values in (fparam, aparam))
-        energy = model.with_bias(env.types[rows], model.fitting(descriptors, env.types[rows], *parameters))
+        energy = model.atomic_energies(env.types[rows], model.fitting(descriptors, env.types[rows], *parameters))
         energy = model.blend_with_table(part_env, energy)
         energies.append(energy.detach())
         if not energy.requires_grad:  # these atoms have no neighbours

@@ -49,7 +49,7 @@ def evaluate_tensors_exactly(
     for part in parts(env, len(model.type_map), model.descriptor.evaluations(env), MAX_EVALUATIONS):
         rows = slice(part.first, part.last)
         vector = part.env.vector.detach().double().requires_grad_(nsums > 0)
-        D, T = model.descriptor.with_vectors(model.visible(replace(part.env, vector=vector)))
+        D, T = model.descriptor.with_vectors(model.visible_pairs(replace(part.env, vector=vector)))
         types, natoms = env.types[rows], part.last - part.first
         parameters = (None if values is None else values[rows] for values in (fparam, aparam))
         tensors = model.mask_unselected(types, model.fitting(D[:natoms], T[:natoms], types, *parameters))

@@ -81,12 +81,12 @@ def read_potential_input(path: str | Path) -> PotentialInput:
     return read_input_file(path, PotentialInput, current_layout)
 
 
-def complete(settings: PotentialInput) -> dict[str, Any]:
+def completed_input(settings: PotentialInput) -> dict[str, Any]:
     """Return the input with every default filled in; reading it gives equal settings."""
     return settings.model_dump(mode="json")
 
 
-def write_complete(settings: PotentialInput, path: str | Path) -> None:
-    """Write the result of `complete` as JSON. Raises InputError: everything `output_file` raises."""
+def write_completed_input(settings: PotentialInput, path: str | Path) -> None:
+    """Write the result of `completed_input` as JSON. Raises InputError: everything `output_file` raises."""
     with output_file(path) as temporary:
-        temporary.write_text(json.dumps(complete(settings), indent=4) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(completed_input(settings), indent=4) + "\n", encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepaw.errors import InputError
 from deepaw.inputfile import Translation
-from deepaw.potential.training.unsupported import without_unsupported
+from deepaw.potential.training.unsupported import drop_unsupported
 
 _DATA = {"auto_prob_style": "auto_prob", "sys_weights": "sys_probs"}
 _DESCRIPTOR = {"n_axis_neuron": "axis_neuron", "smooth_type_embdding": "smooth_type_embedding"}
@@ -58,7 +58,7 @@ def current_layout(content: dict[str, Any]) -> Translation:
                 if alias in section:
                     _put(section, name, section.pop(alias), f"{path}.{name}", f"{path}.{alias}", former_paths)
     _convert_stripped(content, former_paths)
-    return without_unsupported(content, former_paths), former_paths
+    return drop_unsupported(content, former_paths), former_paths
 
 
 def _move_keys(content: dict[str, Any], former_paths: dict[str, str]) -> None:

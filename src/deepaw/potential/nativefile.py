@@ -32,7 +32,7 @@ def make_model(config: ModelConfig, **options: Any) -> AtomicModel:
     return model_class(config, **options)
 
 
-def described(description: Mapping[str, Any], tensors: Mapping[str, Tensor], name: str) -> AtomicModel:
+def build_model(description: Mapping[str, Any], tensors: Mapping[str, Tensor], name: str) -> AtomicModel:
     """Return the model with the given `AtomicModel.description`; of the tensors only its table of pair energies is set.
 
     The caller loads the other tensors.
@@ -59,7 +59,7 @@ def described(description: Mapping[str, Any], tensors: Mapping[str, Tensor], nam
         dipole_tensors = {
             key.removeprefix(DIPOLE_PREFIX): value for key, value in tensors.items() if key.startswith(DIPOLE_PREFIX)
         }
-        dipole = described(dipole_description, dipole_tensors, name)
+        dipole = build_model(dipole_description, dipole_tensors, name)
         if not isinstance(dipole, TensorModel):
             raise InputError(f"{name} has no model of dipoles, which its modifier needs; it was written damaged.")
         options["modifier"] = DipoleCharge(config.modifier, dipole, config.type_map)
@@ -77,7 +77,7 @@ def load_model(path: str | Path) -> AtomicModel:
 
 def model_from_file(file: ModelFile, name: str) -> AtomicModel:
     """Return the model in the result of `read_model`; `name` is the name of the file in error messages."""
-    model = described(file.metadata, file.tensors, name)
+    model = build_model(file.metadata, file.tensors, name)
     expected = model.state_dict()
     mismatched = [
         key

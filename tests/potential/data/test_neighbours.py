@@ -47,7 +47,7 @@ def test_statistics_of_several_systems(tmp_path):
     frames = [(s, k, brute_force(s.frame(k), 2, 4.0)) for s in systems for k in range(s.nframes)]
     counts = np.concatenate([counts for _, _, (counts, _) in frames])
     np.testing.assert_array_equal(statistics.largest, counts.max(axis=0))
-    assert statistics.most == counts.sum(axis=1).max()
+    assert statistics.largest_total == counts.sum(axis=1).max()
     np.testing.assert_allclose(statistics.mean, counts.mean(axis=0))
     assert list(statistics.shortest) == [(0, 0), (0, 1), (1, 1)]
     for (a, b), shortest in statistics.shortest.items():

@@ -94,7 +94,7 @@ def test_virtual_atoms(model: PotentialModel, precision: str) -> None:
     same(filled.force[:7], alone.force, 1e-13)
     assert (filled.force[7:] == 0).all()
     zero = torch.zeros(1, model.descriptor.width, dtype=torch.float64)
-    energies = [model.fitting.of_type(kind, zero, None) + model.bias[kind] for kind in (0, 1, 0)]
+    energies = [model.fitting.evaluate_type(kind, zero, None) + model.bias[kind] for kind in (0, 1, 0)]
     same(filled.atom_energy[7:], torch.cat(energies).detach(), 1e-12)
     elsewhere = filled_up(structure, 3)
     elsewhere.coord[7:] += 1.0

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from deepaw.potential.engine import attention
-from deepaw.potential.engine.attention_layer import FoldedLayer, filled
+from deepaw.potential.engine.attention_layer import FoldedLayer, padded_size
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.gates import Gates
@@ -48,10 +48,10 @@ def against_exact(potential: PotentialModel, structure: Structure, limits: dict[
     exact = evaluate(PotentialEngine(potential, "exact"), structure, atomic_virial=True)
     for precision, limit in limits.items():
         engine = PotentialEngine(potential, precision)
-        found = evaluate(engine, structure, atomic_virial=True)
+        evaluation = evaluate(engine, structure, atomic_virial=True)
         assert engine.sizes(), "the equations are compared with themselves"
         for name in ("energy", "force", "virial", "atom_energy", "atom_virial"):
-            same(getattr(found, name), getattr(exact, name), limit)
+            same(getattr(evaluation, name), getattr(exact, name), limit)
 
 
 def test_where_the_norm_leaves_nothing_the_equations_take_over() -> None:
@@ -63,7 +63,7 @@ def test_where_the_norm_leaves_nothing_the_equations_take_over() -> None:
 @pytest.mark.parametrize("keys", VARIANTS, ids=str)
 @pytest.mark.parametrize("fixed_slots", [True, False])
 def test_as_the_equations_have_it(keys: dict, fixed_slots: bool) -> None:
-    """With more neighbours than `sel`."""
+    """Atoms have more neighbours than `sel`."""
     against_exact(model(keys, fixed_slots), crowd(2), {"float64": 1e-8, "float32": 1e-4})
 
 
@@ -71,12 +71,12 @@ def test_as_the_equations_have_it(keys: dict, fixed_slots: bool) -> None:
 def test_the_answers_of_deepmd_kit(case: str) -> None:
     engine = PotentialEngine(read_deepmd(path_of(case)))  # type: ignore[arg-type]
     for place in places(case).values():
-        of_atoms = None if place.aparam is None else place.aparam.numpy()
-        of_frame = None if place.fparam is None else place.fparam[0].numpy()
-        frame = Frame(place.coord, place.cell, place.atype, fparam=of_frame, aparam=of_atoms)
-        found = engine.evaluate(frame, atomic_virial=True)
+        aparam = None if place.aparam is None else place.aparam.numpy()
+        fparam = None if place.fparam is None else place.fparam[0].numpy()
+        frame = Frame(place.coord, place.cell, place.atype, fparam=fparam, aparam=aparam)
+        evaluation = engine.evaluate(frame, atomic_virial=True)
         for name in ("energy", "atom_energy", "force", "virial", "atom_virial"):
-            value, expected = getattr(found, name), torch.from_numpy(place.answers[name])
+            value, expected = getattr(evaluation, name), torch.from_numpy(place.answers[name])
             limit = max(1e-8 * float(expected.abs().max()), 1e-14)
             torch.testing.assert_close(value, expected.reshape(value.shape), rtol=0, atol=limit)
 
@@ -105,8 +105,8 @@ def test_below_the_shortest_distance_forces_are_still_the_gradient() -> None:
 def test_atoms_with_and_without_neighbours_together(monkeypatch: pytest.MonkeyPatch) -> None:
     structure = crowd(2)
     far = replace(structure, cell=None).moved(np.where(np.arange(7)[:, None] % 3 == 0, 40.0 * np.arange(7)[:, None], 0))
-    for together in (1, 2, 7):
-        monkeypatch.setattr(attention, "TOGETHER", together)
+    for size in (1, 2, 7):
+        monkeypatch.setattr(attention, "GROUP_ATOMS", size)
         for keys in ({"attn_layer": 2}, FADING | {"attn_layer": 2}):
             against_exact(model(keys), far, {"float64": 1e-8})
 
@@ -114,16 +114,16 @@ def test_atoms_with_and_without_neighbours_together(monkeypatch: pytest.MonkeyPa
 def test_tiles_have_no_more_atoms_than_the_kernel_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     potential, structure = model(SMOOTH | {"attn_layer": 2}), crowd(2)
     whole = evaluate(PotentialEngine(potential), structure)
-    seen, forward = [], attention.AttentionKernel.forward
+    sizes, forward = [], attention.AttentionKernel.forward
 
     def counted(self: attention.AttentionKernel, table: NeighbourTable) -> object:
-        seen.append(table.natoms)
+        sizes.append(table.natoms)
         return forward(self, table)
 
     monkeypatch.setattr(attention.AttentionKernel, "largest_tile", 2)
     monkeypatch.setattr(attention.AttentionKernel, "forward", counted)
     same(evaluate(PotentialEngine(potential), structure).force, whole.force, 1e-12)
-    assert max(seen) == 2
+    assert max(sizes) == 2
 
 
 @pytest.mark.parametrize("kind", ["dipole", "polar"])
@@ -132,12 +132,12 @@ def test_tensors(kind: str) -> None:
     config["fitting_net"] = {"type": kind, "neuron": [8, 8]}
     potential, structure = random_tensor_model(ModelConfig.model_validate(config)), crowd(2)
     weights = np.random.default_rng(5).normal(size=(3, 7, *potential.shape))
-    exact, found = (
+    exact, evaluation = (
         TensorEngine(potential, precision).evaluate(frame_of(potential, structure), weights=weights)
         for precision in ("exact", "float64")
     )
     for name in ("atom_tensor", "force", "virial"):
-        same(getattr(found, name), getattr(exact, name), 1e-8)
+        same(getattr(evaluation, name), getattr(exact, name), 1e-8)
 
 
 @pytest.mark.parametrize(
@@ -146,33 +146,33 @@ def test_tensors(kind: str) -> None:
 @pytest.mark.parametrize("total", [9, 3])
 @pytest.mark.parametrize("p", [3, 4, 7])
 def test_one_layer_in_the_span_of_its_features(keys: dict, total: int, p: int) -> None:
-    """There and back, with fewer features than queries have numbers, as many, and more."""
-    made = layer(**keys)
-    M = made.scale.numel()
+    """Forward and backward, with fewer features than numbers of a query, as many, and more."""
+    reference = layer(**keys)
+    M = reference.scale.numel()
     assert HIDDEN < M
-    _, there, w, e = slots()
+    _, is_neighbour, w, e = slots()
     generator = torch.Generator().manual_seed(3)
     g = torch.randn(2, 5, p, generator=generator, dtype=torch.float64)
     g[..., 0] = 1
     Y = torch.randn(p, M, generator=generator, dtype=torch.float64)
     inputs = [g.requires_grad_(), w.requires_grad_(), e.requires_grad_()]
-    expected = made(g @ Y, there, w, e, total)
-    of_G = torch.randn(expected.shape, generator=generator, dtype=torch.float64) * there.unsqueeze(2)
-    wanted = torch.autograd.grad(expected, inputs, of_G, allow_unused=True)
+    expected = reference(g @ Y, is_neighbour, w, e, total)
+    grad_G = torch.randn(expected.shape, generator=generator, dtype=torch.float64) * is_neighbour.unsqueeze(2)
+    expected_gradients = torch.autograd.grad(expected, inputs, grad_G, allow_unused=True)
     with torch.no_grad():
-        folded = FoldedLayer(made, Y, torch.ones(p, dtype=torch.float64), 1e-15, torch.float64)
-        assert folded.before == filled(p)
-        gates = Gates(w, e, there, total, smooth=made.smooth, angles=made.angles)
-        before = torch.nn.functional.pad(g, (0, folded.before - p))
-        for _ in range(2):  # the way back leaves nothing behind
-            after, kept = folded.forward(before, gates)
+        folded = FoldedLayer(reference, Y, torch.ones(p, dtype=torch.float64), 1e-15, torch.float64)
+        assert folded.input_size == padded_size(p)
+        gates = Gates(w, e, is_neighbour, total, smooth=reference.smooth, angles=reference.angles)
+        before = torch.nn.functional.pad(g, (0, folded.input_size - p))
+        for _ in range(2):  # gradients do not accumulate over calls
+            after, saved = folded.forward(before, gates)
             Y_after = torch.nn.functional.pad(folded.Y_after, (0, 0, 0, after.shape[-1] - len(folded.Y_after)))
-            torch.testing.assert_close((after @ Y_after)[there], expected[there])
-            of_g = folded.backward(of_G @ Y_after.T, kept, gates)[..., :p]
-            of_w, of_e = gates.gradient()
-        torch.testing.assert_close(of_g[there][:, 1:], wanted[0][there][:, 1:])
-        for found, right in ((of_w, wanted[1]), (of_e, wanted[2])):
-            if right is None:
-                assert found is None
+            torch.testing.assert_close((after @ Y_after)[is_neighbour], expected[is_neighbour])
+            grad_g = folded.backward(grad_G @ Y_after.T, saved, gates)[..., :p]
+            grad_w, grad_e = gates.gradient()
+        torch.testing.assert_close(grad_g[is_neighbour][:, 1:], expected_gradients[0][is_neighbour][:, 1:])
+        for gradient, expected_gradient in ((grad_w, expected_gradients[1]), (grad_e, expected_gradients[2])):
+            if expected_gradient is None:
+                assert gradient is None
             else:
-                torch.testing.assert_close(found[there], right[there])
+                torch.testing.assert_close(gradient[is_neighbour], expected_gradient[is_neighbour])

@@ -1,4 +1,4 @@
-"""The engine beyond what the physics suite asks of it: ranges, fallbacks, skins, what it reports."""
+"""Engine: distance ranges, fallbacks, neighbour lists with a skin, progress, warnings and errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from deepaw.errors import InputError
-from deepaw.potential.engine import base as module
+from deepaw.potential.engine import base
 from deepaw.potential.engine.base import COVERED, SHORTEST
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.model.config import ModelConfig
@@ -35,9 +35,11 @@ def pair(distance: float) -> Structure:
 
 
 def against_exact(potential: PotentialModel, structure: Structure, limit: float = 1e-8) -> None:
-    exact, found = (evaluate(PotentialEngine(potential, precision), structure) for precision in ("exact", "float64"))
+    exact, evaluation = (
+        evaluate(PotentialEngine(potential, precision), structure) for precision in ("exact", "float64")
+    )
     for name in ("energy", "force", "virial", "atom_energy"):
-        same(getattr(found, name), getattr(exact, name), limit)
+        same(getattr(evaluation, name), getattr(exact, name), limit)
 
 
 @pytest.mark.parametrize("descriptor", [SE_A, SE_R, SE_A | {"env_protection": 0.2}], ids=["a", "r", "protection"])
@@ -51,11 +53,11 @@ def test_shorter_distances_than_foreseen_are_covered_as_they_come(descriptor: di
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 @pytest.mark.filterwarnings("ignore:atoms")
 def test_below_the_shortest_it_goes_on_smoothly(descriptor: dict, precision: str) -> None:
-    """Finite, without a jump in energy or force, and the force is still the gradient of the energy."""
+    """Energy and force are finite and continuous, and the force is the gradient of the energy."""
     engine = PotentialEngine(model(descriptor), precision)
     for distance in (1e-3, 0.05, 0.2):
-        found = evaluate(engine, pair(distance))
-        assert all(torch.isfinite(value).all() for value in (found.energy, found.force, found.virial))
+        evaluation = evaluate(engine, pair(distance))
+        assert all(torch.isfinite(value).all() for value in (evaluation.energy, evaluation.force, evaluation.virial))
     engine = PotentialEngine(model(descriptor))
     evaluate(engine, pair(0.2))
     inside, outside = (evaluate(engine, pair(SHORTEST + change)) for change in (-1e-7, 1e-7))
@@ -82,12 +84,12 @@ def test_where_no_basis_reaches_the_equations_take_over() -> None:
         potential.descriptor.nets.layers[0].w *= 300
     engine = PotentialEngine(potential)
     assert engine.sizes() == []
-    found, exact = evaluate(engine, crowd(2)), evaluate(PotentialEngine(potential, "exact"), crowd(2))
-    assert torch.equal(found.force, exact.force)
+    evaluation, exact = evaluate(engine, crowd(2)), evaluate(PotentialEngine(potential, "exact"), crowd(2))
+    assert torch.equal(evaluation.force, exact.force)
 
 
 def test_what_was_computed_before_does_not_matter() -> None:
-    """A short distance makes the bases larger for what follows."""
+    """A short distance makes the bases larger for later evaluations."""
     engine, structure = PotentialEngine(model()), crowd(2)
     before = evaluate(engine, structure)
     evaluate(engine, pair(0.4))
@@ -98,18 +100,18 @@ def test_what_was_computed_before_does_not_matter() -> None:
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_embeddings_with_kinks_are_evaluated_exactly(name: str, precision: str) -> None:
     potential = model(SE_A | {"activation_function": name})
-    exact, found = (evaluate(PotentialEngine(potential, each), crowd(2)) for each in ("exact", precision))
+    exact, evaluation = (evaluate(PotentialEngine(potential, mode), crowd(2)) for mode in ("exact", precision))
     if precision == "float64":
-        assert torch.equal(found.force, exact.force)
+        assert torch.equal(evaluation.force, exact.force)
     else:
-        same(found.force, exact.force, 1e-5)
-        assert not torch.equal(found.force, exact.force) and found.force.dtype == torch.float64
-    against_exact(model(activation_function=name), crowd(2))  # of fitting nets it does not matter
+        same(evaluation.force, exact.force, 1e-5)
+        assert not torch.equal(evaluation.force, exact.force) and evaluation.force.dtype == torch.float64
+    against_exact(model(activation_function=name), crowd(2))  # kinks in fitting nets do not need the equations
 
 
 @pytest.mark.parametrize("neuron", [[72, 24], [36, 36], [12], []], ids=str)
 def test_first_layers_that_add_their_input(neuron: list[int]) -> None:
-    """The descriptor has 24 entries, or 24 and parameters: the first layer keeps or doubles that, or does not."""
+    """First layers with the width of the input (24 entries, or 24 and parameters), twice that, or another one."""
     part = SE_A | {"neuron": [4, 12], "axis_neuron": 2}
     against_exact(model(part, neuron=neuron), crowd(2))
     against_exact(model(part, neuron=[24, 48], resnet_dt=False), crowd(2))
@@ -127,14 +129,14 @@ def test_tiles_of_any_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     potential = model({"type": "hybrid", "list": [SE_A, SE_R]})
     structure = crowd(2, natoms=9)
     expected = evaluate(PotentialEngine(potential), structure)
-    monkeypatch.setattr(module, "TILE_PAIRS", size)
-    seen: list[tuple[int, int]] = []
-    found = PotentialEngine(potential).evaluate(
-        frame_of(potential, structure), progress=lambda *pair: seen.append(pair)
+    monkeypatch.setattr(base, "TILE_PAIRS", size)
+    calls: list[tuple[int, int]] = []
+    evaluation = PotentialEngine(potential).evaluate(
+        frame_of(potential, structure), progress=lambda *pair: calls.append(pair)
     )
-    same(found.force, expected.force, 1e-12)
-    assert seen[-1] == (9, 9) and all(a < b for (a, _), (b, _) in pairwise(seen))
-    assert len(seen) == {1: 9, 10**6: 2}.get(size, len(seen))
+    same(evaluation.force, expected.force, 1e-12)
+    assert calls[-1] == (9, 9) and all(a < b for (a, _), (b, _) in pairwise(calls))
+    assert len(calls) == {1: 9, 10**6: 2}.get(size, len(calls))
 
 
 def test_types_that_do_not_occur() -> None:
@@ -160,16 +162,16 @@ def test_atomic_virials_only_where_they_are_asked_for() -> None:
 @pytest.mark.parametrize("precision", ["float64", "exact"])
 def test_a_kept_neighbour_list_is_as_good_as_a_new_one(precision: str) -> None:
     potential = model()
-    kept, fresh = PotentialEngine(potential, precision, skin=1.0), PotentialEngine(potential, precision)
+    cached, fresh = PotentialEngine(potential, precision, skin=1.0), PotentialEngine(potential, precision)
     random = np.random.default_rng(0)
     structure = crowd(2)
     for step in range(30):
         structure = structure.moved(random.normal(0, 0.03, structure.coord.shape))
         if step % 10 == 9:
             structure = replace(structure, cell=structure.cells * random.uniform(0.97, 1.03, (3, 1)))
-        found, expected = evaluate(kept, structure), evaluate(fresh, structure)
-        same(found.force, expected.force, 1e-10)
-        same(found.virial, expected.virial, 1e-10)
+        evaluation, expected = evaluate(cached, structure), evaluate(fresh, structure)
+        same(evaluation.force, expected.force, 1e-10)
+        same(evaluation.virial, expected.virial, 1e-10)
 
 
 def test_periods_along_some_cell_vectors() -> None:
@@ -181,7 +183,7 @@ def test_periods_along_some_cell_vectors() -> None:
 
 
 def test_a_cutoff_far_beyond_a_molecule() -> None:
-    """Its list looks no farther than there are atoms, also after these have moved away from each other."""
+    """The neighbour list reaches no farther than the atoms do, also after these have moved apart."""
     potential = model(SE_A | {"rcut": 3e4})
     engine = PotentialEngine(potential, skin=1.0)
     for structure in (crowd(2, periodic=False), crowd(2, periodic=False).linear(3 * np.eye(3)), crowd(2, 3, 1, False)):

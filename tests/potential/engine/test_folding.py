@@ -1,4 +1,4 @@
-"""Bases and folded maps: as exact as they are asked to be, and no larger than they need to be."""
+"""Bases and folded maps: accuracy within the tolerance, and size no larger than necessary."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def test_a_basis_holds_embeddings_and_their_slopes(case: str) -> None:
         assert (basis.low, basis.high) == (0.0, 1.3)
         with torch.no_grad():
             C = part.coefficients(basis).view(2, 2, basis.size, -1)
-        off = (basis.values(x) @ C - functions).abs().max() / functions.abs().max()
-        off_slopes = (basis.derivatives(x) @ C - slopes).abs().max() / slopes.abs().max()
-        assert off < 10 * tolerance and off_slopes < 100 * tolerance
+        error = (basis.values(x) @ C - functions).abs().max() / functions.abs().max()
+        slope_error = (basis.derivatives(x) @ C - slopes).abs().max() / slopes.abs().max()
+        assert error < 10 * tolerance and slope_error < 100 * tolerance
         sizes.append(basis.size)
     assert sizes[0] < sizes[1] < sizes[2] < 80
 
@@ -51,12 +51,12 @@ def test_the_first_layer_sees_the_descriptor(case: str, tolerance: float) -> Non
         moments = moments_of(part, env, basis)
         expected = part(env) @ weights
         for kind in range(2):
-            found = fold(part, kind, basis, weights, tolerance)
-            Q = sum(moments[:, :, t] @ P for t, P in enumerate(found.project))
-            features = (Q.transpose(1, 2) @ Q[:, :, : found.axes]).flatten(1) if found.axes else Q.flatten(1)
+            folded = fold(part, kind, basis, weights, tolerance)
+            Q = sum(moments[:, :, t] @ P for t, P in enumerate(folded.project))
+            features = (Q.transpose(1, 2) @ Q[:, :, : folded.axes]).flatten(1) if folded.axes else Q.flatten(1)
             atoms = env.types == kind
-            off = (features @ found.weights)[atoms] - expected[atoms]
-            assert off.abs().max() < 30 * tolerance * expected.abs().max()
+            error = (features @ folded.weights)[atoms] - expected[atoms]
+            assert error.abs().max() < 30 * tolerance * expected.abs().max()
 
 
 def test_a_looser_tolerance_needs_fewer_functions() -> None:

@@ -1,4 +1,4 @@
-"""Frames that are evaluated together give what each gives alone."""
+"""Joint evaluation of several frames equals their separate evaluation."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def model(**fitting: object) -> PotentialModel:
 
 
 def frames(parameters: bool = False) -> list[Frame]:
-    """Of different sizes, in cells and without."""
+    """Return frames of different sizes, with and without a cell."""
     structures = [
         crowd(2, natoms, seed, periodic) for natoms, seed, periodic in ((7, 0, True), (3, 1, False), (9, 2, True))
     ]
     return [
         Frame(
-            each.coord,
-            each.cell,
-            each.types,
+            structure.coord,
+            structure.cell,
+            structure.types,
             fparam=FPARAM if parameters else None,
-            aparam=each.aparam if parameters else None,
+            aparam=structure.aparam if parameters else None,
         )
-        for each in structures
+        for structure in structures
     ]
 
 
@@ -43,16 +43,16 @@ def frames(parameters: bool = False) -> list[Frame]:
 def test_together_and_alone(precision: str, parameters: bool) -> None:
     engine = PotentialEngine(model(**({"numb_fparam": 2, "numb_aparam": 2} if parameters else {})), precision)
     limit = 1e-5 if precision == "float32" else 1e-11
-    given = frames(parameters)
-    for frame, found in zip(given, engine.evaluate_frames(given, atomic_virial=True), strict=True):
-        alone = engine.evaluate(frame, atomic_virial=True)
-        assert found.atom_virial is not None and alone.atom_virial is not None
+    batch = frames(parameters)
+    for frame, joint in zip(batch, engine.evaluate_frames(batch, atomic_virial=True), strict=True):
+        single = engine.evaluate(frame, atomic_virial=True)
+        assert joint.atom_virial is not None and single.atom_virial is not None
         for name in ("energy", "force", "virial", "atom_energy", "atom_virial"):
-            same(getattr(found, name), getattr(alone, name), limit)
+            same(getattr(joint, name), getattr(single, name), limit)
 
 
 def test_virials_of_atoms_only_where_they_are_wanted() -> None:
-    assert all(found.atom_virial is None for found in PotentialEngine(model()).evaluate_frames(frames()))
+    assert all(evaluation.atom_virial is None for evaluation in PotentialEngine(model()).evaluate_frames(frames()))
 
 
 def test_atoms_on_one_spot_are_refused() -> None:

@@ -1,4 +1,4 @@
-"""An evaluation on two threads is that on one."""
+"""Evaluations on two threads equal those on one thread."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def threads_as_before() -> Iterator[None]:
 
 
 def supercell() -> Structure:
-    """Atoms enough for several tiles of each type."""
+    """Return a structure with several tiles of each type."""
     structure = crowd(2, natoms=9)
     shifts = np.array(list(np.ndindex(4, 4, 4))) @ structure.cells
     atoms = np.tile(np.arange(9), len(shifts))
@@ -53,7 +53,7 @@ def supercell() -> Structure:
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 @pytest.mark.parametrize("name", DESCRIPTORS)
 def test_two_threads(name: str, precision: str, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Energies exactly; forces and virials are added in another order."""
+    """Energies are equal bit for bit; forces and virials are summed in another order."""
     if library == "torch":
         for module in ("pairs.choice", "pairs.forces", "neighbours.celllist"):
             monkeypatch.setattr(f"deepaw.potential.{module}.find_library", lambda: None)
@@ -72,7 +72,7 @@ def test_two_threads(name: str, precision: str, library: str, monkeypatch: pytes
 
 
 def test_again_on_two_threads() -> None:
-    """Whichever thread is done first."""
+    """Results do not depend on which thread finishes first."""
     torch.set_num_threads(2)
     engine, structure = PotentialEngine(model(SE_A)), supercell()
     first = evaluate(engine, structure)

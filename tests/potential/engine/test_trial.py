@@ -1,4 +1,4 @@
-"""The comparison with the equations that every spectral form has to pass, and what follows from it."""
+"""Comparison with the equations that every spectral form has to pass, and its consequences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deepaw.potential.engine.base import COVERED
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.precision import BUDGETS
 from deepaw.potential.engine.tensors import TensorEngine
-from deepaw.potential.engine.trial import CLUSTERS, trial
+from deepaw.potential.engine.trial import CLUSTERS, make_trial
 from deepaw.potential.nativefile import make_model
 from potential.engine.test_engine import SE_A, SE_R, SE_T, against_exact, model
 from potential.structures import crowd, evaluate
@@ -17,31 +17,31 @@ from potential.structures import crowd, evaluate
 
 @pytest.mark.parametrize("ntypes", [1, 3, 30])
 def test_all_types_are_in_clusters_of_their_own(ntypes: int) -> None:
-    found = trial(ntypes, 0.75, 5.0)
-    env = found.env
+    trial = make_trial(ntypes, 0.75, 5.0)
+    env = trial.env
     assert set(env.types.tolist()) == set(range(ntypes)) and (env.types.diff() >= 0).all()
-    assert torch.equal(found.cluster[env.centre], found.cluster[env.neighbour])
+    assert torch.equal(trial.cluster[env.centre], trial.cluster[env.neighbour])
     distance = torch.linalg.vector_norm(env.vector, dim=1)
-    closest = [float(distance[found.cluster[env.centre] == number].min()) for number in range(CLUSTERS)]
+    closest = [float(distance[trial.cluster[env.centre] == number].min()) for number in range(CLUSTERS)]
     assert 0.75 <= closest[0] < 1.0 and closest == sorted(closest) and 3.0 <= closest[-1] < 4.5
 
 
 def test_deviations_are_relative_to_the_largest_of_a_cluster() -> None:
-    found = trial(1, 0.75, 5.0)
-    expected = torch.ones(found.env.natoms, 3, dtype=torch.float64)
-    expected[found.cluster == 2] = 1e-3
-    off = expected.clone()
-    off[int(torch.nonzero(found.cluster == 2)[0]), 1] += 1e-6
-    off[int(torch.nonzero(found.cluster == 1)[0]), 0] -= 1e-4
-    assert found.deviation(off, expected) == pytest.approx(1e-3)
-    off[0, 0] = torch.nan
-    assert found.deviation(off, expected) == float("inf")
-    assert found.deviation(torch.zeros(found.env.natoms), torch.zeros(found.env.natoms)) == 0.0
+    trial = make_trial(1, 0.75, 5.0)
+    expected = torch.ones(trial.env.natoms, 3, dtype=torch.float64)
+    expected[trial.cluster == 2] = 1e-3
+    values = expected.clone()
+    values[int(torch.nonzero(trial.cluster == 2)[0]), 1] += 1e-6
+    values[int(torch.nonzero(trial.cluster == 1)[0]), 0] -= 1e-4
+    assert trial.deviation(values, expected) == pytest.approx(1e-3)
+    values[0, 0] = torch.nan
+    assert trial.deviation(values, expected) == float("inf")
+    assert trial.deviation(torch.zeros(trial.env.natoms), torch.zeros(trial.env.natoms)) == 0.0
 
 
 @pytest.mark.parametrize("descriptor", [SE_A, SE_R, SE_T], ids=["a", "r", "triples"])
 def test_sharp_nets_are_held_as_exactly_as_others(descriptor: dict) -> None:
-    """The usual tolerance is not enough for them."""
+    """Sharp nets need a tighter tolerance than the default."""
     potential = model(descriptor | {"activation_function": "gelu"})
     with torch.no_grad():
         for layer in potential.descriptor.nets.layers:
@@ -53,21 +53,21 @@ def test_sharp_nets_are_held_as_exactly_as_others(descriptor: dict) -> None:
 def test_a_tighter_tolerance_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
     potential = model(SE_R)
     usual = PotentialEngine(potential).sizes()
-    given = [0.3, 1e-10]
-    monkeypatch.setattr(PotentialEngine, "_deviation", lambda *_: given.pop(0))
+    deviations = [0.3, 1e-10]
+    monkeypatch.setattr(PotentialEngine, "_deviation", lambda *_: deviations.pop(0))
     tighter = PotentialEngine(potential).sizes()
-    assert tighter[0][0].polynomials > usual[0][0].polynomials and not given
+    assert tighter[0][0].polynomials > usual[0][0].polynomials and not deviations
 
 
-@pytest.mark.parametrize("given", [[0.3, 0.2], [0.3, 0.03, 0.003, 0.0003]], ids=str)
-def test_where_none_is_enough_the_equations_take_over(given: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    """At once where a tighter tolerance does not help."""
-    potential, left = model(), [*given]
-    monkeypatch.setattr(PotentialEngine, "_deviation", lambda *_: left.pop(0))
+@pytest.mark.parametrize("deviations", [[0.3, 0.2], [0.3, 0.03, 0.003, 0.0003]], ids=str)
+def test_where_none_is_enough_the_equations_take_over(deviations: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The equations are used immediately if a tighter tolerance does not help."""
+    potential, remaining = model(), [*deviations]
+    monkeypatch.setattr(PotentialEngine, "_deviation", lambda *_: remaining.pop(0))
     engine = PotentialEngine(potential)
-    found, exact = evaluate(engine, crowd(2)), evaluate(PotentialEngine(potential, "exact"), crowd(2))
-    assert engine.sizes() == [] and not left
-    assert torch.equal(found.force, exact.force)
+    evaluation, exact = evaluate(engine, crowd(2)), evaluate(PotentialEngine(potential, "exact"), crowd(2))
+    assert engine.sizes() == [] and not remaining
+    assert torch.equal(evaluation.force, exact.force)
 
 
 def test_what_is_too_near_for_it_leaves_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,8 +75,8 @@ def test_what_is_too_near_for_it_leaves_what_is_not(monkeypatch: pytest.MonkeyPa
     before = engine.sizes()
     monkeypatch.setattr(PotentialEngine, "_deviation", lambda *_: 1.0)
     budget = BUDGETS["float64"]
-    assert not engine._prepare(0.5, budget)
-    assert engine._prepare(COVERED, budget) and engine.sizes() == before
+    assert not engine._make_coverage(0.5, budget)
+    assert engine._make_coverage(COVERED, budget) and engine.sizes() == before
 
 
 @pytest.mark.parametrize("kind", ["dipole", "polar"])
@@ -86,8 +86,8 @@ def test_tensors_are_compared_too(kind: str) -> None:
     tensors = make_model(type(model().config).model_validate(config), generator=torch.Generator().manual_seed(1))
     engine = TensorEngine(tensors)
     assert engine.sizes()
-    found = engine._deviation(trial(2, COVERED, tensors.rcut))
-    assert 0 < found < BUDGETS["float64"].allowed
+    deviation = engine._deviation(make_trial(2, COVERED, tensors.rcut))
+    assert 0 < deviation < BUDGETS["float64"].allowed
     for block in engine._blocks:
-        block._net._first *= 1 + 1e-4
-    assert engine._deviation(trial(2, COVERED, tensors.rcut)) > 1e-7
+        block._net._feature_weights *= 1 + 1e-4
+    assert engine._deviation(make_trial(2, COVERED, tensors.rcut)) > 1e-7

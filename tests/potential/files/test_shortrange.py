@@ -44,7 +44,7 @@ def test_some_atoms_have_both_energies(name: str) -> None:
     assert model.interpolation is not None
     weights = []
     for place in places(case_of(name)).values():
-        weights += model.interpolation(model.visible(place.environment(model.rcut)))[0].tolist()
+        weights += model.interpolation(model.visible_pairs(place.environment(model.rcut)))[0].tolist()
     assert sum(0.1 < weight < 0.9 for weight in weights) > 3
 
 

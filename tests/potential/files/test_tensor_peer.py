@@ -9,7 +9,7 @@ import torch
 from deepaw.errors import InputError
 from deepaw.potential.files.container import read_tree
 from deepaw.potential.files.deepmd import model_of, read_deepmd, tree_of
-from deepaw.potential.files.formats import read_any, read_potential, read_tensor, write_potential
+from deepaw.potential.files.formats import read_model, read_potential, read_tensor, write_potential
 from deepaw.potential.fitting.polar import PolarFitting
 from potential.files.tensor_models import CASES, DERIVATIVES, deviations, path_of, places
 
@@ -25,7 +25,7 @@ def test_exact_evaluation_agrees_with_deepmd_kit(case: str) -> None:
 
 def test_only_selected_atoms_have_a_tensor() -> None:
     model = read_tensor(path_of("dipole_selected"), "dipole")
-    assert model.fitting.config.sel_type == (0,) and model.selected == [0]
+    assert model.fitting.config.sel_type == (0,) and model.selected_types == [0]
     tensors, types = (places("dipole_selected")["pbc"][name] for name in ("atom_tensor", "atype"))
     assert (tensors[types == 1] == 0).all() and (tensors[types == 0] != 0).all()
 
@@ -36,7 +36,7 @@ def test_excluded_types_are_read_from_either_place(emptied: str) -> None:
     expected = model_of(tree, "a file")
     (tree["model"]["fitting"] if emptied == "exclude_types" else tree["model"])[emptied] = []
     found = model_of(tree, "a file")
-    assert found.selected == expected.selected == [0]
+    assert found.selected_types == expected.selected_types == [0]
     assert found.config.fitting_net == expected.config.fitting_net
 
 
@@ -45,9 +45,9 @@ def test_excluded_types_are_read_from_either_place(emptied: str) -> None:
 def test_round_trip(case: str, suffix: str, tmp_path: Path) -> None:
     first = read_deepmd(path_of(case))
     first.save(tmp_path / "native.safetensors")
-    native = read_any(tmp_path / "native.safetensors")
+    native = read_model(tmp_path / "native.safetensors")
     write_potential(tmp_path / f"back{suffix}", native)
-    back = read_any(tmp_path / f"back{suffix}")
+    back = read_model(tmp_path / f"back{suffix}")
     assert native.config == first.config == back.config
     for name, value in first.state_dict().items():
         assert torch.equal(native.state_dict()[name], value), name
@@ -57,7 +57,7 @@ def test_round_trip(case: str, suffix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", ["dipole_selected", "polar_scaled", "polar_full_selected"])
 def test_written_objects_have_all_fields_of_the_original(case: str) -> None:
     original, written = (
-        tree["model"]["fitting"] for tree in (read_tree(path_of(case)), tree_of(read_any(path_of(case))))
+        tree["model"]["fitting"] for tree in (read_tree(path_of(case)), tree_of(read_model(path_of(case))))
     )
     assert set(original) <= set(written)
     for key in set(original) - {"@variables", "nets", "trainable"}:

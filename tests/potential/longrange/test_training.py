@@ -15,7 +15,7 @@ from deepaw.potential.data.system import read_system
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.files.formats import read_potential, write_potential
 from deepaw.potential.longrange.evaluation import LongRange
-from deepaw.potential.longrange.labels import without_long_range
+from deepaw.potential.longrange.labels import subtract_long_range
 from potential.longrange.models import MODIFIER, charges, dipole_model
 from potential.systems import water, write_system
 from potential.trainings import assert_same, settings, train
@@ -40,7 +40,7 @@ def given(folder: Path, **training: Any) -> Any:
 
 def test_labels_are_without_the_electrostatics(folder: Path) -> None:
     system = read_system(folder / "train" / "box", ["O", "H"])
-    (corrected,) = without_long_range(charges(), [system])
+    (corrected,) = subtract_long_range(charges(), [system])
     before, after = system.frame(2), corrected.frame(2)
     found = LongRange(charges()).evaluate(Frame(before.coord, before.cell, before.types))
     for name in ("energy", "force", "virial"):

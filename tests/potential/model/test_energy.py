@@ -39,7 +39,7 @@ def test_pairs_that_are_excluded_are_no_neighbours() -> None:
     model = random_model(ModelConfig.model_validate(keys | {"pair_exclude_types": [[0, 1]]}))
     structure = crowd(2)
     env = find_environment(structure.coord, structure.cell, structure.types, model.rcut)
-    seen = model.visible(env)
+    seen = model.visible_pairs(env)
     assert (seen.types[seen.centre] == seen.types[seen.neighbour]).all()
     alike = env.types[env.centre] == env.types[env.neighbour]
     assert torch.equal(seen.vector, env.vector[alike])

@@ -65,7 +65,7 @@ class TestShortRange(PotentialPhysics):
 def _weights(model: PotentialModel, structure: Structure) -> torch.Tensor:
     env = find_environment(structure.coord, structure.cell, structure.types, model.rcut)
     assert model.interpolation is not None
-    weights: torch.Tensor = model.interpolation(model.visible(env))[0]
+    weights: torch.Tensor = model.interpolation(model.visible_pairs(env))[0]
     return weights
 
 
@@ -143,5 +143,5 @@ def test_the_table_does_not_act_at_large_distances() -> None:
     model = short_range_model()
     alone = _pair(3.0)
     env = find_environment(alone.coord, None, alone.types, model.rcut)
-    assert model.mixture(env) is None and not _weights(model, alone).any()
+    assert model.table_mixture(env) is None and not _weights(model, alone).any()
     assert not _weights(model, _pair(30.0)).any()

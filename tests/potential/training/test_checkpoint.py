@@ -1,4 +1,4 @@
-"""Checkpoints of potentials come back as they were, or are refused in one sentence."""
+"""Checkpoints of potentials: written and read back, refused with an error message, and removed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -131,8 +131,8 @@ for step in range(1, 1000):
 
 def test_killed_while_writing(tmp_path):
     kill_while_writing(WRITING, tmp_path, "model.ckpt.pt", ".model.ckpt-*.part")
-    kept = read_checkpoint(tmp_path / "model.ckpt.pt")
-    assert kept.step >= 1 and len(kept.weights["w"]) == 5_000_000
+    checkpoint = read_checkpoint(tmp_path / "model.ckpt.pt")
+    assert checkpoint.step >= 1 and len(checkpoint.weights["w"]) == 5_000_000
 
 
 FULL = """

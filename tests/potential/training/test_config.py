@@ -1,4 +1,4 @@
-"""The section `training`."""
+"""Input section `training`."""
 
 import pytest
 from pydantic import ValidationError

@@ -44,10 +44,10 @@ def test_a_restart_keeps_what_was_before_it(tmp_path):
     curve = LearningCurve(path)
     for step in (1, 100, 200):
         curve.append(step, TRAINING, VALIDATION, 1e-3)
-    whole = path.read_text()
-    path.write_text(whole + "    300      2.5")  # the writer was killed
+    complete_text = path.read_text()
+    path.write_text(complete_text + "    300      2.5")  # the writer was killed
     LearningCurve(path, 100).append(200, TRAINING, VALIDATION, 1e-3)
-    assert path.read_text() == whole
+    assert path.read_text() == complete_text
     LearningCurve(path, 200).append(300, TRAINING, None, 1e-3)
     lines = path.read_text().splitlines()
     assert lines[5].split() == ["#", "step", "rmse_trn", "rmse_e_trn", "rmse_f_trn", "lr"]

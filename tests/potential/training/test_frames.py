@@ -1,4 +1,4 @@
-"""Frames of a training: batches in the order they are asked for, and nothing kept between them."""
+"""Labelled batches: order of frames and atoms, and no state between batches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def frames(tmp_path: Path) -> TrainingFrames:
 
 
 def tensors(values: Any) -> list[torch.Tensor | None]:
-    """Tensors of a batch, of the batch in it, its labels and tables, in the order of their fields."""
+    """Return the tensors of a batch, its labels and its tables, in the order of their fields."""
     if values is None or isinstance(values, torch.Tensor):
         return [values]
     if isinstance(values, tuple):
@@ -61,13 +61,13 @@ def test_a_frame_is_the_same_whether_it_was_seen_or_not(frames: TrainingFrames) 
 
 def test_nothing_is_kept_of_a_batch(frames: TrainingFrames) -> None:
     frames.batch([(0, 0)])
-    before = {name: id(value) for name, value in vars(frames).items()}
+    attributes = {name: id(value) for name, value in vars(frames).items()}
     batch = frames.batch([(0, 1), (1, 1)])
     alive = [weakref.ref(tensor) for tensor in tensors(batch) if tensor is not None]
     del batch
     gc.collect()
     assert not any(reference() is not None for reference in alive)
-    assert {name: id(value) for name, value in vars(frames).items()} == before
+    assert {name: id(value) for name, value in vars(frames).items()} == attributes
 
 
 def test_atoms_are_sorted_by_type_and_labels_in_the_order_of_the_frames(frames: TrainingFrames) -> None:
@@ -75,11 +75,11 @@ def test_atoms_are_sorted_by_type_and_labels_in_the_order_of_the_frames(frames: 
     batch, labels = prepared.batch, prepared.labels
     assert batch.natoms.tolist() == [6, 9] and batch.counts == (10, 5)
     assert torch.equal(batch.types, batch.types.sort().values)
-    assert torch.equal(batch.atoms[prepared.back], torch.arange(15))
-    assert batch.frame[prepared.back].tolist() == [0] * 6 + [1] * 9
+    assert torch.equal(batch.atoms[prepared.original_order], torch.arange(15))
+    assert batch.frame[prepared.original_order].tolist() == [0] * 6 + [1] * 9
     assert labels.force is not None and labels.force.shape == (15, 3)
-    assert labels.force_given is not None and labels.force_given.tolist() == [False, True]
-    assert labels.energy_given is None
+    assert labels.has_force is not None and labels.has_force.tolist() == [False, True]
+    assert labels.has_energy is None
     (table,) = batch.tables
     assert isinstance(table, NeighbourTable) and table.natoms == 15
     assert torch.equal(batch.frame[table.centre], batch.frame[table.neighbour.long()])

@@ -1,4 +1,4 @@
-"""Learning rates against figures of DeePMD-kit 3.2.0 and against their formulas."""
+"""Learning rates against values of DeePMD-kit 3.2.0 and against their formulas."""
 
 from math import cos, pi
 

@@ -1,4 +1,4 @@
-"""The loss against figures of DeePMD-kit 3.2.0, and its parts against the whole."""
+"""Loss against values of DeePMD-kit 3.2.0, and sums over parts of a batch against the whole."""
 
 from dataclasses import replace
 from math import isnan, prod
@@ -95,15 +95,15 @@ def batch(natoms: list[int]) -> tuple[Predictions, Labels, Tensor]:
     return Predictions(**predictions), labels, torch.tensor(natoms)
 
 
-def part(of: Predictions | Labels, natoms: list[int], frame: int):
+def part(values: Predictions | Labels, natoms: list[int], frame: int):
     start = sum(natoms[:frame])
     atoms = slice(start, start + natoms[frame])
     cut = {
-        name: value[frame : frame + 1] if name in ("energy", "virial") or name.endswith("given") else value[atoms]
-        for name, value in vars(of).items()
+        name: value[frame : frame + 1] if name in ("energy", "virial") or name.startswith("has_") else value[atoms]
+        for name, value in vars(values).items()
         if value is not None
     }
-    return replace(of, **cut)
+    return replace(values, **cut)
 
 
 @pytest.mark.parametrize(("natoms", "keys", "expected", "errors"), PEER)
@@ -126,12 +126,12 @@ def test_prefactors_follow_the_rate():
 @pytest.mark.parametrize("keys", [ALL, E_F_V_AE | HUBER, E_F_V_AE | MAE | {"f_use_norm": True}])
 def test_parts_of_a_batch_add_up(keys):
     predictions, labels, natoms = batch(MIXED)
-    labels = replace(labels, virial_given=torch.tensor([True, False, True]))
+    labels = replace(labels, has_virial=torch.tensor([True, False, True]))
     calculate = EnergyLoss(EnergyLossInput(**keys), 1e-3)
     whole, errors = calculate(4e-4, predictions, labels, natoms)
     parts = [(part(predictions, MIXED, i), part(labels, MIXED, i), natoms[i : i + 1]) for i in range(3)]
     counts = sum(calculate.counts(label, number) for _, label, number in parts)
-    results = [calculate(4e-4, *each, counts) for each in parts]
+    results = [calculate(4e-4, *arguments, counts) for arguments in parts]
     assert sum(loss for loss, _ in results).item() == pytest.approx(whole.item(), rel=1e-13)
     first, second, third = (shown for _, shown in results)
     assert (first + second + third).means() == pytest.approx(errors.means(), rel=1e-13)
@@ -139,20 +139,20 @@ def test_parts_of_a_batch_add_up(keys):
 
 def test_labels_that_some_frames_lack():
     predictions, labels, natoms = batch(MIXED)
-    given = torch.tensor([True, False, True])
-    nothing = torch.where(given, labels.energy, torch.nan)
-    atoms = given.repeat_interleave(natoms)
+    has_label = torch.tensor([True, False, True])
+    energy = torch.where(has_label, labels.energy, torch.nan)
+    atoms = has_label.repeat_interleave(natoms)
     force = torch.where(atoms.unsqueeze(1), labels.force, torch.nan)
-    some = replace(labels, energy=nothing, energy_given=given, force=force, force_given=given)
+    partial_labels = replace(labels, energy=energy, has_energy=has_label, force=force, has_force=has_label)
     keys = {"start_pref_pf": 4.0, "limit_pref_pf": 2.0}
     calculate = EnergyLoss(EnergyLossInput(**keys), 1e-3)
     predictions.force.requires_grad_()
-    loss, errors = calculate(4e-4, predictions, some, natoms)
+    loss, errors = calculate(4e-4, predictions, partial_labels, natoms)
 
-    kept = [0, 1, 2, 8, 9, 10, 11]
-    reduced = Predictions(predictions.energy[given], predictions.force[kept])
-    full = Labels(labels.energy[given], labels.force[kept], atom_pref=labels.atom_pref[kept])
-    expected, expected_errors = calculate(4e-4, reduced, full, natoms[given])
+    labelled_atoms = [0, 1, 2, 8, 9, 10, 11]
+    reduced = Predictions(predictions.energy[has_label], predictions.force[labelled_atoms])
+    full = Labels(labels.energy[has_label], labels.force[labelled_atoms], atom_pref=labels.atom_pref[labelled_atoms])
+    expected, expected_errors = calculate(4e-4, reduced, full, natoms[has_label])
     assert loss.item() == pytest.approx(expected.item(), rel=1e-13)
     assert errors.means() == pytest.approx(expected_errors.means())
     (gradient,) = torch.autograd.grad(loss, predictions.force)
@@ -166,7 +166,7 @@ def test_labels_that_some_frames_lack():
 )
 def test_weighted_forces_need_forces_and_weights(force, pref, expected):
     _, labels, natoms = batch([3, 5])
-    masks = {"force_given": force, "atom_pref_given": pref}
+    masks = {"has_force": force, "has_atom_pref": pref}
     labels = replace(labels, **{name: torch.tensor(mask) for name, mask in masks.items() if mask is not None})
     calculate = EnergyLoss(EnergyLossInput(start_pref_pf=1.0, limit_pref_pf=1.0), 1e-3)
     assert calculate.counts(labels, natoms)[4] == expected

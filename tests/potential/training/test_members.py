@@ -1,4 +1,4 @@
-"""Small trainings of descriptors with data or keys of their own."""
+"""Small trainings of descriptors that need special data or keys."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLUSTERS: dict[str, Any] = {
 
 
 def write_clusters(folder: Path, counts: list[int], periodic: bool = False) -> Path:
-    """Frames of several molecules, filled up to 3 of them by virtual atoms."""
+    """Write frames of one to three molecules, padded with virtual atoms to three."""
     coord, energy, force, mask = [], [], [], []
     for seed, count in enumerate(counts):
         frame = water(1, molecules=count, seed=seed, periodic=False)
@@ -51,10 +51,10 @@ def write_clusters(folder: Path, counts: list[int], periodic: bool = False) -> P
 
 def test_local_frames_learn(tmp_path: Path) -> None:
     write_data(tmp_path)
-    given = settings(
+    training_input = settings(
         tmp_path, model={"descriptor": FRAME}, training={"numb_steps": 40, "disp_freq": 40}, loss={"start_pref_v": 0.1}
     )
-    train(given, tmp_path, tmp_path / "out")
+    train(training_input, tmp_path, tmp_path / "out")
     first, last = curve(tmp_path / "out")[0], curve(tmp_path / "out")[-1]
     assert last[2] < 0.5 * first[2]
     potential = DeepPot(tmp_path / "out" / "frozen_model.safetensors")
@@ -69,8 +69,8 @@ def test_local_frames_learn(tmp_path: Path) -> None:
 def test_clusters_of_different_sizes_learn(tmp_path: Path) -> None:
     write_clusters(tmp_path / "train", [1, 2, 3, 2])
     write_clusters(tmp_path / "valid", [3, 1])
-    given = settings(tmp_path, model=CLUSTERS, training={"numb_steps": 60, "disp_freq": 60})
-    train(given, tmp_path, tmp_path / "out")
+    training_input = settings(tmp_path, model=CLUSTERS, training={"numb_steps": 60, "disp_freq": 60})
+    train(training_input, tmp_path, tmp_path / "out")
     first, last = curve(tmp_path / "out")[0], curve(tmp_path / "out")[-1]
     assert last[2] < 0.5 * first[2]
     # what the learning curve says of validation is what the frozen model says
@@ -87,9 +87,9 @@ def test_clusters_of_different_sizes_learn(tmp_path: Path) -> None:
 def test_cells_of_clusters_are_passed_over_with_a_warning(tmp_path: Path) -> None:
     for place in ("train", "valid"):
         write_clusters(tmp_path / place, [1, 3], periodic=True)
-    given = settings(tmp_path, model=CLUSTERS, training={"numb_steps": 1})
+    training_input = settings(tmp_path, model=CLUSTERS, training={"numb_steps": 1})
     with pytest.warns(UserWarning, match=r"the cells of .*train and 1 other systems are passed over"):
-        train(given, tmp_path, tmp_path / "out")
+        train(training_input, tmp_path, tmp_path / "out")
 
 
 def test_masks_that_are_wrong(tmp_path: Path) -> None:
@@ -98,6 +98,6 @@ def test_masks_that_are_wrong(tmp_path: Path) -> None:
     mask = np.load(path / "set.000" / "aparam.npy")
     mask[1, 4] = 2.0
     np.save(path / "set.000" / "aparam.npy", mask)
-    given = settings(tmp_path, model=CLUSTERS, training={"numb_steps": 1})
+    training_input = settings(tmp_path, model=CLUSTERS, training={"numb_steps": 1})
     with pytest.raises(InputError, match=r"valid/set.000/aparam.npy, frame 2: aparam is 2 for atom 5; it should be"):
-        train(given, tmp_path, tmp_path / "out")
+        train(training_input, tmp_path, tmp_path / "out")

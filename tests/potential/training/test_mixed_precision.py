@@ -1,4 +1,4 @@
-"""Training with `mixed_precision`: nearly the same gradients, a loss that falls, and restarts bit for bit."""
+"""Training with `mixed_precision`: accuracy of gradients, a falling loss, and exact restarts."""
 
 from __future__ import annotations
 
@@ -57,18 +57,18 @@ def mixed(compute: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.filterwarnings("ignore:sel is")
 def test_gradients_and_predictions_are_off_by_what_the_type_is(folder: Path, name: str, compute: str) -> None:
-    found, expected = (_gradients_and_forces(folder, MODELS[name], each) for each in (compute, None))
-    for one, other in zip(found, expected, strict=True):
-        assert one.dtype == other.dtype
-        assert 0 < (one - other).norm() < 12 * UNIT[compute] * other.norm()
+    rounded, exact = (_gradients_and_forces(folder, MODELS[name], compute_type) for compute_type in (compute, None))
+    for rounded_values, exact_values in zip(rounded, exact, strict=True):
+        assert rounded_values.dtype == exact_values.dtype
+        assert 0 < (rounded_values - exact_values).norm() < 12 * UNIT[compute] * exact_values.norm()
 
 
 def _gradients_and_forces(folder: Path, model: dict[str, Any], compute: str | None) -> list[Tensor]:
-    given = settings(folder, model={**SINGLE, **model})
-    setup = prepare_training(given, folder, CPU, Processes())
+    training_input = settings(folder, model={**SINGLE, **model})
+    setup = prepare_training(training_input, folder, CPU, Processes())
     weights = list(setup.model.parameters())
     dtype = None if compute is None else getattr(torch, compute)
-    loss = make_loss(given.loss, given.model.fitting_net, 0.005)
+    loss = make_loss(training_input.loss, training_input.model.fitting_net, 0.005)
     objective = Objective(setup.model, setup.kernels, loss, weights, Processes(), dtype)
     indices, frames = [(0, 0), (1, 1)], setup.training.frames
     gradients, _ = objective.gradient(frames, indices, 0.005, torch.zeros(1, dtype=torch.float64))
@@ -80,17 +80,19 @@ def _gradients_and_forces(folder: Path, model: dict[str, Any], compute: str | No
 def test_validation_is_in_the_precision_of_the_model(folder: Path) -> None:
     setup = prepare_training(settings(folder, model=SINGLE), folder, CPU, Processes())
     loss = make_loss(setup.settings.loss, setup.settings.model.fitting_net, 0.005)
-    plain, rounded = (
+    plain_objective, mixed_objective = (
         Objective(setup.model, setup.kernels, loss, list(setup.model.parameters()), Processes(), dtype)
         for dtype in (None, torch.bfloat16)
     )
     assert setup.validation is not None
-    found, expected = (each.errors(setup.validation.frames, [(0, 0)], 0.005) for each in (rounded, plain))
-    assert torch.equal(found.loss, expected.loss)
+    errors, expected = (
+        objective.errors(setup.validation.frames, [(0, 0)], 0.005) for objective in (mixed_objective, plain_objective)
+    )
+    assert torch.equal(errors.loss, expected.loss)
 
 
 def test_learning(tmp_path: Path) -> None:
-    """The loss falls, and forces of frames never seen come as near as in float32."""
+    """The loss falls, and errors of validation forces are those of float32 training."""
     write_system(tmp_path / "train", water(30, molecules=2, seed=1, periodic=False))
     write_system(tmp_path / "valid", water(8, molecules=2, seed=3, periodic=False))
     section = {
@@ -99,37 +101,37 @@ def test_learning(tmp_path: Path) -> None:
         "training_data": {"systems": ["train"], "batch_size": 6},
         "validation_data": {"systems": ["valid"], "batch_size": 8},
     }
-    of_forces = {}
-    for name, more in {"float32": {}, **{compute: mixed(compute) for compute in UNIT}}.items():
-        given = settings(
+    force_errors = {}
+    for name, keys in {"float32": {}, **{compute: mixed(compute) for compute in UNIT}}.items():
+        training_input = settings(
             tmp_path,
             model=SINGLE,
             learning_rate={"start_lr": 0.03, "decay_steps": 10},
             loss={"start_pref_v": 0.0, "limit_pref_v": 0.0},
-            training={**section, **more},
+            training={**section, **keys},
         )
-        model = train(given, tmp_path, tmp_path / name)
+        model = train(training_input, tmp_path, tmp_path / name)
         assert all(weight.dtype == torch.float32 for weight in model.parameters())
         first, last = curve(tmp_path / name)
         assert last[2] < first[2] and last[5] < 0.7 * first[5]
-        of_forces[name] = last[5]
-    assert max(of_forces.values()) < 1.1 * of_forces["float32"]
+        force_errors[name] = last[5]
+    assert max(force_errors.values()) < 1.1 * force_errors["float32"]
 
 
 @pytest.mark.parametrize("compute", UNIT)
 def test_restarted_is_uninterrupted(folder: Path, compute: str) -> None:
-    given = settings(folder, model=SINGLE, training=mixed(compute))
-    train(given, folder, folder / "whole")
+    training_input = settings(folder, model=SINGLE, training=mixed(compute))
+    train(training_input, folder, folder / "whole")
     (folder / "half").mkdir()
     for name in ("model.ckpt-4.pt", "lcurve.out"):
         shutil.copy(folder / "whole" / name, folder / "half" / name)
     lines = (folder / "half" / "lcurve.out").read_text().splitlines(keepends=True)
     (folder / "half" / "lcurve.out").write_text("".join(lines[:-2]))
-    train(given, folder, folder / "half", restart=folder / "half" / "model.ckpt-4.pt")
+    train(training_input, folder, folder / "half", restart=folder / "half" / "model.ckpt-4.pt")
     assert_same(folder / "whole", folder / "half")
     train(settings(folder, model=SINGLE), folder, folder / "plain")
     weights = (latest(folder / name).weights for name in ("whole", "plain"))
-    assert any(not torch.equal(one, other) for one, other in zip(*(each.values() for each in weights), strict=True))
+    assert any(not torch.equal(one, other) for one, other in zip(*(state.values() for state in weights), strict=True))
 
 
 def test_it_is_in_the_input_as_understood(folder: Path) -> None:
@@ -156,9 +158,9 @@ def test_it_is_in_the_input_as_understood(folder: Path) -> None:
     ],
 )
 def test_refused_with_other_precisions(folder: Path, model: dict[str, Any], message: str) -> None:
-    given = settings(folder, model={**SINGLE, **model}, training=mixed("bfloat16"))
+    training_input = settings(folder, model={**SINGLE, **model}, training=mixed("bfloat16"))
     with pytest.raises(InputError) as error:
-        train(given, folder, folder / "a")
+        train(training_input, folder, folder / "a")
     assert str(error.value).startswith(message)
     assert not any((folder / "a").iterdir())
 

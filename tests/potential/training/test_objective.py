@@ -1,4 +1,4 @@
-"""Batches give what the reference gives of each frame, and parts of a batch add up to it."""
+"""Objective: predictions of batches against the reference, and sums over parts of a batch."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.frames import TrainingFrames
-from deepaw.potential.training.kernels import ROOM, SIZES, training_kernels
+from deepaw.potential.training.kernels import BASIS_SIZES, MARGIN, training_kernels
 from deepaw.potential.training.labels import Labels, Predictions
 from deepaw.potential.training.loss import EnergyLoss, EnergyLossInput
 from deepaw.potential.training.objective import Objective
@@ -28,7 +28,7 @@ FRAMES = [(1, 0), (0, 1), (2, 3), (0, 0), (2, 0)]
 
 @pytest.fixture
 def systems(tmp_path: Path) -> list[System]:
-    """Periodic, without a cell, and of mixed types; with parameters, and an atom_pref that one lacks."""
+    """Return periodic, non-periodic and mixed-type systems with parameters; one has no atom_pref."""
     write_system(tmp_path / "box", water(2, molecules=3, seed=1), labels=LABELS)
     write_system(tmp_path / "free", water(2, molecules=2, seed=2, periodic=False), labels=LABELS)
     write_mixed_system(tmp_path / "mixed", [water(2, 1, seed=3), water(2, 2, seed=4)], labels=LABELS)
@@ -58,7 +58,7 @@ def _model(systems) -> PotentialModel:
 
 
 def _closest(systems) -> float:
-    """A, of all frames."""
+    """Return the shortest distance of all frames, A."""
     return min(
         float(find_environment(frame.coord, frame.cell, frame.types, 3.0).vector.norm(dim=1).min())
         for system in systems
@@ -83,8 +83,8 @@ def _objective(frames: TrainingFrames, processes: Processes | None = None) -> Ob
 
 
 def test_predictions_are_those_of_the_reference(systems, frames):
-    """Forces, virials, energies of atoms and labels in the order of the frames; parameters with their atoms."""
-    found = _objective(frames)._predictions(frames.batch(FRAMES))
+    """Predictions and labels are in the order of the frames, and parameters belong to their atoms."""
+    predictions = _objective(frames)._predictions(frames.batch(FRAMES))
     labels = frames.batch(FRAMES).labels
     start = 0
     for number, (system, index) in enumerate(FRAMES):
@@ -94,19 +94,19 @@ def test_predictions_are_those_of_the_reference(systems, frames):
         fparam = torch.from_numpy(frame.labels["fparam"]).expand(end - start, -1)
         exact = evaluate_exactly(frames._model, env, fparam, torch.from_numpy(frame.labels["aparam"]))
         close = {"atol": 2e-6, "rtol": 1e-6}
-        torch.testing.assert_close(found.energy[number].detach(), exact.energy, **close)
-        torch.testing.assert_close(found.force[start:end].detach(), exact.force, **close)
-        torch.testing.assert_close(found.virial[number].detach(), exact.virial, **close)
-        torch.testing.assert_close(found.atom_energy[start:end].detach(), exact.atom_energy, **close)
+        torch.testing.assert_close(predictions.energy[number].detach(), exact.energy, **close)
+        torch.testing.assert_close(predictions.force[start:end].detach(), exact.force, **close)
+        torch.testing.assert_close(predictions.virial[number].detach(), exact.virial, **close)
+        torch.testing.assert_close(predictions.atom_energy[start:end].detach(), exact.atom_energy, **close)
         np.testing.assert_array_equal(labels.energy[number], frame.labels["energy"])
         np.testing.assert_array_equal(labels.force[start:end], frame.labels["force"])
         np.testing.assert_array_equal(labels.virial[number], frame.labels["virial"])
         np.testing.assert_array_equal(labels.atom_energy[start:end], frame.labels["atom_ener"])
-        assert bool(labels.atom_pref_given[number]) == (system != 1)
+        assert bool(labels.has_atom_pref[number]) == (system != 1)
         if system != 1:
             np.testing.assert_array_equal(labels.atom_pref[start:end], frame.labels["atom_pref"])
         start = end
-    assert labels.energy_given is None and start == len(found.force)
+    assert labels.has_energy is None and start == len(predictions.force)
 
 
 def test_the_gradient_is_that_of_the_loss(frames):
@@ -114,7 +114,7 @@ def test_the_gradient_is_that_of_the_loss(frames):
     gradients, errors = objective.gradient(frames, FRAMES, 1e-3, torch.zeros(1, dtype=torch.float64))
     model = frames._model
     for name in ("descriptor.list.0.nets.layers.0.w", "fitting.nets.1.layers.1.b"):
-        position = [each for each, _ in model.named_parameters()].index(name)
+        position = [parameter_name for parameter_name, _ in model.named_parameters()].index(name)
         weight = dict(model.named_parameters())[name]
         values = []
         for step in (1e-5, -1e-5):
@@ -129,7 +129,7 @@ def test_the_gradient_is_that_of_the_loss(frames):
 
 def test_parts_of_a_batch_add_up_to_it(frames, monkeypatch):
     """Three processes with two, two and one of the frames, and a fourth with none."""
-    whole, errors = _objective(frames).gradient(frames, FRAMES, 1e-3, torch.zeros(1, dtype=torch.float64))
+    gradients, errors = _objective(frames).gradient(frames, FRAMES, 1e-3, torch.zeros(1, dtype=torch.float64))
     objectives = [_objective(frames, Processes(rank, 6)) for rank in range(6)]
     exchanges: list[list[torch.Tensor]] = []
 
@@ -141,10 +141,10 @@ def test_parts_of_a_batch_add_up_to_it(frames, monkeypatch):
         for objective in objectives:
             exchanges.append([])
             objective.gradient(frames, FRAMES, 1e-3, torch.ones(1, dtype=torch.float64))
-        return [list(each) for each in exchanges]
+        return [list(exchange) for exchange in exchanges]
 
     monkeypatch.setattr(Processes, "sum", first_pass)
-    counts = sum(own[0] for own in run())
+    counts = sum(exchange[0] for exchange in run())
 
     def second_pass(self, *tensors):
         if not exchanges[-1]:
@@ -154,8 +154,8 @@ def test_parts_of_a_batch_add_up_to_it(frames, monkeypatch):
             first_pass(self, *tensors)
 
     monkeypatch.setattr(Processes, "sum", second_pass)
-    total = sum(own[1] for own in run())
-    flat = torch.cat([gradient.reshape(-1) for gradient in whole])
+    total = sum(exchange[1] for exchange in run())
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     torch.testing.assert_close(total[: len(flat)], flat, rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(total[len(flat)], errors.loss)
     torch.testing.assert_close(total[len(flat) + 1 :], torch.cat([errors.sums, errors.counts, torch.tensor([6.0])]))
@@ -164,15 +164,15 @@ def test_parts_of_a_batch_add_up_to_it(frames, monkeypatch):
 def test_bases_cover_all_distances(systems, frames):
     for part, kernel in zip(frames._model.descriptor.parts, frames._kernels, strict=True):
         basis = kernel.form.basis
-        assert basis.low == 0 and basis.size == SIZES[torch.float64]
-        assert basis.high == pytest.approx(1 / (ROOM * _closest(systems)), rel=1e-12)
+        assert basis.low == 0 and basis.size == BASIS_SIZES[torch.float64]
+        assert basis.high == pytest.approx(1 / (MARGIN * _closest(systems)), rel=1e-12)
         assert part.config.rcut_smth == 1.0
     apart = training_kernels(frames._model, float("inf"))
     assert all(kernel.form.basis.high > 0 for kernel in apart)
     single = PotentialModel(
         ModelConfig.model_validate({"type_map": ("H", "O"), "descriptor": {**DESCRIPTOR, "precision": "float32"}})
     )
-    assert training_kernels(single, 1.0)[0].form.basis.size == SIZES[torch.float32]
+    assert training_kernels(single, 1.0)[0].form.basis.size == BASIS_SIZES[torch.float32]
 
 
 def test_a_batch_without_any_label(tmp_path):

@@ -1,4 +1,4 @@
-"""Optimisers against their first steps."""
+"""First steps of the optimisers."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Passes that are written out, against automatic differentiation of the same model."""
+"""Written passes against automatic differentiation of the same model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.batch import Batch, make_batch
 from deepaw.potential.training.firstlayer import find_contraction
 from deepaw.potential.training.kernels import training_kernels
-from deepaw.potential.training.passes import KeptPasses, can_pass
+from deepaw.potential.training.passes import PassesCache, has_written_passes
 from deepaw.potential.training.step import predict
 from potential.randommodels import random_model
 from potential.structures import crowd, data_frame
@@ -54,29 +54,32 @@ def batch(potential: PotentialModel, frames: list) -> Batch:
 
 
 def results(potential: PotentialModel, frames: list) -> list[torch.Tensor]:
-    """Predictions, and the derivatives of a loss of them in all weights."""
-    kernels, together = training_kernels(potential, 0.8), batch(potential, frames)
+    """Return predictions, and the gradients of a loss with respect to all weights."""
+    kernels, joined_batch = training_kernels(potential, 0.8), batch(potential, frames)
     config, random = potential.fitting.config, np.random.default_rng(1)
-    given = {
-        name: torch.from_numpy(random.normal(size=(len(together.atoms), count))) if count else None
+    parameters = {
+        name: torch.from_numpy(random.normal(size=(len(joined_batch.atoms), count))) if count else None
         for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam))
     }
-    found = predict(potential, together, kernels, virial=True, **given)
-    assert found.virial is not None
-    loss = found.atom_energy.pow(3).sum() + found.force.square().sum() + found.virial.square().sum()
+    prediction = predict(potential, joined_batch, kernels, virial=True, **parameters)
+    assert prediction.virial is not None
+    loss = prediction.atom_energy.pow(3).sum() + prediction.force.square().sum() + prediction.virial.square().sum()
     weights = list(potential.parameters())
     derivatives = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
-    return [each.detach() for each in (found.energy, found.atom_energy, found.force, found.virial, *derivatives)]
+    return [
+        values.detach()
+        for values in (prediction.energy, prediction.atom_energy, prediction.force, prediction.virial, *derivatives)
+    ]
 
 
 @pytest.fixture(params=["as it pays", "folded"])
 def folding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """First layers read moments wherever they can."""
+    """Run with the default choice of contractions, and with folded contractions wherever possible."""
     if request.param == "folded":
 
         def fold(part: PairwiseDescriptor, polynomials: int, natoms: int) -> type[ContractionPasses]:
-            found = find_contraction(part, polynomials, natoms)
-            return FoldedSeE2APasses if found is SeE2APasses else found
+            contraction = find_contraction(part, polynomials, natoms)
+            return FoldedSeE2APasses if contraction is SeE2APasses else contraction
 
         monkeypatch.setattr("deepaw.potential.training.passes.find_contraction", fold)
 
@@ -87,20 +90,22 @@ def folding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("case", CASES)
 def test_predictions_and_gradients(case: str, frames: list, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     potential = model(case)
-    assert can_pass(potential, training_kernels(potential, 0.8))
+    assert has_written_passes(potential, training_kernels(potential, 0.8))
     with monkeypatch.context() as plain:
-        plain.setattr("deepaw.potential.training.step.can_pass", lambda model, kernels: False)
+        plain.setattr("deepaw.potential.training.step.has_written_passes", lambda model, kernels: False)
         plain.setattr("deepaw.potential.fitting.energy.has_passes", lambda net: False)
-        expected = results(potential, frames)
+        expected_values = results(potential, frames)
     monkeypatch.setattr("deepaw.potential.training.shares.SMALLEST_SHARE", 2)
-    before = torch.get_num_threads()
+    threads_before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        found = results(potential, frames)
+        values = results(potential, frames)
     finally:
-        torch.set_num_threads(before)
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9 * float(other.abs().max()) + 1e-12)
+        torch.set_num_threads(threads_before)
+    for value, expected_value in zip(values, expected_values, strict=True):
+        torch.testing.assert_close(
+            value, expected_value, rtol=1e-9, atol=1e-9 * float(expected_value.abs().max()) + 1e-12
+        )
 
 
 def test_first_layers_read_moments_where_there_are_fewer_of_them() -> None:
@@ -117,24 +122,24 @@ def test_first_layers_read_moments_where_there_are_fewer_of_them() -> None:
 
 def test_passes_that_ran_again_give_no_old_gradient() -> None:
     potential = model("angles")
-    kernels, together = training_kernels(potential, 0.8), batch(potential, FRAMES)
-    kept = KeptPasses(potential, kernels)
-    found = predict(potential, together, kernels, kept=kept)
-    predict(potential, together, kernels, kept=kept)
+    kernels, joined_batch = training_kernels(potential, 0.8), batch(potential, FRAMES)
+    cache = PassesCache(potential, kernels)
+    prediction = predict(potential, joined_batch, kernels, cache=cache)
+    predict(potential, joined_batch, kernels, cache=cache)
     with pytest.raises(RuntimeError, match="run again"):
-        found.energy.sum().backward()
+        prediction.energy.sum().backward()
 
 
 def test_memory_is_kept_for_few_atoms(monkeypatch: pytest.MonkeyPatch) -> None:
     potential = model("angles")
-    kept = KeptPasses(potential, training_kernels(potential, 0.8))
+    cache = PassesCache(potential, training_kernels(potential, 0.8))
     one, three = batch(potential, FRAMES[:1]), batch(potential, FRAMES)
-    first = kept.of(one)
-    kept.of(three)
-    assert kept.of(one) is first
-    monkeypatch.setattr("deepaw.potential.training.passes.KEPT", len(three.atoms))
-    last = kept.of(three)
-    assert kept.of(three) is last and kept.of(one) is not first
+    first = cache.get(one)
+    cache.get(three)
+    assert cache.get(one) is first
+    monkeypatch.setattr("deepaw.potential.training.passes.CACHED_ATOMS", len(three.atoms))
+    last = cache.get(three)
+    assert cache.get(three) is last and cache.get(one) is not first
 
 
 @pytest.mark.usefixtures("folding")
@@ -142,25 +147,25 @@ def test_memory_is_kept_for_few_atoms(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_single_precision_is_near_double(case: str) -> None:
     double, single = model(case), model(case, "float32")
     single.load_state_dict(double.state_dict())
-    for found, expected in zip(results(single, FRAMES), results(double, FRAMES), strict=True):
-        assert float((found.double() - expected).abs().max()) < 1e-3 * float(expected.abs().max()) + 1e-6
+    for values, expected in zip(results(single, FRAMES), results(double, FRAMES), strict=True):
+        assert float((values.double() - expected).abs().max()) < 1e-3 * float(expected.abs().max()) + 1e-6
 
 
 def test_networks_that_are_not_trained() -> None:
     potential = model("angles")
     potential.fitting.requires_grad_(False)
-    kernels, together = training_kernels(potential, 0.8), batch(potential, FRAMES)
+    kernels, joined_batch = training_kernels(potential, 0.8), batch(potential, FRAMES)
     weight = potential.descriptor.parts[0].nets.layers[0].w
-    found = predict(potential, together, kernels)
-    (derivative,) = torch.autograd.grad(found.force.square().sum(), weight)
+    prediction = predict(potential, joined_batch, kernels)
+    (derivative,) = torch.autograd.grad(prediction.force.square().sum(), weight)
     potential.fitting.requires_grad_()
-    (trained,) = torch.autograd.grad(predict(potential, together, kernels).force.square().sum(), weight)
+    (trained,) = torch.autograd.grad(predict(potential, joined_batch, kernels).force.square().sum(), weight)
     torch.testing.assert_close(derivative, trained)
     potential.descriptor.requires_grad_(False)
     outer = potential.fitting.nets[0].layers[0].w
-    (derivative,) = torch.autograd.grad(predict(potential, together, kernels).force.square().sum(), outer)
+    (derivative,) = torch.autograd.grad(predict(potential, joined_batch, kernels).force.square().sum(), outer)
     potential.descriptor.requires_grad_()
-    (trained,) = torch.autograd.grad(predict(potential, together, kernels).force.square().sum(), outer)
+    (trained,) = torch.autograd.grad(predict(potential, joined_batch, kernels).force.square().sum(), outer)
     torch.testing.assert_close(derivative, trained)
 
 
@@ -175,5 +180,5 @@ def test_networks_that_are_not_trained() -> None:
 )
 def test_other_models_are_differentiated(keys: dict[str, Any]) -> None:
     potential = random_model(ModelConfig.model_validate({"type_map": ["O", "H"]} | keys))
-    assert not can_pass(potential, training_kernels(potential, 0.8))
-    assert all(each.isfinite().all() for each in results(potential, FRAMES))
+    assert not has_written_passes(potential, training_kernels(potential, 0.8))
+    assert all(values.isfinite().all() for values in results(potential, FRAMES))

@@ -1,4 +1,4 @@
-"""From the same weights and data, a training goes as in DeePMD-kit, step for step."""
+"""Learning curve against that of DeePMD-kit from equal weights and data."""
 
 import json
 from pathlib import Path
@@ -23,11 +23,11 @@ def test_same_curve(tmp_path):
 
     train(read_potential_input(tmp_path / "input.json"), tmp_path, tmp_path, init_model=PEER / "initial.dp")
 
-    found = {int(row[0]): row for row in curve(tmp_path)}
+    rows = {int(row[0]): row for row in curve(tmp_path)}
     expected = reference["curve"]
     for position, step in enumerate(expected["step"]):
         if step == 0:
             continue  # the peer's first row is from before the first step
         # rmse_e_val, rmse_f_val, rmse_v_val; both are printed with three digits
         for column, name in ((3, "e"), (5, "f"), (7, "v")):
-            np.testing.assert_allclose(found[step][column], expected[name][position], rtol=6e-3)
+            np.testing.assert_allclose(rows[step][column], expected[name][position], rtol=6e-3)

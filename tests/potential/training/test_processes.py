@@ -1,4 +1,4 @@
-"""Two processes with parts of every batch train what one trains with all of it."""
+"""Training by two processes equals training by one."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from deepaw.potential.training.processes import Processes, joined
+from deepaw.potential.training.processes import Processes, join_processes
 from potential.trainings import DESCRIPTOR, curve, latest, settings, train, write_data, write_input
 
 TRAINING = {
@@ -24,7 +24,7 @@ TRAINING = {
 
 
 def _run(folder: Path, processes: int) -> list[tuple[int, str, str]]:
-    """Exit code, stdout and stderr of each process, started as torchrun starts them."""
+    """Return exit code, stdout and stderr of processes with the environment of torchrun."""
     folder.mkdir(exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -46,7 +46,7 @@ def _run(folder: Path, processes: int) -> list[tuple[int, str, str]]:
 
 
 def test_one_process_or_two(tmp_path):
-    """With torchrun; both draw the same batches also where the input leaves the seed open."""
+    """Processes of torchrun draw equal batches, also with a random seed."""
     write_data(tmp_path)
     model = {"descriptor": {**DESCRIPTOR, "type_one_side": False}}
     write_input(tmp_path, training={**TRAINING, "seed": None}, model=model)
@@ -87,7 +87,7 @@ def test_what_is_wrong_is_said_once(tmp_path):
 
 
 def test_alone():
-    with joined(None) as (processes, device):
+    with join_processes(None) as (processes, device):
         assert processes == Processes() and processes.is_first
         assert device.type == ("cuda" if torch.cuda.is_available() else "cpu")
     numbers = torch.ones(2)

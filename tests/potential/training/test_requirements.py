@@ -28,7 +28,7 @@ def _said(loss: EnergyLossInput, *systems: System) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         check_labels(loss, ENERGIES, systems)
-    return [str(each.message) for each in caught]
+    return [str(warning.message) for warning in caught]
 
 
 def test_labels_of_the_terms():
@@ -88,9 +88,9 @@ def test_parameters(make, tmp_path):
     np.save(tmp_path / "a" / "set.000" / "aparam.npy", np.zeros((2, 3)))
     system = read_system(tmp_path / "a", ("O", "H"))
     check_parameters(EnergyFittingConfig(numb_fparam=3, numb_aparam=1), [system])
-    for given, message in (
+    for keys, message in (
         ({"numb_fparam": 2}, r"fparam\.npy has 3 parameters for each frame; model\.fitting_net\.numb_fparam is 2\."),
         ({"numb_aparam": 2}, r"aparam\.npy has 1 parameters for each atom; model\.fitting_net\.numb_aparam is 2\."),
     ):
         with pytest.raises(InputError, match=message):
-            check_parameters(EnergyFittingConfig(**given), [system])
+            check_parameters(EnergyFittingConfig(**keys), [system])

@@ -1,4 +1,4 @@
-"""`sel: "auto"` and `sel` that is too small; counts are DeePMD-kit 3.2.0's for the same data."""
+"""`sel: "auto"` and `sel` that is too small; expected counts are those of DeePMD-kit 3.2.0."""
 
 import warnings
 
@@ -58,8 +58,8 @@ def test_enough_or_none_wanted_is_no_warning(systems):
 
 
 def test_nothing_to_count(tmp_path):
-    alone = Frames(np.array([0]), np.zeros((1, 1, 3)), None, {"energy": np.zeros(1)})
-    system = read_system(write_system(tmp_path / "atom", alone, labels=("energy",)), TYPES)
+    single_atom = Frames(np.array([0]), np.zeros((1, 1, 3)), None, {"energy": np.zeros(1)})
+    system = read_system(write_system(tmp_path / "atom", single_atom, labels=("energy",)), TYPES)
     with pytest.raises(
         InputError, match=r'^sel is "auto", but no atom of the training data has a neighbour within 4 A'
     ):

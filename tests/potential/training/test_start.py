@@ -1,4 +1,4 @@
-"""Where a training may start from, and what does not fit the input file."""
+"""Start of a training, and its check against the input file."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def test_the_same_architecture():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("config", "message"),
     [
         (_config(neuron=(4, 9)), "model.descriptor.neuron is [4, 8] in old.pt and [4, 9] in the input file; they must"),
         (_config(rcut=4.5), "model.descriptor.rcut is 4.0 in old.pt and 4.5 in"),
@@ -73,11 +73,11 @@ def test_the_same_architecture():
         ),
     ],
 )
-def test_the_first_difference_is_named(given, said):
+def test_the_first_difference_is_named(config, message):
     for way in ("init", "restart"):
         with pytest.raises(InputError) as caught:
-            check_architecture(_start(way), given)
-        assert str(caught.value).startswith(said)
+            check_architecture(_start(way), config)
+        assert str(caught.value).startswith(message)
 
 
 def test_a_part_of_a_hybrid():

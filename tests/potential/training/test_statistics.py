@@ -1,4 +1,4 @@
-"""Statistics of environments, parameters and energies; figures are DeePMD-kit 3.2.0's for the same data."""
+"""Statistics of environments, parameters and energies; expected values are those of DeePMD-kit 3.2.0."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ RADIAL = {
 
 @pytest.fixture
 def systems(tmp_path) -> list[System]:
-    """Seven frames of three compositions, one of them without a cell, all with parameters."""
+    """Return three systems of different composition with parameters, one without a cell."""
     paths = []
     for name, frames in (
         ("large", water(3, molecules=3, seed=4)),
@@ -78,9 +78,9 @@ def test_environments(systems):
 
 
 def test_a_type_that_does_not_occur_and_one_that_is_alone(tmp_path):
-    alone = water(1, molecules=1, periodic=False)
-    apart = type(alone)(np.array([0]), alone.coord[:, :1], None, {"energy": np.array([-1.0])})
-    system = read_system(write_system(tmp_path / "oxygen", apart, labels=("energy",)), TYPES)
+    molecule = water(1, molecules=1, periodic=False)
+    oxygen = type(molecule)(np.array([0]), molecule.coord[:, :1], None, {"energy": np.array([-1.0])})
+    system = read_system(write_system(tmp_path / "oxygen", oxygen, labels=("energy",)), TYPES)
     model = _model()
     set_environment_statistics(model, system.frames())
     assert not model.descriptor.davg.any()
@@ -138,9 +138,9 @@ def test_energies_of_excluded_types_and_without_labels(systems):
 def test_energies_are_taken_in_float64():
     counts = np.array([[1, 2], [2, 2], [3, 1]])
     energies = counts @ np.array([-1e7, -2e7]) + 1e-3 * np.array([1, 1, 1])
-    found = fit_energies(counts, energies)
+    fitted = fit_energies(counts, energies)
     np.testing.assert_allclose(
-        counts @ (found + np.array([1e7, 2e7])),
+        counts @ (fitted + np.array([1e7, 2e7])),
         counts @ np.linalg.lstsq(counts, np.full(3, 1e-3), rcond=None)[0],
         atol=1e-7,
     )
@@ -151,11 +151,11 @@ def test_shifted_energies(systems):
     model = _model(atom_ener=(-1.0, None))
     frames = _frames(systems)
     set_energies(model, frames)
-    before = model.bias.clone()
+    previous_bias = model.bias.clone()
     counts = np.array([np.bincount(frame.types, minlength=2) for frame in frames])
     energies = np.array([float(frame.labels["energy"]) for frame in frames])
     shift_energies(model, frames, energies - counts @ [0.0, 0.25])
-    torch.testing.assert_close(model.bias - before, torch.tensor([0.0, 0.25], dtype=torch.float64))
+    torch.testing.assert_close(model.bias - previous_bias, torch.tensor([0.0, 0.25], dtype=torch.float64))
 
 
 def test_sampled_frames_are_spread_over_the_systems(systems, tmp_path: Path):

@@ -51,10 +51,10 @@ def test_terms_without_prefactor_do_not_count() -> None:
 
 def test_frames_without_a_label_do_not_count() -> None:
     predictions, labels = batch()
-    given = torch.tensor([True, False])
-    some = Labels(labels.energy, tensor=labels.tensor, atom_tensor=labels.atom_tensor, selected=SELECTED,
-                  tensor_given=given, atom_tensor_given=~given)  # fmt: skip
-    loss, _ = TensorLoss(section(), "dipole")(1e-3, predictions, some, NATOMS)
+    has_tensor = torch.tensor([True, False])
+    partial_labels = Labels(labels.energy, tensor=labels.tensor, atom_tensor=labels.atom_tensor, selected=SELECTED,
+                  has_tensor=has_tensor, has_atom_tensor=~has_tensor)  # fmt: skip
+    loss, _ = TensorLoss(section(), "dipole")(1e-3, predictions, partial_labels, NATOMS)
     frames = (predictions.tensor - labels.tensor)[:1].square().mean()
     atoms = (predictions.atom_tensor - labels.atom_tensor)[3:4].square().mean()
     torch.testing.assert_close(loss, 0.5 * frames + 2.0 * atoms)

@@ -76,7 +76,7 @@ def test_from_another_model(tmp_path: Path) -> None:
     trained(tmp_path, "a", tensor_input(POLAR))
     for way in ("init_model", "finetune"):
         trained(tmp_path, way, tensor_input(POLAR, numb_steps=0), **{way: tmp_path / "a/frozen_model.safetensors"})
-        before, after = (load_model(tmp_path / each / "frozen_model.safetensors") for each in ("a", way))
+        before, after = (load_model(tmp_path / name / "frozen_model.safetensors") for name in ("a", way))
         for key, value in before.state_dict().items():
             assert torch.equal(value, after.state_dict()[key]), key
 
@@ -85,17 +85,17 @@ def test_shifts_are_means_of_the_data(tmp_path: Path) -> None:
     frames = water(5, molecules=2)
     labels = tensor_labels(frames)
     mean = float(labels["polarizability"].trace(axis1=1, axis2=2).mean()) / 3 / 2  # molecules
-    of_atoms = read_system(write_tensors(tmp_path / "a", frames, "atomic_polarizability"), ("O", "H"))
-    of_frames = read_system(write_tensors(tmp_path / "f", frames, "polarizability"), ("O", "H"))
+    atomic_system = read_system(write_tensors(tmp_path / "a", frames, "atomic_polarizability"), ("O", "H"))
+    total_system = read_system(write_tensors(tmp_path / "f", frames, "polarizability"), ("O", "H"))
     selected = np.array([1.0, 0.0])
-    for systems in ([of_atoms], [of_frames], [of_atoms, of_frames]):
-        found = fit_shifts(selected, [frame for system in systems for frame in system.frames()])
-        np.testing.assert_allclose(found, [mean, 0], rtol=1e-12)
+    for systems in ([atomic_system], [total_system], [atomic_system, total_system]):
+        shifts = fit_shifts(selected, [frame for system in systems for frame in system.frames()])
+        np.testing.assert_allclose(shifts, [mean, 0], rtol=1e-12)
     # of all types: atoms have their labels, and H, whose are 0, does not take part of what O has
-    np.testing.assert_allclose(fit_shifts(np.ones(2), of_atoms.frames()), [mean, 0], rtol=1e-12)
+    np.testing.assert_allclose(fit_shifts(np.ones(2), atomic_system.frames()), [mean, 0], rtol=1e-12)
     # compositions do not tell apart what O and H have: the solution of smallest norm
-    together = fit_shifts(np.ones(2), of_frames.frames())
-    np.testing.assert_allclose(together, mean * np.array([1, 2]) / 5, rtol=1e-12)
+    unresolved_shifts = fit_shifts(np.ones(2), total_system.frames())
+    np.testing.assert_allclose(unresolved_shifts, mean * np.array([1, 2]) / 5, rtol=1e-12)
     assert ALONE < mean < ALONE + 1
 
 

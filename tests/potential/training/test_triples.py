@@ -1,4 +1,4 @@
-"""Three-body descriptors and nets with kinks train from counted `sel` to a frozen model, and restart alike."""
+"""Training, restart and evaluation of three-body descriptors and of nets with kinks, with `sel: "auto"`."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def test_members_train_restart_and_evaluate(name: str, tmp_path: Path) -> None:
     write_data(tmp_path)
     type_map, fitting = ["O", "H"], {"neuron": [10, 10]}
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    given = settings(
+    training_input = settings(
         tmp_path, model={"type_map": type_map, "descriptor": MEMBERS[name], "fitting_net": fitting}, **SECTIONS
     )
-    model = train(given, tmp_path, whole)
+    model = train(training_input, tmp_path, whole)
     assert np.isfinite(curve(whole)).all()
 
     parts.mkdir()
     shutil.copy(whole / "model.ckpt-10.pt", parts / "model.ckpt-10.pt")
     lines = (whole / "lcurve.out").read_text().splitlines(keepends=True)
     (parts / "lcurve.out").write_text("".join(line for line in lines if line[0] == "#" or int(line.split()[0]) <= 10))
-    train(given, tmp_path, parts, restart=parts / "model.ckpt-10.pt")
+    train(training_input, tmp_path, parts, restart=parts / "model.ckpt-10.pt")
     assert_same(whole, parts)
 
     data = tmp_path / "valid"
     coord, cell = (np.load(data / "set.000" / f"{array}.npy") for array in ("coord", "box"))
     types = np.loadtxt(data / "type.raw", dtype=int)
     exact = DeepPot(whole / "frozen_model.safetensors", "exact").eval(coord, cell, types)
-    for found, expected in zip(DeepPot(model).eval(coord, cell, types), exact, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7 * np.abs(expected).max())
+    for values, expected in zip(DeepPot(model).eval(coord, cell, types), exact, strict=True):
+        np.testing.assert_allclose(values, expected, rtol=0, atol=1e-7 * np.abs(expected).max())

@@ -39,14 +39,14 @@ class Shortest:
 class NeighbourStatistics:
     """Neighbours within a cutoff in many frames; types are indices into the type map of the systems.
 
-    rcut: A; largest: (ntypes,) int64, the most neighbours of each type that any atom has; most: of all types together;
-    mean: (ntypes,) float64, the average over all atoms; shortest: by pair of types, the lower first, of the pairs that
-    meet within rcut.
+    rcut: A; largest: (ntypes,) int64, the most neighbours of each type that any atom has; largest_total: the most of
+    all types together; mean: (ntypes,) float64, the average over all atoms; shortest: by pair of types, the lower
+    first, of the pairs that meet within rcut.
     """
 
     rcut: float
     largest: np.ndarray
-    most: int
+    largest_total: int
     mean: np.ndarray
     shortest: dict[tuple[int, int], Shortest]
 
@@ -86,15 +86,15 @@ class NeighbourCounts:
     """Neighbours within a cutoff in the frames of one system, added up frame by frame.
 
     largest, total: (ntypes,) int64, the most neighbours of each type that an atom has, and their sum over all atoms;
-    most: the most neighbours of all types that an atom has; natoms: atoms of all frames; distance: (ntypes, ntypes)
-    float64, A, symmetric, the shortest between two types, inf where there is none; frame: (ntypes, ntypes) int64, the
-    first frame that has it.
+    largest_total: the most neighbours of all types that an atom has; natoms: atoms of all frames; distance: (ntypes,
+    ntypes) float64, A, symmetric, the shortest between two types, inf where there is none; frame: (ntypes, ntypes)
+    int64, the first frame that has it.
     """
 
     def __init__(self, ntypes: int) -> None:
         self.largest = np.zeros(ntypes, dtype=np.int64)
         self.total = np.zeros(ntypes, dtype=np.int64)
-        self.most = self.natoms = 0
+        self.largest_total = self.natoms = 0
         self.distance = np.full((ntypes, ntypes), np.inf)
         self.frame = np.zeros((ntypes, ntypes), dtype=np.int64)
 
@@ -103,7 +103,7 @@ class NeighbourCounts:
         counts = neighbours.counts
         np.maximum(self.largest, counts.max(axis=0), out=self.largest)
         self.total += counts.sum(axis=0)
-        self.most = max(self.most, int((counts @ np.ones(counts.shape[1], dtype=np.int64)).max()))
+        self.largest_total = max(self.largest_total, int((counts @ np.ones(counts.shape[1], dtype=np.int64)).max()))
         self.natoms += len(counts)
         self._shorten(neighbours.shortest, frame)
 
@@ -111,7 +111,7 @@ class NeighbourCounts:
         """Add the counts over frames that come after those here."""
         np.maximum(self.largest, later.largest, out=self.largest)
         self.total += later.total
-        self.most = max(self.most, later.most)
+        self.largest_total = max(self.largest_total, later.largest_total)
         self.natoms += later.natoms
         self._shorten(later.distance, later.frame)
 
@@ -138,4 +138,4 @@ def neighbour_statistics(
         for first, second in np.argwhere(np.triu(np.isfinite(total.distance))).tolist()
     }
     mean = total.total / max(total.natoms, 1)
-    return NeighbourStatistics(rcut, total.largest, total.most, mean, shortest)
+    return NeighbourStatistics(rcut, total.largest, total.largest_total, mean, shortest)

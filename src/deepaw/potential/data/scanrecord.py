@@ -69,7 +69,7 @@ class StoredCounts(BaseModel):
             translation=system.translation.tolist(),
             largest=counts.largest.tolist(),
             total=counts.total.tolist(),
-            most=counts.most,
+            most=counts.largest_total,
             natoms=counts.natoms,
             shortest=[(i, j, float(counts.distance[i, j]), int(counts.frame[i, j])) for i, j in pairs],
         )
@@ -88,7 +88,7 @@ class StoredCounts(BaseModel):
         counts = NeighbourCounts(self.ntypes)
         counts.largest = np.array(self.largest).reshape(self.ntypes)
         counts.total = np.array(self.total).reshape(self.ntypes)
-        counts.most, counts.natoms = self.most, self.natoms
+        counts.largest_total, counts.natoms = self.most, self.natoms
         for i, j, distance, frame in self.shortest:
             counts.distance[[i, j], [j, i]] = distance
             counts.frame[[i, j], [j, i]] = frame

@@ -13,7 +13,7 @@ from deepaw.errors import InputError
 from deepaw.potential.data.geometry import NOT_FINITE, cell_faults, coord_faults
 from deepaw.potential.data.labels import PER_ATOM, Labels, find_labels
 from deepaw.potential.data.sets import Quantity, count_frames, find_quantity, find_sets
-from deepaw.potential.data.types import find_mixed_types, read_type_map, read_types, translation, used_types
+from deepaw.potential.data.types import find_mixed_types, read_type_map, read_types, type_indices, used_types
 from deepaw.potential.neighbours.pairs import real_atoms
 
 
@@ -182,7 +182,7 @@ def open_system(path: str | Path, type_map: Sequence[str] | None = None) -> Syst
     _refuse_copies(sets)
     types = find_mixed_types(sets, counts, len(raw))
     used = np.unique(raw) if types is None else used_types(types)
-    target, table = translation(folder, used, read_type_map(folder), type_map)
+    target, table = type_indices(folder, used, read_type_map(folder), type_map)
     coord = find_quantity(sets, counts, ["coord"], (len(raw), 3))
     box = find_quantity(sets, counts, ["box"], (3, 3))
     assert coord is not None  # its files were counted

@@ -42,7 +42,7 @@ def read_types(folder: Path) -> np.ndarray:
     return np.array([int(word) for word in words], dtype=np.int64)
 
 
-def translation(
+def type_indices(
     folder: Path, used: np.ndarray, system_map: Sequence[str] | None, model_map: Sequence[str] | None
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the type map that indices refer to, and (n + 1,) int64, the index for each type number of the files.

@@ -97,20 +97,20 @@ class AttentionConfig(PairwiseConfig):
                 stacklevel=4,
             )
         if isinstance(self.sel, str):
-            if statistics.most == 0:
+            if statistics.largest_total == 0:
                 raise InputError(
                     f'sel is "{self.sel}", but no atom of the training data has a neighbour within {self.rcut:g} A; '
                     "give a number or a larger rcut."
                 )
-            return self.model_copy(update={"sel": with_room(statistics.most, auto_factor(self.sel))})
+            return self.model_copy(update={"sel": with_room(statistics.largest_total, auto_factor(self.sel))})
         assert isinstance(self.sel, int)
-        if statistics.most > self.sel:
+        if statistics.largest_total > self.sel:
             rule = (
                 "the farthest are dropped" if fixed_slots else "all of them count, where DeePMD-kit drops the farthest"
             )
             warnings.warn(
-                f"sel is {self.sel}, and atoms of the training data have up to {statistics.most} neighbours within "
-                f"{self.rcut:g} A; {rule}",
+                f"sel is {self.sel}, and atoms of the training data have up to {statistics.largest_total} neighbours "
+                f"within {self.rcut:g} A; {rule}",
                 stacklevel=4,
             )
         return self

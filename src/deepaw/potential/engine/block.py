@@ -1,4 +1,4 @@
-"""All that is computed for atoms of one type, a tile of them at a time."""
+"""Kernels and fitting net of one type of atom: forward and backward for a tile of atoms."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepaw.potential.engine.fitting import FoldedFitting, first_weights
+from deepaw.potential.engine.fitting import FoldedFitting, input_weights
 from deepaw.potential.engine.kernel import Kernel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.table import NeighbourTable
 
 PairGradients = list[tuple[NeighbourTable, Tensor]]
-"""For each table of neighbours dE/dr of its pairs, (3, npairs)."""
+"""Neighbour tables with dE/dr of their pairs, (3, npairs)."""
 
 
 class Block:
     """Kernels of centres of one type, one for each part of the descriptor.
 
-    dtype: numbers that neighbours are wanted in. largest_tile: as of the kernels.
+    dtype: of the neighbour vectors. largest_tile: largest number of atoms of a call, or None.
     """
 
     def __init__(self, kernels: Sequence[Kernel], dtype: torch.dtype) -> None:
@@ -33,7 +33,7 @@ class Block:
         self._features = [size.features for size in self.sizes]
 
     def _forward(self, tables: Sequence[NeighbourTable]) -> tuple[Tensor, list[Any]]:
-        """Features (n, features) of all parts, and what each kernel saved; tables: one for each part."""
+        """Compute the features (n, features) of all parts, and what each kernel saved; tables: one for each part."""
         results = [kernel.forward(table) for kernel, table in zip(self._kernels, tables, strict=True)]
         features = [features for features, _ in results]
         return features[0] if len(features) == 1 else torch.cat(features, dim=1), [saved for _, saved in results]
@@ -45,13 +45,13 @@ class Block:
         tables: Sequence[NeighbourTable],
         grad_vectors: Sequence[Tensor | None] | None = None,
     ) -> PairGradients:
-        """From the gradient of all features (n, features), and of the vectors of each part where there are any."""
+        """Compute dE/dr of pairs from that of all features (n, features), and of the vectors of parts that have any."""
         gradients: dict[int, tuple[NeighbourTable, Tensor]] = {}
         parts = zip(self._kernels, saved, tables, grad_features.split(self._features, dim=1), strict=True)
-        for number, (kernel, kept, table, columns) in enumerate(parts):
-            part = kernel.backward(columns, kept, None if grad_vectors is None else grad_vectors[number])
-            before = gradients.get(id(table))
-            gradients[id(table)] = (table, part if before is None else before[1] + part)
+        for number, (kernel, saved_part, table, columns) in enumerate(parts):
+            grad_vector = kernel.backward(columns, saved_part, None if grad_vectors is None else grad_vectors[number])
+            previous = gradients.get(id(table))
+            gradients[id(table)] = (table, grad_vector if previous is None else previous[1] + grad_vector)
         return list(gradients.values())
 
 
@@ -64,18 +64,20 @@ class EnergyBlock(Block):
     def __init__(self, model: PotentialModel, kind: int, kernels: Sequence[Kernel], dtype: torch.dtype) -> None:
         super().__init__(kernels, dtype)
         layers: list[Any] = list(model.fitting.net(kind).layers)
-        beside = first_weights(layers[0])[model.descriptor.width :]
-        self._fitting = FoldedFitting(layers, torch.cat([kernel.weights for kernel in kernels]), beside, dtype)
-        self._alone = partial(model.fitting.alone, kind)
+        parameter_weights = input_weights(layers[0])[model.descriptor.width :]
+        self._fitting = FoldedFitting(
+            layers, torch.cat([kernel.weights for kernel in kernels]), parameter_weights, dtype
+        )
+        self._isolated_atom_energy = partial(model.fitting.isolated_atom_energy, kind)
 
     def __call__(
-        self, tables: Sequence[NeighbourTable], beside: Tensor | None, factor: Tensor | None = None
+        self, tables: Sequence[NeighbourTable], parameters: Tensor | None, factor: Tensor | None = None
     ) -> tuple[Tensor, PairGradients]:
-        """Outputs (n,) of the fitting net for atoms of this type, and derivatives of their sum.
+        """Compute outputs (n,) of the fitting net for atoms of this type, and derivatives of their sum.
 
-        tables: neighbours, one table for each part. beside: (n, parameters). factor: (n,), what each atom counts by in
-        the derivatives.
+        tables: neighbours, one table for each part. parameters: (n, parameters). factor: (n,), weight of each
+        atom in the sum that is differentiated.
         """
         features, saved = self._forward(tables)
-        outputs, gradient = self._fitting(features, beside, factor)
-        return outputs - self._alone(beside), self._backward(gradient, saved, tables)
+        outputs, gradient = self._fitting(features, parameters, factor)
+        return outputs - self._isolated_atom_energy(parameters), self._backward(gradient, saved, tables)

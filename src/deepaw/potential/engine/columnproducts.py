@@ -1,4 +1,4 @@
-"""Products of the columns of small matrices, each pair of columns once: what a folded fitting net reads."""
+"""Products of the columns of small matrices, each pair of columns once: the features of a folded fitting net."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from deepaw.native.library import address, find_library
 
 
 class ColumnProducts:
-    """P[p, q] = sum_c Q[c, p] Q[c, q] for columns p of Q and q <= min(p, axes - 1), row after row.
+    """P[p, q] = sum_c Q[c, p] Q[c, q] for columns p of Q and q <= min(p, axes - 1), in row-major order.
 
-    Q^T Q[:, :axes] has its upper part twice; weights of both places are added up instead, so that a first layer of a
-    fitting net reads columns * axes - axes (axes - 1) / 2 numbers of an atom.
+    Q^T Q[:, :axes] contains the products of the first `axes` columns twice. The weights of equal products are added up
+    instead, so that the first layer of a fitting net reads columns * axes - axes (axes - 1) / 2 numbers of an atom.
     """
 
     def __init__(self, columns: int, axes: int) -> None:
-        """columns: of Q. axes: number of its first columns, 1 or more."""
+        """columns: number of columns of Q. axes: number of its first columns, 1 or more."""
         self.columns, self.axes = columns, axes
         p, q = torch.meshgrid(torch.arange(columns), torch.arange(axes), indexing="ij")
-        self._kept = torch.nonzero((q <= p).flatten()).squeeze(1)
+        self._selected = torch.nonzero((q <= p).flatten()).squeeze(1)
 
     @property
     def count(self) -> int:
         """Number of products."""
-        return len(self._kept)
+        return len(self._selected)
 
     def fold_weights(self, weights: Tensor) -> Tensor:
         """Weights (count, outputs) of the products, from those of Q^T Q[:, :axes], (columns * axes, outputs)."""
@@ -33,13 +33,13 @@ class ColumnProducts:
         block = square[: self.axes]
         below = torch.ones(self.axes, self.axes, dtype=torch.bool).tril(-1).unsqueeze(2)
         folded[: self.axes] += torch.where(below, block.transpose(0, 1), 0.0)
-        return folded.flatten(0, 1)[self._kept]
+        return folded.flatten(0, 1)[self._selected]
 
     def forward(self, Q: Tensor) -> Tensor:
         """Products (n, count) of Q (n, components, columns)."""
         library = find_library()
         if library is None:
-            return (Q.transpose(1, 2) @ Q[:, :, : self.axes]).flatten(1)[:, self._kept]
+            return (Q.transpose(1, 2) @ Q[:, :, : self.axes]).flatten(1)[:, self._selected]
         products = Q.new_empty(len(Q), self.count)
         library.deepaw_products_forward(
             len(Q), Q.shape[1], self.columns, self.axes, address(Q), address(products), Q.element_size()
@@ -51,7 +51,7 @@ class ColumnProducts:
         library = find_library()
         if library is None:
             G = grad_products.new_zeros(len(Q), self.columns * self.axes)
-            G[:, self._kept] = grad_products
+            G[:, self._selected] = grad_products
             G = G.view(len(Q), self.columns, self.axes)
             grad_Q = Q[:, :, : self.axes] @ G.transpose(1, 2)
             grad_Q[:, :, : self.axes] += Q @ G

@@ -1,4 +1,4 @@
-"""Fitting nets with the gradient of their input, in one go."""
+"""Fitting nets with frozen weights: outputs, and gradients of the input features."""
 
 from __future__ import annotations
 
@@ -14,58 +14,63 @@ from deepaw.potential.network.tanh import fill_tanh
 
 
 class FoldedFitting:
-    """A fitting net of one type that reads `features`, of which its input x = (descriptor, parameters) is linear.
+    """Fitting net of one type whose input x = (descriptor, parameters) is a linear function of `features`.
 
-    layers: of the net, in float64. first: (features, outputs) and beside: (parameters, outputs), what features and
-    parameters are multiplied by to give x w of the first layer, followed by x where that layer adds it
-    (`first_weights`).
+    layers: of the net, in float64. feature_weights: (features, outputs), parameter_weights: (parameters, outputs);
+    features and parameters times these are x w of the first layer, followed by x if that layer adds it
+    (`input_weights`).
     """
 
-    def __init__(self, layers: Sequence[Layer], first: Tensor, beside: Tensor, dtype: torch.dtype) -> None:
-        self._first, self._beside = first.to(dtype), beside.to(dtype)
-        self._first_back = self._first.T.contiguous()
-        self._layers = [_Constants(layer, dtype) for layer in layers]
+    def __init__(
+        self, layers: Sequence[Layer], feature_weights: Tensor, parameter_weights: Tensor, dtype: torch.dtype
+    ) -> None:
+        self._feature_weights = feature_weights.to(dtype)
+        self._parameter_weights = parameter_weights.to(dtype)
+        self._feature_weights_transposed = self._feature_weights.T.contiguous()
+        self._layers = [FrozenLayer(layer, dtype) for layer in layers]
         self._width = layers[0].w.shape[1]
 
-    def __call__(self, features: Tensor, beside: Tensor | None, factor: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The only output (n,), and its gradient (n, features), times `factor` (n,) if that is given."""
-        outputs, slopes = self.forward(features, beside)
+    def __call__(
+        self, features: Tensor, parameters: Tensor | None, factor: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Compute the only output (n,), and its gradient (n, features), times `factor` (n,) if that is given."""
+        outputs, slopes = self.forward(features, parameters)
         start = torch.ones_like(outputs) if factor is None else factor.to(outputs).unsqueeze(1)
         return outputs.squeeze(1), self.backward(start, slopes)
 
-    def forward(self, features: Tensor, beside: Tensor | None) -> tuple[Tensor, list[Tensor | None]]:
-        """Outputs (n, outputs), and the slopes that `backward` needs."""
-        both = product(features, self._first)
-        if beside is not None:
-            product(beside.to(both.dtype), self._beside, out=both, add=True)
-        z, x = both[:, : self._width], both[:, self._width :]
+    def forward(self, features: Tensor, parameters: Tensor | None) -> tuple[Tensor, list[Tensor | None]]:
+        """Compute outputs (n, outputs), and the derivatives of the activations, for `backward`."""
+        zx = product(features, self._feature_weights)
+        if parameters is not None:
+            product(parameters.to(zx.dtype), self._parameter_weights, out=zx, add=True)
+        z, x = zx[:, : self._width], zx[:, self._width :]
         slopes = []
         for position, layer in enumerate(self._layers):
-            x, slope = layer.forward(layer.product(x) if position else layer.shifted(z), x)
+            x, slope = layer.forward(layer.product(x) if position else layer.add_bias(z), x)
             slopes.append(slope)
         return x, slopes
 
-    def backward(self, gradient: Tensor, slopes: Sequence[Tensor | None]) -> Tensor:
-        """From d / d outputs (n, outputs) to d / d features (n, features)."""
+    def backward(self, grad_y: Tensor, slopes: Sequence[Tensor | None]) -> Tensor:
+        """Compute dE/d(features) (n, features) from dE/d(outputs) (n, outputs)."""
         for layer, slope in zip(self._layers[:0:-1], slopes[:0:-1], strict=True):
-            gradient = layer.through(*layer.backward(gradient, slope))
-        of_z, of_x = self._layers[0].backward(gradient, slopes[0])
-        of_product = of_z if of_x is None else torch.cat([of_z, of_x], dim=1)
-        return product(of_product, self._first_back)
+            grad_y = layer.backward_product(*layer.backward(grad_y, slope))
+        grad_z, grad_x = self._layers[0].backward(grad_y, slopes[0])
+        grad_zx = grad_z if grad_x is None else torch.cat([grad_z, grad_x], dim=1)
+        return product(grad_zx, self._feature_weights_transposed)
 
 
-def first_weights(layer: Layer) -> Tensor:
-    """What x is multiplied by for `FoldedFitting`: (inputs, outputs), w, followed by ones where the layer adds x."""
+def input_weights(layer: Layer) -> Tensor:
+    """Return the weights of x for `FoldedFitting`, (inputs, outputs): w, then the unit matrix if the layer adds x."""
     w = layer.w.detach()
     return torch.cat([w, torch.eye(len(w), dtype=w.dtype)], dim=1) if layer.copies else w
 
 
-class _Constants:
-    """One layer without a graph."""
+class FrozenLayer:
+    """Layer of a net with constant weights, without an autograd graph."""
 
     def __init__(self, layer: Layer, dtype: torch.dtype) -> None:
         self._w = layer.w.detach().to(dtype)
-        self._w_back = self._w.T.contiguous()
+        self._w_transposed = self._w.T.contiguous()
         self._b = None if layer.b is None else layer.b.detach().to(dtype)
         self._idt = None if layer.idt is None else layer.idt.detach().to(dtype)
         self._copies = layer.copies
@@ -73,17 +78,17 @@ class _Constants:
         self._function = find_activation(layer.activation)
 
     def product(self, x: Tensor) -> Tensor:
-        """x w + b."""
+        """Compute z = x w + b."""
         if self._b is None:
             return product(x, self._w)
         return product(x, self._w, out=x.new_empty(len(x), self._w.shape[1]).copy_(self._b), add=True)
 
-    def shifted(self, z: Tensor) -> Tensor:
-        """z + b."""
+    def add_bias(self, z: Tensor) -> Tensor:
+        """Compute z + b."""
         return z if self._b is None else z + self._b
 
     def forward(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The output for z = x w + b, and d output / dz apart from what is added to it; None for ones."""
+        """Compute the output y for z = x w + b, and dy/dz without the term that is x itself; None if it is 1."""
         y, slope = self._activate(z)
         if self._idt is not None:
             y = y * self._idt
@@ -92,19 +97,19 @@ class _Constants:
             y = y + (x if self._copies == 1 else torch.cat([x, x], dim=1))
         return y, slope
 
-    def backward(self, gradient: Tensor, slope: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """From d / d output to d / dz, and to d / dx of the x that is added, if it is."""
-        of_z = gradient if slope is None else gradient * slope
+    def backward(self, grad_y: Tensor, slope: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Compute dE/dz and the gradient of the x that is added, or None, from dE/dy."""
+        grad_z = grad_y if slope is None else grad_y * slope
         if self._copies == 2:
-            first, second = gradient.chunk(2, dim=1)
-            return of_z, first + second
-        return of_z, gradient if self._copies else None
+            first, second = grad_y.chunk(2, dim=1)
+            return grad_z, first + second
+        return grad_z, grad_y if self._copies else None
 
-    def through(self, of_z: Tensor, of_x: Tensor | None) -> Tensor:
-        """From d / dz to d / dx, with that of the x that is added."""
-        if of_x is None:
-            return product(of_z, self._w_back)
-        return product(of_z, self._w_back, out=of_x.clone(), add=True)
+    def backward_product(self, grad_z: Tensor, grad_x: Tensor | None) -> Tensor:
+        """Compute dE/dx from dE/dz and the gradient of the x that is added."""
+        if grad_x is None:
+            return product(grad_z, self._w_transposed)
+        return product(grad_z, self._w_transposed, out=grad_x.clone(), add=True)
 
     def _activate(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
         if self._activation in ("none", "linear"):

@@ -1,4 +1,4 @@
-"""What engines evaluate. Small frames together cost little more than one alone."""
+"""Frames that engines evaluate. Several small frames in one call cost little more than one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from deepaw.potential.exact import Evaluation
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """coord: (natoms, 3), A. cell: (3, 3), A, or None without periodicity. types: (natoms,), indices into the model's
+    """Atoms of one structure.
+
+    coord: (natoms, 3), A. cell: (3, 3), A, or None without periodicity. types: (natoms,), indices into the model's
     type map. periodic: along which cell vectors. fparam: (numb_fparam,). aparam: (natoms, numb_aparam).
     """
 
@@ -25,14 +27,17 @@ class Frame:
     aparam: np.ndarray | None = None
 
 
-def divided(whole: Evaluation, sizes: Sequence[int], atomic_virial: bool) -> list[Evaluation]:
-    """What was found for atoms that are joined, with their virials, for each of the frames of so many atoms."""
-    assert whole.atom_virial is not None
+def split_evaluation(joined: Evaluation, sizes: Sequence[int], atomic_virial: bool) -> list[Evaluation]:
+    """Split the evaluation of joined frames, with virials of atoms, into evaluations of each frame.
+
+    sizes: number of atoms of each frame. atomic_virial: whether to return virials of atoms.
+    """
+    assert joined.atom_virial is not None
     frame = torch.arange(len(sizes)).repeat_interleave(torch.tensor(list(sizes)))
-    energy = whole.atom_energy.new_zeros(len(sizes)).index_add(0, frame, whole.atom_energy)
-    virial = whole.atom_virial.new_zeros(len(sizes), 3, 3).index_add(0, frame, whole.atom_virial)
-    parts = (values.split(list(sizes)) for values in (whole.force, whole.atom_energy, whole.atom_virial))
+    energy = joined.atom_energy.new_zeros(len(sizes)).index_add(0, frame, joined.atom_energy)
+    virial = joined.atom_virial.new_zeros(len(sizes), 3, 3).index_add(0, frame, joined.atom_virial)
+    parts = (values.split(list(sizes)) for values in (joined.force, joined.atom_energy, joined.atom_virial))
     return [
-        Evaluation(of_energy, force, of_virial, atom_energy, of_atoms if atomic_virial else None)
-        for of_energy, of_virial, force, atom_energy, of_atoms in zip(energy, virial, *parts, strict=True)
+        Evaluation(frame_energy, force, frame_virial, atom_energy, atom_virial if atomic_virial else None)
+        for frame_energy, frame_virial, force, atom_energy, atom_virial in zip(energy, virial, *parts, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Neighbours of the atoms of an evaluation, some atoms at a time."""
+"""Neighbours of the atoms of an evaluation, for one range of atoms at a time."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from deepaw.potential.neighbours.table import NeighbourTable
 class Neighbourhood:
     """Neighbours for each part of a descriptor.
 
-    Vectors come from a neighbour list, for the atoms that are asked for. Only where a part drops pairs is there a table
-    of all atoms.
+    Vectors are gathered from a neighbour list, for the atoms of one tile. If a part drops pairs, tables of all atoms
+    are used instead.
 
-    types: of all atoms, (natoms,) int64. most: the largest number of neighbours of an atom.
+    types: of all atoms, (natoms,) int64. max_neighbours: the largest number of neighbours of an atom.
     """
 
     def __init__(
@@ -34,24 +34,24 @@ class Neighbourhood:
         self.types, self._rcut, self._parts = types, rcut, parts
         self._list, self._tables = neighbours, tables
         counts = [source.counts.sum(1) for source in ([neighbours] if neighbours is not None else tables)]
-        self.most = max((int(count.max()) for count in counts if len(count)), default=0)
+        self.max_neighbours = max((int(count.max()) for count in counts if len(count)), default=0)
 
     def tables(self, first: int, last: int, dtype: torch.dtype) -> list[NeighbourTable]:
-        """Neighbours of atoms first ... last - 1 for each part; parts that see the same have the same table."""
+        """Return the neighbours of atoms first ... last - 1 for each part; parts with equal ones share a table."""
         if self._list is not None:
             return [self._list.gather(first, last, self._rcut, dtype)] * self._parts
         shares = {id(table): table.share(first, last).cast(dtype) for table in self._tables}
         return [shares[id(table)] for table in self._tables]
 
 
-def neighbourhood_of(model: AtomicModel, atoms: SortedAtoms) -> Neighbourhood:
+def make_neighbourhood(model: AtomicModel, atoms: SortedAtoms) -> Neighbourhood:
     """Return the neighbours that a model sees of sorted atoms."""
     neighbours, parts = atoms.neighbours, len(model.descriptor.parts)
     if neighbours is not None and model.keeps(neighbours.counts):
         return Neighbourhood(neighbours.types, model.rcut, neighbours, [], parts)
-    return neighbourhood_of_pairs(model, atoms.env)
+    return neighbourhood_from_pairs(model, atoms.env)
 
 
-def neighbourhood_of_pairs(model: AtomicModel, env: Environment) -> Neighbourhood:
+def neighbourhood_from_pairs(model: AtomicModel, env: Environment) -> Neighbourhood:
     """Return the neighbours that a model sees, from all pairs within its cutoff of atoms sorted by type."""
     return Neighbourhood(env.types, model.rcut, None, model.visible_tables(env), len(model.descriptor.parts))

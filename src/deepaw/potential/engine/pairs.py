@@ -35,10 +35,10 @@ class PairKernel(Kernel):
     """
 
     def __init__(self, operator: PairOperator, fold: Fold, width: int) -> None:
-        """width: of the descriptor, for `size`."""
+        """width: number of entries of the descriptor, for `size`."""
         self._operator = operator
         self._project = torch.cat(fold.project).to(operator.dtype)
-        self._project_back = self._project.T.contiguous()
+        self._project_transposed = self._project.T.contiguous()
         self._functions = self._project.shape[1]
         self._products = ColumnProducts(self._functions, fold.axes) if fold.axes else None
         self.weights = fold.weights if self._products is None else self._products.fold_weights(fold.weights)
@@ -52,18 +52,16 @@ class PairKernel(Kernel):
         return features, SavedForBackward(table, Q)
 
     def vectors(self, saved: SavedForBackward) -> Tensor:
-        """All but the first row of Q."""
+        """Return all but the first row of Q."""
         return saved.Q[:, 1:].transpose(1, 2)
 
     def backward(self, grad_features: Tensor, saved: SavedForBackward, grad_vectors: Tensor | None = None) -> Tensor:
         Q = saved.Q
-        if self._products is None:
-            grad_Q = grad_features.view_as(Q)
-        else:
-            grad_Q = self._products.backward(Q, grad_features)
+        products = self._products
+        grad_Q = grad_features.view_as(Q) if products is None else products.backward(Q, grad_features)
         if grad_vectors is not None:
             grad_Q[:, 1:] += grad_vectors.transpose(1, 2)
-        grad_B = product(grad_Q.reshape(-1, self._functions), self._project_back)
+        grad_B = product(grad_Q.reshape(-1, self._functions), self._project_transposed)
         return self._operator.vjp(saved.table, grad_B)
 
 

@@ -1,4 +1,4 @@
-"""How exactly a potential is evaluated, and what that asks of its spectral form."""
+"""Precisions of an evaluation, and the tolerances of the spectral form for each."""
 
 from __future__ import annotations
 
@@ -12,21 +12,24 @@ from deepaw.errors import InputError
 
 @dataclass(frozen=True)
 class Budget:
-    """dtype: of the arithmetic. tolerance: of embeddings, relative to their largest value. allowed: how far energies
-    and forces of a trial may be from those of the equations, relative to the largest."""
+    """Tolerances of one precision.
+
+    dtype: of the arithmetic. tolerance: of embeddings, relative to their largest value. allowed: largest deviation of
+    energies and forces of a trial from those of the equations, relative to the largest.
+    """
 
     dtype: torch.dtype
     tolerance: float
     allowed: float
 
-    def tighter(self) -> Iterator[Budget]:
-        """This one, and then those that a model gets for which it is not enough."""
-        for power in range(TIGHTENED + 1):
+    def tightened(self) -> Iterator[Budget]:
+        """Yield this budget, then budgets of smaller tolerance, for models for which it is not enough."""
+        for power in range(TIGHTENINGS + 1):
             yield replace(self, tolerance=self.tolerance * 0.1**power)
 
 
-TIGHTENED = 3
-"""How often the tolerance is made ten times smaller before the equations take over."""
+TIGHTENINGS = 3
+"""Number of times the tolerance is divided by ten before the equations are used instead."""
 
 BUDGETS = {
     "float64": Budget(torch.float64, 3e-10, 2e-9),
@@ -34,11 +37,11 @@ BUDGETS = {
 }
 
 EXACT = "exact"
-"""The equations themselves, in float64, every network run for every pair."""
+"""Precision of the equations themselves, in float64, with every network evaluated for every pair."""
 
 
 def find_budget(precision: str) -> Budget:
-    """Raises InputError: no precision of this name."""
+    """Return the tolerances of a precision. Raises InputError: no precision of this name."""
     if precision not in BUDGETS:
         raise InputError(f"there is no precision {precision!r}; it should be {EXACT}, {' or '.join(BUDGETS)}.")
     return BUDGETS[precision]

@@ -1,4 +1,4 @@
-"""The spectral forms of descriptors that the engine knows. A new one is its file and a line here."""
+"""Spectral forms of descriptors in the engine. A new one is a module and a line here."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ from deepaw.potential.engine.precision import Budget
 from deepaw.potential.engine.triples import triple_kernels
 
 KernelMaker = Callable[[Any, float, Sequence[Tensor], Budget], list[Kernel] | None]
-"""From a part in float64, the shortest distance to cover (A), the rows of the first layer's weights that are the
-part's, (width, outputs) for each type of centre, and a budget: a kernel for each type of centre, or None where no basis
-of reasonable size reaches that far."""
+"""Function that makes the kernels of a part of a descriptor.
+
+Arguments: the part in float64; the shortest distance to cover, A; the rows of the first layer's weights for the part,
+(width, outputs), for each type of centre; the budget. Returns a kernel for each type of centre, or None if no basis of
+reasonable size covers that distance.
+"""
 
 KERNELS: dict[type[Descriptor], KernelMaker] = {
     SeE2A: pair_kernels,
@@ -32,10 +35,10 @@ KERNELS: dict[type[Descriptor], KernelMaker] = {
     SeE3: triple_kernels,
 }
 
-ENDING: tuple[type[Descriptor], ...] = (SeE3,)
-"""Those whose kernels end at the shortest distance that they cover, and do not go on as straight lines below."""
+ENDS_AT_SHORTEST: tuple[type[Descriptor], ...] = (SeE3,)
+"""Descriptors whose kernels are not continued below the shortest distance that they cover."""
 
 
 def is_spectral(part: Descriptor) -> bool:
-    """Whether the engine has another way for a part than its equations."""
+    """Whether the engine has a spectral form for a part."""
     return part.is_spectral and type(part) in KERNELS

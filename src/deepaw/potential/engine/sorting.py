@@ -1,4 +1,4 @@
-"""Atoms of frames sorted by type, with their neighbours, from lists that are kept while atoms move little."""
+"""Atoms of frames sorted by type, with neighbour lists that are reused while atoms move little."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class SortedAtoms:
     def shortest(self) -> tuple[float, tuple[int, int]]:
         """The shortest distance, A, inf where there are no pairs, and the numbers of its atoms, from 1, as given."""
         if self.neighbours is None:
-            return self.shortest_of(self.distances)
+            return self.shortest_among(self.distances)
         distance, pair = self.neighbours.shortest()
         return distance, self._numbers(*pair)
 
-    def shortest_of(self, distances: Tensor) -> tuple[float, tuple[int, int]]:
-        """The same of given distances of the pairs of `env`, (npairs,)."""
+    def shortest_among(self, distances: Tensor) -> tuple[float, tuple[int, int]]:
+        """Return `shortest` for other distances of the pairs of `env`, (npairs,), such as masked ones."""
         if len(distances) == 0:
             return float("inf"), (0, 0)
         closest = int(distances.argmin())
@@ -78,15 +78,15 @@ class SortedAtoms:
         return first, second
 
     @property
-    def back(self) -> Tensor:
-        """Where the atoms are now, in the order that they had."""
+    def original_order(self) -> Tensor:
+        """Index of the sorted atom for each atom of the frames, (natoms,)."""
         return torch.from_numpy(np.argsort(self.order))
 
 
 class AtomSorter:
     """Sorts atoms and finds the pairs that are within the cutoff of a model.
 
-    skin: A; lists reach that much further and are kept until an atom has moved by half of it.
+    skin: A; lists extend beyond the cutoff by it and are reused until an atom has moved by half of it.
     """
 
     def __init__(self, model: AtomicModel, skin: float) -> None:
@@ -94,13 +94,13 @@ class AtomSorter:
         self._listed: tuple[Frame, np.ndarray, NeighbourList] | None = None
         self._warned_cell = False
 
-    def of_frame(self, frame: Frame) -> SortedAtoms:
+    def sort_frame(self, frame: Frame) -> SortedAtoms:
         """Sort the atoms of one frame. Raises InputError: two atoms on one spot."""
         if self._model.config.is_masked:
-            return self.of_frames([frame])
+            return self.sort_frames([frame])
         order = np.argsort(frame.types, kind="stable")
         coord, types = frame.coord[order], frame.types[order]
-        neighbours = self._kept_list(frame, coord, types)
+        neighbours = self._reuse_list(frame, coord, types)
         if neighbours is None:
             cutoff = self._model.rcut + self._skin
             ntypes = len(self._model.type_map)
@@ -109,7 +109,7 @@ class AtomSorter:
                 self._listed = (frame, coord, neighbours)
         return _checked(SortedAtoms(order, order, self._model.rcut, neighbours, None, *_parameters([frame], order)))
 
-    def of_frames(self, frames: Sequence[Frame]) -> SortedAtoms:
+    def sort_frames(self, frames: Sequence[Frame]) -> SortedAtoms:
         """Sort the atoms of several frames, which may differ in everything but which parameters they have.
 
         Raises InputError: two atoms on one spot.
@@ -133,18 +133,18 @@ class AtomSorter:
         )
         return _checked(SortedAtoms(order, numbers, self._model.rcut, neighbours, None, *parameters))
 
-    def _kept_list(self, frame: Frame, coord: np.ndarray, types: np.ndarray) -> NeighbourList | None:
+    def _reuse_list(self, frame: Frame, coord: np.ndarray, types: np.ndarray) -> NeighbourList | None:
         """Return the last list with the atoms where they are now, if these have moved by less than half the skin."""
         if self._listed is None:
             return None
-        before, before_coord, neighbours = self._listed
+        listed_frame, listed_coord, neighbours = self._listed
         fits = (
-            len(before_coord) == len(coord)
-            and _equal(before.cell, frame.cell)
-            and tuple(before.periodic) == tuple(frame.periodic)
+            len(listed_coord) == len(coord)
+            and _equal(listed_frame.cell, frame.cell)
+            and tuple(listed_frame.periodic) == tuple(frame.periodic)
             and np.array_equal(neighbours.types.numpy(), types)
         )
-        if not fits or np.square(coord - before_coord).sum(axis=1).max(initial=0.0) >= (self._skin / 2) ** 2:
+        if not fits or np.square(coord - listed_coord).sum(axis=1).max(initial=0.0) >= (self._skin / 2) ** 2:
             return None
         neighbours.move(coord)
         return neighbours

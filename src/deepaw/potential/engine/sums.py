@@ -1,4 +1,4 @@
-"""Forces and virials that each thread of an evaluation adds up, and how far the evaluation is."""
+"""Sums of forces and virials of each thread of an evaluation, and its progress."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ForceSums:
-    """force: (natoms, 3), eV/A. virial: (1, 3, 3), eV. atom_virial: (natoms, 3, 3), eV, or None; float64."""
+    """Accumulated derivatives.
+
+    force: (natoms, 3), eV/A. virial: (1, 3, 3), eV. atom_virial: (natoms, 3, 3), eV, or None; float64.
+    """
 
     force: Tensor
     virial: Tensor
@@ -20,7 +23,7 @@ class ForceSums:
 
     @classmethod
     def zeros(cls, natoms: int, atomic_virial: bool) -> ForceSums:
-        """Sums before anything was added."""
+        """Return sums of zero."""
         return cls(
             torch.zeros(natoms, 3, dtype=torch.float64),
             torch.zeros(1, 3, 3, dtype=torch.float64),
@@ -47,7 +50,7 @@ class Counter:
         self._done, self._lock = 0, Lock()
 
     def add(self, count: int) -> None:
-        """Count some more."""
+        """Count atoms that are done."""
         if self._progress is None:
             return
         with self._lock:

@@ -1,4 +1,4 @@
-"""Tensors of atoms of one type, a tile of them at a time."""
+"""Kernels and fitting net of tensors of one type of atom: forward and backward for a tile of atoms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.engine.block import Block, PairGradients
-from deepaw.potential.engine.fitting import FoldedFitting, first_weights
+from deepaw.potential.engine.fitting import FoldedFitting, input_weights
 from deepaw.potential.engine.kernel import Kernel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.neighbours.table import NeighbourTable
@@ -17,10 +17,10 @@ from deepaw.potential.network.layer import Layer
 
 
 class TensorBlock(Block):
-    """With the fitting net that weighs the vectors of the descriptor.
+    """Kernels with the fitting net whose outputs are weights of the vectors of the descriptor.
 
-    With Y the directions of the parts, one block each, the vectors are T = Y^T V, V (functions, 3). Where what is
-    predicted is linear in the outputs for T, the last layer takes Y in, and the vectors are V themselves.
+    With Y the block-diagonal matrix of the directions of the parts, the vectors are T = Y^T V, V (functions, 3). If the
+    outputs can be projected on Y (`TensorFitting.project_outputs`), the last layer absorbs Y, and V replaces T.
 
     model: in float64.
     """
@@ -35,29 +35,29 @@ class TensorBlock(Block):
         self._directions = directions.to(dtype) if last is None else None
         if last is not None:
             layers[-1] = last
-        beside = first_weights(layers[0])[model.descriptor.width :]
-        self._net = FoldedFitting(layers, torch.cat([kernel.weights for kernel in kernels]), beside, dtype)
+        parameter_weights = input_weights(layers[0])[model.descriptor.width :]
+        self._net = FoldedFitting(layers, torch.cat([kernel.weights for kernel in kernels]), parameter_weights, dtype)
 
     def __call__(
-        self, tables: Sequence[NeighbourTable], beside: Tensor | None, weights: Tensor
+        self, tables: Sequence[NeighbourTable], parameters: Tensor | None, weights: Tensor
     ) -> tuple[Tensor, list[PairGradients]]:
-        """Tensors (n, *shape), float64, of atoms of this type, and derivatives of weighted sums of them.
+        """Compute tensors (n, *shape), float64, of atoms of this type, and derivatives of weighted sums of them.
 
-        tables, beside: as of `EnergyBlock`. weights: of the sums, (nsums, n, *shape).
+        tables, parameters: as of `EnergyBlock`. weights: of the sums, (nsums, n, *shape).
         """
         features, saved = self._forward(tables)
-        outputs, slopes = self._net.forward(features, beside)
+        outputs, slopes = self._net.forward(features, parameters)
         differentiate = len(weights) > 0
         vectors = [
-            kernel.vectors(kept).detach().requires_grad_(differentiate) if kernel.directions is not None else None
-            for kernel, kept in zip(self._kernels, saved, strict=True)
+            kernel.vectors(saved_part).detach().requires_grad_(differentiate) if kernel.directions is not None else None
+            for kernel, saved_part in zip(self._kernels, saved, strict=True)
         ]
         leaves = [leaf for leaf in vectors if leaf is not None]
         with torch.set_grad_enabled(differentiate):
             outputs = outputs.detach().requires_grad_(differentiate)
             V = leaves[0] if len(leaves) == 1 else torch.cat(leaves, dim=1)
             T = V if self._directions is None else self._directions.T @ V
-            tensors = self._fitting.assembled(self._kind, outputs, T)
+            tensors = self._fitting.assemble_tensors(self._kind, outputs, T)
         derivatives = []
         for weight in weights:
             grad_outputs, *grad_leaves = torch.autograd.grad(tensors, [outputs, *leaves], weight, retain_graph=True)
@@ -69,11 +69,11 @@ class TensorBlock(Block):
 
 
 def _last_layer(model: TensorModel, last: Layer, directions: Tensor) -> Layer | None:
-    """The last layer with the directions in it, or None where what it gives is not linear in them."""
+    """Return the last layer with its outputs projected on the directions, or None if there is no such form."""
     assert last.b is not None
-    w, b = (model.fitting.turned(each.detach(), directions) for each in (last.w, last.b))
+    w, b = (model.fitting.project_outputs(weight.detach(), directions) for weight in (last.w, last.b))
     if w is None or b is None:
         return None
-    changed = Layer(w.shape[0], w.shape[1], activation=last.activation, dtype=w.dtype)
-    changed.w.data, changed.b = w, torch.nn.Parameter(b)
-    return changed.requires_grad_(False)
+    projected = Layer(w.shape[0], w.shape[1], activation=last.activation, dtype=w.dtype)
+    projected.w.data, projected.b = w, torch.nn.Parameter(b)
+    return projected.requires_grad_(False)

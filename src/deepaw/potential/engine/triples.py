@@ -1,4 +1,4 @@
-"""Three-body descriptors in the engine: moments out of vectors, forces out of their gradient."""
+"""Kernel of three-body descriptors: moments of a basis of dot products, and their vector-Jacobian product."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from deepaw.potential.neighbours.table import NeighbourTable
 from deepaw.spectral.product import ProductBasis
 
 LARGEST_ROWS = 64
-"""Of the table of polynomials; where more are needed the equations take over."""
+"""Largest number of rows of the table of polynomials; if more are needed, the equations are used instead."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TripleKernel(Kernel):
         C = part.coefficients(basis)
         self._shape = C.shape[:2]
         self._coefficients = C.flatten(0, 1).to(dtype)
-        self._coefficients_back = self._coefficients.T.contiguous()
+        self._coefficients_transposed = self._coefficients.T.contiguous()
         self._scale = (1 / part.dstd[kind, 1:]).to(dtype)[:, None, None]
         self._excluded = part.excluded[kind].tolist()
         self.weights = weights
@@ -69,8 +69,8 @@ class TripleKernel(Kernel):
         return S.flatten(1) @ self._coefficients, saved
 
     def backward(self, grad_features: Tensor, saved: SavedForBackward, grad_vectors: Tensor | None = None) -> Tensor:
-        """bend (u.e) e + h u with u = dE/dR over dstd."""
-        grad_S = (grad_features @ self._coefficients_back).view(-1, *self._shape)
+        """Compute dE/dr = bend (u . e) e + h u with u = dE/dR / dstd."""
+        grad_S = (grad_features @ self._coefficients_transposed).view(-1, *self._shape)
         parts = [
             grad_features.new_zeros(len(grad_features), 3, width) if excluded else grad_rows
             for grad_rows, excluded, width in zip(
@@ -85,10 +85,10 @@ class TripleKernel(Kernel):
 def triple_kernels(part: SeE3, shortest: float, weights: Sequence[Tensor], budget: Budget) -> list[Kernel] | None:
     """Return a kernel for each type of centre: `deepaw.potential.engine.registry`."""
     largest = part.largest_dot(shortest)
-    all_of_them = DotBasis(largest, ProductBasis(LARGEST_ROWS, COLUMNS))
+    largest_basis = DotBasis(largest, ProductBasis(LARGEST_ROWS, COLUMNS))
     with torch.no_grad():
-        needed = polynomials_needed(part.chebyshev(all_of_them), budget.tolerance)
-    if needed > 0.9 * all_of_them.product.size:
+        needed = polynomials_needed(part.chebyshev(largest_basis), budget.tolerance)
+    if needed > 0.9 * largest_basis.product.size:
         return None
     basis = DotBasis(largest, ProductBasis(max(1, -(-needed // COLUMNS)), COLUMNS))
-    return [TripleKernel(part, kind, basis, of_kind, budget.dtype) for kind, of_kind in enumerate(weights)]
+    return [TripleKernel(part, kind, basis, kind_weights, budget.dtype) for kind, kind_weights in enumerate(weights)]

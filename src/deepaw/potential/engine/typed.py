@@ -1,4 +1,4 @@
-"""Rows that end with the embedding of the centre's type: a constant, to centres of one type."""
+"""Kernels of descriptors that end with the embedding of the centre's type, a constant for centres of one type."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from deepaw.potential.neighbours.table import NeighbourTable
 
 
 def split_off_type(types: TypeEmbedding | None, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows of a first layer's weights (width, outputs), those that the embedding of the type meets apart."""
+    """Split the first layer's weights (width, outputs) into rows of the descriptor and of the type embedding."""
     width = len(weights) - (0 if types is None else types.width)
     return weights[:width], weights[width:]
 
 
 def with_type(kernel: Kernel, types: TypeEmbedding | None, kind: int, weights: Tensor) -> Kernel:
-    """The kernel with what centres of type `kind` have after its features; weights: as `split_off_type` gave them."""
-    return kernel if types is None else _WithType(kernel, types()[kind].to(weights) @ weights)
+    """Append the embedding of type `kind` to a kernel; weights: rows of the type from `split_off_type`."""
+    return kernel if types is None else TypedKernel(kernel, types()[kind].to(weights) @ weights)
 
 
 @dataclass
-class _WithType(Kernel):
-    """One more feature, which is 1. of_type: (outputs,), what it is multiplied by."""
+class TypedKernel(Kernel):
+    """Kernel with one more feature, which is 1. type_row: (outputs,), weights of that feature."""
 
     kernel: Kernel
-    of_type: Tensor
+    type_row: Tensor
 
     def __post_init__(self) -> None:
-        self.weights = torch.cat([self.kernel.weights, self.of_type.unsqueeze(0)])
+        self.weights = torch.cat([self.kernel.weights, self.type_row.unsqueeze(0)])
         self.size = self.kernel.size._replace(features=len(self.weights))
         self.directions = self.kernel.directions
         self.largest_tile = self.kernel.largest_tile

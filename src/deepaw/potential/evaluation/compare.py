@@ -187,7 +187,7 @@ def compare_tensors(engine: TensorEngine, frame: Frame) -> FrameComparison:
     labels = frame.labels
     prediction = engine.evaluate(engine_frame(engine.model, frame))
     size = int(np.prod(engine.model.shape))
-    selected = np.isin(frame.types, engine.model.selected)
+    selected = np.isin(frame.types, engine.model.selected_types)
     tensors = prediction.atom_tensor.numpy().reshape(-1, size)
     pairs: dict[Quantity, tuple[np.ndarray, np.ndarray]] = {}
     for name in predicted_quantities(engine.model):

@@ -40,7 +40,7 @@ class DeepEval(Generic[Model, EngineOfModel]):
         """
         config = self._model.config.fitting_net
         fparam = np.zeros(config.numb_fparam) if fparam is None and config.numb_fparam else fparam
-        aparam = np.zeros(config.numb_aparam) if aparam is None and config.seen_aparam else aparam
+        aparam = np.zeros(config.numb_aparam) if aparam is None and config.numb_aparam_inputs else aparam
         frames = read_frames(self._model, coord, cell, atype, fparam, aparam, mixed_type=mixed_type)
         result = np.zeros((*frames.types.shape, self._model.descriptor.width))
         for index in range(len(frames)):
@@ -79,7 +79,7 @@ class DeepEval(Generic[Model, EngineOfModel]):
 
     def get_sel_type(self) -> list[int]:
         """Return the types whose atoms have the predicted quantity: in `sel_type` and not in `atom_exclude_types`."""
-        return list(self._model.selected)
+        return list(self._model.selected_types)
 
     def get_descriptor_type(self) -> str:
         """Return the type of the descriptor in the input file, such as se_e2_a or hybrid."""

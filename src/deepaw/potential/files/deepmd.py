@@ -147,7 +147,7 @@ def tree_of(model: AtomicModel) -> Tree:
         "@version": VERSION,
         "type": "standard",
         "type_map": type_map,
-        "atom_exclude_types": [kind for kind in range(len(type_map)) if kind not in model.selected],
+        "atom_exclude_types": [kind for kind in range(len(type_map)) if kind not in model.selected_types],
         **config.model_dump(mode="json", include={"pair_exclude_types"}),
         "rcond": None,
         "preset_out_bias": None,

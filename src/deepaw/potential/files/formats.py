@@ -12,12 +12,12 @@ from deepaw.potential.model.atomic import KIND, AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.nativefile import load_model
-from deepaw.potential.training.checkpoint import content_of
+from deepaw.potential.training.checkpoint import load_checkpoint
 
 
 def _read_pt(path: Path) -> AtomicModel:
     """Read a checkpoint of deepaw or of DeePMD-kit."""
-    checkpoint = content_of(path) if path.is_file() else None
+    checkpoint = load_checkpoint(path) if path.is_file() else None
     return read_checkpoint(path) if checkpoint is None else checkpoint.potential(str(path))
 
 
@@ -43,7 +43,7 @@ def holds_potential(name: str | Path) -> bool:
     return path.is_file() and read_metadata(path)["kind"] == KIND
 
 
-def read_any(path: str | Path) -> AtomicModel:
+def read_model(path: str | Path) -> AtomicModel:
     """Read a model of energies, dipoles or polarizabilities from a native file, `.dp`, `.yaml`, or a `.pt` checkpoint.
 
     Raises InputError: a frozen model, another suffix, or any error of the readers.
@@ -60,8 +60,8 @@ def read_any(path: str | Path) -> AtomicModel:
 
 
 def read_potential(path: str | Path) -> PotentialModel:
-    """Read a model of energies. Raises InputError: any error of `read_any`; a model of another quantity."""
-    model = read_any(path)
+    """Read a model of energies. Raises InputError: any error of `read_model`; a model of another quantity."""
+    model = read_model(path)
     if not isinstance(model, PotentialModel):
         kind = model.config.fitting_net.type
         raise InputError(f"{path} has a fitting net of type {kind}, which gives no energies and forces.")
@@ -71,9 +71,9 @@ def read_potential(path: str | Path) -> PotentialModel:
 def read_tensor(path: str | Path, kind: str) -> TensorModel:
     """Read a tensor model of type `dipole` or `polar`.
 
-    Raises InputError: any error of `read_any`; a model of another type.
+    Raises InputError: any error of `read_model`; a model of another type.
     """
-    model = read_any(path)
+    model = read_model(path)
     if not isinstance(model, TensorModel) or model.config.fitting_net.type != kind:
         raise InputError(f"{path} has a fitting net of type {model.config.fitting_net.type}; {kind} is needed here.")
     return model

@@ -79,11 +79,11 @@ def read_nets(
     }
     config = fields.section(config_class, section)
     _check_layer_names(fields)
-    if config.seen_aparam:
+    if config.numb_aparam_inputs:
         fields.expect("use_aparam_as_mask", False)
     fields.ignore("use_aparam_as_mask", "rcond")
     shared = bool(fields.take("mixed_types", False))
-    widths = (width + config.numb_fparam + config.seen_aparam, *config.neuron, outputs)
+    widths = (width + config.numb_fparam + config.numb_aparam_inputs, *config.neuron, outputs)
     networks = read_collection(fields.take_object("nets"), ntypes, 0 if shared else 1, widths)
     if shared:
         networks = networks * ntypes
@@ -92,7 +92,7 @@ def read_nets(
     excluded = fields.take_types("exclude_types", ntypes)
     statistics = {
         name: fields.array(name, (count,))
-        for name, count in zip(STATISTICS, 2 * [config.numb_fparam] + 2 * [config.seen_aparam], strict=True)
+        for name, count in zip(STATISTICS, 2 * [config.numb_fparam] + 2 * [config.numb_aparam_inputs], strict=True)
         if count
     }
 
@@ -144,7 +144,7 @@ def write_nets(module: FittingNets, type_map: list[str]) -> tuple[dict[str, Any]
         "exclude_types": [],
         "tot_ener_zero": False,
         "layer_name": None,
-        "use_aparam_as_mask": config.seen_aparam < config.numb_aparam,
+        "use_aparam_as_mask": config.numb_aparam_inputs < config.numb_aparam,
         "spin": None,
         "type_map": type_map,
         "nets": write_collection(

@@ -147,6 +147,6 @@ def _write(model: TensorModel, type_map: list[str]) -> tuple[dict[str, Any], dic
         "type": fitting_type,
         "var_name": fitting_type,
         "embedding_width": fitting.channels,
-        "exclude_types": [kind for kind in range(len(type_map)) if kind not in model.selected],
+        "exclude_types": [kind for kind in range(len(type_map)) if kind not in model.selected_types],
     }
     return content, {"bias_atom_e": np.zeros((len(type_map), outputs)), **variables}

@@ -57,7 +57,7 @@ class NetsConfig(Section):
         return self
 
     @property
-    def seen_aparam(self) -> int:
+    def numb_aparam_inputs(self) -> int:
         """Number of atomic parameters that are inputs of the nets."""
         return self.numb_aparam
 
@@ -68,8 +68,8 @@ class NetsConfig(Section):
 class FittingNets(nn.Module):
     """A net for each type of atom, or one for all: R^(width + parameters) -> R^outputs.
 
-    Buffers: fparam_mean, fparam_scale (numb_fparam,), aparam_mean, aparam_scale (seen_aparam,). The inputs of the nets
-    are (p - mean) * scale of each parameter p.
+    Buffers: fparam_mean, fparam_scale (numb_fparam,), aparam_mean, aparam_scale (numb_aparam_inputs,). The inputs of
+    the nets are (p - mean) * scale of each parameter p.
     """
 
     config: NetsConfig
@@ -101,7 +101,7 @@ class FittingNets(nn.Module):
             generator = torch.Generator().manual_seed(config.seed)
         self.nets = nn.ModuleList(
             FittingNet(
-                width + config.numb_fparam + config.seen_aparam,
+                width + config.numb_fparam + config.numb_aparam_inputs,
                 config.neuron,
                 outputs,
                 activation=config.activation_function,
@@ -112,7 +112,7 @@ class FittingNets(nn.Module):
             for _ in range(1 if shared else ntypes)
         )
         self.nets.requires_grad_(config.trainable)
-        for name, count in (("fparam", config.numb_fparam), ("aparam", config.seen_aparam)):
+        for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam_inputs)):
             self.register_buffer(f"{name}_mean", torch.zeros(count, dtype=torch.float64))
             self.register_buffer(f"{name}_scale", torch.ones(count, dtype=torch.float64))
 
@@ -127,8 +127,8 @@ class FittingNets(nn.Module):
         assert isinstance(net, FittingNet)
         return net
 
-    def parameters_of(self, atoms: int, fparam: Tensor | None, aparam: Tensor | None) -> Tensor | None:
-        """Return normalised parameters (atoms, numb_fparam + seen_aparam), inputs of the nets, or None without any.
+    def normalised_parameters(self, atoms: int, fparam: Tensor | None, aparam: Tensor | None) -> Tensor | None:
+        """Return normalised parameters (atoms, numb_fparam + numb_aparam_inputs), inputs of the nets, or None.
 
         atoms: number of atoms.
         fparam: (atoms, numb_fparam), that of each atom's frame; default_fparam is used if it is None.
@@ -142,7 +142,7 @@ class FittingNets(nn.Module):
         columns = []
         for name, values, count in (
             ("fparam", fparam, self.config.numb_fparam),
-            ("aparam", aparam, self.config.seen_aparam),
+            ("aparam", aparam, self.config.numb_aparam_inputs),
         ):
             if count == 0:
                 continue
@@ -161,7 +161,7 @@ class FittingNets(nn.Module):
     ) -> Tensor:
         """Compute the outputs (n, outputs) of the net of one type.
 
-        D: descriptors (n, width). parameters: their rows of `parameters_of`. compute: as for `FittingNet`.
+        D: descriptors (n, width). parameters: their rows of `normalised_parameters`. compute: as for `FittingNet`.
         """
         D = D.to(self.dtype)
         result: Tensor = self.net(kind)(D if parameters is None else torch.cat([D, parameters], dim=1), compute)

@@ -41,10 +41,10 @@ class DipoleFitting(TensorFitting):
     ) -> None:
         super().__init__(config, ntypes, width, channels, channels, shared=shared, generator=generator)
 
-    def assembled(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
+    def assemble_tensors(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
         """Return dipoles (n, 3)."""
         return torch.einsum("nm,nma->na", outputs, T).double()
 
-    def turned(self, outputs: Tensor, directions: Tensor) -> Tensor:
+    def project_outputs(self, outputs: Tensor, directions: Tensor) -> Tensor:
         """Return the coefficients of V: directions c, (n, functions)."""
         return outputs @ directions.T

@@ -31,7 +31,7 @@ class EnergyFittingConfig(NetsConfig):
         return self
 
     @property
-    def seen_aparam(self) -> int:
+    def numb_aparam_inputs(self) -> int:
         """Number of atomic parameters that are inputs of the nets: 0 if aparam is a mask."""
         return 0 if self.use_aparam_as_mask else self.numb_aparam
 
@@ -63,17 +63,19 @@ class EnergyFitting(FittingNets):
     ) -> None:
         super().__init__(config, ntypes, width, 1, shared=shared, generator=generator)
 
-    def of_type(self, kind: int, D: Tensor, parameters: Tensor | None, compute: torch.dtype | None = None) -> Tensor:
+    def evaluate_type(
+        self, kind: int, D: Tensor, parameters: Tensor | None, compute: torch.dtype | None = None
+    ) -> Tensor:
         """Compute energies (n,), eV, of atoms of one type.
 
-        D: descriptors (n, width). parameters: their rows of `parameters_of`. compute: as for `FittingNet`.
+        D: descriptors (n, width). parameters: their rows of `normalised_parameters`. compute: as for `FittingNet`.
         """
-        return self.net_outputs(kind, D, parameters, compute).squeeze(1) - self.alone(kind, parameters)
+        return self.net_outputs(kind, D, parameters, compute).squeeze(1) - self.isolated_atom_energy(kind, parameters)
 
-    def with_gradient(
+    def energy_and_gradient(
         self, kind: int, D: Tensor, parameters: Tensor | None, factor: Tensor, compute: torch.dtype | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Compute the energies E of `of_type` and grad_D = factor dE/dD, (n, width), for factors (n,).
+        """Compute the energies E of `evaluate_type` and grad_D = factor dE/dD, (n, width), for factors (n,).
 
         Both are differentiable once, in D and in the weights.
         """
@@ -82,12 +84,12 @@ class EnergyFitting(FittingNets):
         if has_passes(net):
             x = x if parameters is None else torch.cat([x, parameters], dim=1)
             E, grad_x = with_gradient(net, x, factor, compute)
-            return E - self.alone(kind, parameters), grad_x[:, : self.width].to(D.dtype)
-        E = self.of_type(kind, D, parameters, compute)
+            return E - self.isolated_atom_energy(kind, parameters), grad_x[:, : self.width].to(D.dtype)
+        E = self.evaluate_type(kind, D, parameters, compute)
         (grad_D,) = torch.autograd.grad(E, D, factor.to(E.dtype), create_graph=True)
         return E, grad_D
 
-    def alone(self, kind: int, parameters: Tensor | None) -> Tensor | float:
+    def isolated_atom_energy(self, kind: int, parameters: Tensor | None) -> Tensor | float:
         """Compute net(0, parameters), (n,) or (1,), which is subtracted with `atom_ener`; 0 for types without it."""
         atom_ener = self.config.atom_ener
         if all(energy is None for energy in atom_ener) or (atom_ener[kind] is None and not self.shared):
@@ -99,12 +101,12 @@ class EnergyFitting(FittingNets):
     def forward(self, D: Tensor, types: Tensor, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
         """Compute energies (natoms,), eV.
 
-        D: descriptors (natoms, width). types: (natoms,). fparam, aparam: as for `parameters_of`.
+        D: descriptors (natoms, width). types: (natoms,). fparam, aparam: as for `normalised_parameters`.
         """
-        parameters = self.parameters_of(len(D), fparam, aparam)
+        parameters = self.normalised_parameters(len(D), fparam, aparam)
         energy = torch.zeros(len(D), dtype=self.dtype, device=D.device)
         for kind in types.unique().tolist():
             atoms = torch.nonzero(types == kind).squeeze(1)
-            type_energy = self.of_type(kind, D[atoms], None if parameters is None else parameters[atoms])
+            type_energy = self.evaluate_type(kind, D[atoms], None if parameters is None else parameters[atoms])
             energy = energy.index_put((atoms,), type_energy)
         return energy

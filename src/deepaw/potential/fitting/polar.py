@@ -64,7 +64,7 @@ class PolarFitting(TensorFitting):
         self.register_buffer("scale", torch.tensor(scale, dtype=torch.float64), persistent=False)
         self.register_buffer("shift", torch.zeros(ntypes, dtype=torch.float64))
 
-    def assembled(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
+    def assemble_tensors(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
         """Return polarizabilities (n, 3, 3)."""
         if self.config.fit_diag:
             PT = outputs.unsqueeze(2) * T
@@ -73,7 +73,7 @@ class PolarFitting(TensorFitting):
             PT = 0.5 * (P + P.transpose(1, 2)) @ T
         return self.scale[kind] * ((T.transpose(1, 2) @ PT).double() + self.shift_matrix(kind))
 
-    def turned(self, outputs: Tensor, directions: Tensor) -> Tensor | None:
+    def project_outputs(self, outputs: Tensor, directions: Tensor) -> Tensor | None:
         """Return directions P directions^T, (n, functions^2), or None with `fit_diag`."""
         if self.config.fit_diag:
             return None

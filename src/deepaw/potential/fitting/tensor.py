@@ -57,28 +57,28 @@ class TensorFitting(FittingNets, ABC):
         self.channels = channels
 
     @abstractmethod
-    def assembled(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
+    def assemble_tensors(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
         """Return tensors (n, *shape), float64, of atoms of one type.
 
         outputs: of their net, (n, outputs). T: their vectors, (n, channels, 3).
         """
 
     @abstractmethod
-    def turned(self, outputs: Tensor, directions: Tensor) -> Tensor | None:
+    def project_outputs(self, outputs: Tensor, directions: Tensor) -> Tensor | None:
         """Return the outputs that give the same tensors with vectors V instead of T = directions^T V.
 
         outputs: (n, outputs). directions: (functions, channels), for V (functions, 3). None if there is no such form.
         """
 
-    def of_type(
+    def evaluate_type(
         self, kind: int, D: Tensor, T: Tensor, parameters: Tensor | None, compute: torch.dtype | None = None
     ) -> Tensor:
         """Compute tensors (n, *shape), float64, of atoms of one type.
 
-        D: descriptors (n, width). T: vectors (n, channels, 3). parameters: their rows of `parameters_of`.
+        D: descriptors (n, width). T: vectors (n, channels, 3). parameters: their rows of `normalised_parameters`.
         compute: as for `FittingNet`.
         """
-        return self.assembled(kind, self.net_outputs(kind, D, parameters, compute), T.to(self.dtype))
+        return self.assemble_tensors(kind, self.net_outputs(kind, D, parameters, compute), T.to(self.dtype))
 
     def forward(
         self, D: Tensor, T: Tensor, types: Tensor, fparam: Tensor | None = None, aparam: Tensor | None = None
@@ -86,12 +86,12 @@ class TensorFitting(FittingNets, ABC):
         """Compute tensors (natoms, *shape), float64.
 
         D: descriptors (natoms, width). T: vectors (natoms, channels, 3). types: (natoms,).
-        fparam, aparam: as for `parameters_of`.
+        fparam, aparam: as for `normalised_parameters`.
         """
-        parameters = self.parameters_of(len(D), fparam, aparam)
+        parameters = self.normalised_parameters(len(D), fparam, aparam)
         result = torch.zeros(len(D), *self.shape, dtype=torch.float64, device=D.device)
         for kind in types.unique().tolist():
             atoms = torch.nonzero(types == kind).squeeze(1)
-            tensors = self.of_type(kind, D[atoms], T[atoms], None if parameters is None else parameters[atoms])
+            tensors = self.evaluate_type(kind, D[atoms], T[atoms], None if parameters is None else parameters[atoms])
             result = result.index_put((atoms,), tensors)
         return result

@@ -42,7 +42,7 @@ class DipoleCharge(nn.Module):
             )
         if section.numb_fparam or section.numb_aparam:
             raise InputError(f"{name} takes fparam or aparam, which a model of modifier.model_name cannot have.")
-        selected = section.sel_type if section.sel_type is not None else dipole.selected
+        selected = section.sel_type if section.sel_type is not None else dipole.selected_types
         for key, count in (("model_charge_map", len(selected)), ("sys_charge_map", len(type_map))):
             if len(charges := getattr(config, key)) != count:
                 owner = "type that has dipoles" if key == "model_charge_map" else "type of type_map"
@@ -55,11 +55,11 @@ class DipoleCharge(nn.Module):
         centroid_charge[list(selected)] = torch.tensor(config.model_charge_map, dtype=torch.float64)
         atom_charge = torch.tensor(config.sys_charge_map, dtype=torch.float64)
         self.register_buffer("atom_charge", atom_charge, persistent=False)
-        self.register_buffer("centroid_charge", centroid_charge * dipole.contributes, persistent=False)
+        self.register_buffer("centroid_charge", centroid_charge * dipole.type_mask, persistent=False)
 
     def centroid_atoms(self, types: Tensor) -> Tensor:
         """Return the indices (n,) of the atoms that have a centroid; types: (natoms,)."""
-        return torch.nonzero(self.dipole.contributes[types]).squeeze(1)
+        return torch.nonzero(self.dipole.type_mask[types]).squeeze(1)
 
     def sites(self, coord: Tensor, types: Tensor, dipoles: Tensor) -> tuple[Tensor, Tensor]:
         """Return the positions (natoms + n, 3), A, and the charges (natoms + n,), e, of atoms and then centroids.

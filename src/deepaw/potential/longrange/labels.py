@@ -12,7 +12,7 @@ from deepaw.potential.longrange.dipole_charge import DipoleCharge
 from deepaw.potential.longrange.evaluation import LongRange
 
 
-def without_long_range(charges: DipoleCharge, systems: Sequence[System]) -> list[System]:
+def subtract_long_range(charges: DipoleCharge, systems: Sequence[System]) -> list[System]:
     """Return the systems with the energies, forces and virials of the charges subtracted from their labels.
 
     Raises InputError: a system without cells.

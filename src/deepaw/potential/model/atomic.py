@@ -32,12 +32,12 @@ class AtomicModel(nn.Module, ABC):
 
     Buffers derived from the configuration:
     neighbours: (ntypes, ntypes) bool, false for pairs of types excluded by `pair_exclude_types`.
-    contributes: (ntypes,), 1 for types whose atoms have the predicted quantity, 0 for others.
+    type_mask: (ntypes,), 1 for types whose atoms have the predicted quantity, 0 for others.
     """
 
     fitting: FittingNets
     neighbours: Tensor
-    contributes: Tensor
+    type_mask: Tensor
 
     def __init__(
         self,
@@ -67,10 +67,10 @@ class AtomicModel(nn.Module, ABC):
         neighbours = torch.ones(ntypes, ntypes, dtype=torch.bool)
         for first, second in config.pair_exclude_types:
             neighbours[first, second] = neighbours[second, first] = False
-        contributes = torch.ones(ntypes, dtype=torch.float64)
-        contributes[sorted(self._excluded_types())] = 0
+        type_mask = torch.ones(ntypes, dtype=torch.float64)
+        type_mask[sorted(self._excluded_types())] = 0
         self.register_buffer("neighbours", neighbours, persistent=False)
-        self.register_buffer("contributes", contributes, persistent=False)
+        self.register_buffer("type_mask", type_mask, persistent=False)
 
     @abstractmethod
     def _make_fitting(self, generator: torch.Generator | None) -> FittingNets:
@@ -91,9 +91,9 @@ class AtomicModel(nn.Module, ABC):
         return self.descriptor.rcut
 
     @property
-    def selected(self) -> list[int]:
+    def selected_types(self) -> list[int]:
         """Types whose atoms have the predicted quantity."""
-        types: list[int] = torch.nonzero(self.contributes).flatten().tolist()
+        types: list[int] = torch.nonzero(self.type_mask).flatten().tolist()
         return types
 
     def environment(
@@ -108,13 +108,14 @@ class AtomicModel(nn.Module, ABC):
         Raises InputError: as `real_atoms`.
         """
         if not self.config.is_masked:
-            return self.visible(find_environment(coord, cell, types, self.rcut))
+            return self.visible_pairs(find_environment(coord, cell, types, self.rcut))
         assert aparam is not None
         real = real_atoms(aparam)
         env = find_environment(coord[real], None, types[real], self.rcut)
-        return self.visible(env.among(torch.from_numpy(real), torch.from_numpy(np.asarray(types, dtype=np.int64))))
+        all_types = torch.from_numpy(np.asarray(types, dtype=np.int64))
+        return self.visible_pairs(env.among(torch.from_numpy(real), all_types))
 
-    def visible(self, env: Environment) -> Environment:
+    def visible_pairs(self, env: Environment) -> Environment:
         """Return the pairs that the model takes into account, from all pairs within `rcut`."""
         if self.fixed_slots:
             # before the removal of excluded pairs: in DeePMD-kit they occupy places of sel
@@ -124,7 +125,7 @@ class AtomicModel(nn.Module, ABC):
         return env
 
     def keeps(self, counts: Tensor) -> bool:
-        """Whether all pairs of atoms with so many neighbours of each type, (natoms, ntypes), are visible to all parts."""
+        """Whether all parts see all pairs of atoms with these numbers of neighbours by type, (natoms, ntypes)."""
         if self.config.pair_exclude_types:
             return False
         if self.fixed_slots and bool((counts.sum(1) > sum(self.descriptor.sel)).any()):
@@ -132,18 +133,18 @@ class AtomicModel(nn.Module, ABC):
         return all(part.keeps_all(counts) for part in self.descriptor.parts)
 
     def visible_tables(self, env: Environment) -> list[NeighbourTable]:
-        """Return the neighbours that each part of the descriptor sees, from pairs within `rcut` of atoms sorted by type.
+        """Return the neighbours that each part of the descriptor sees; env: pairs within `rcut`, atoms sorted by type.
 
-        Parts that see the same have the same table.
+        Parts with equal neighbours share a table.
         """
-        visible = self.visible(env)
-        ntypes, chosen = len(self.type_map), [part.select_neighbours(visible) for part in self.descriptor.parts]
-        tables = {id(each): table_of(each, ntypes) for each in chosen}
-        return [tables[id(each)] for each in chosen]
+        visible = self.visible_pairs(env)
+        ntypes, selected = len(self.type_map), [part.select_neighbours(visible) for part in self.descriptor.parts]
+        tables = {id(part_env): table_of(part_env, ntypes) for part_env in selected}
+        return [tables[id(part_env)] for part_env in selected]
 
     def descriptors(self, env: Environment) -> Tensor:
         """Compute descriptors (natoms, width); env: pairs within `rcut`."""
-        result: Tensor = self.descriptor(self.visible(env))
+        result: Tensor = self.descriptor(self.visible_pairs(env))
         return result
 
     def description(self) -> dict[str, Any]:

@@ -75,17 +75,17 @@ class PotentialModel(AtomicModel):
         content = super().description()
         return content if self.modifier is None else {**content, "modifier": self.modifier.dipole.description()}
 
-    def with_bias(self, types: Tensor | int, energy: Tensor) -> Tensor:
+    def atomic_energies(self, types: Tensor | int, energy: Tensor) -> Tensor:
         """Return atomic energies in float64 from the outputs of the fitting nets: add the bias, mask excluded types.
 
         types: (natoms,), or one type for all atoms.
         """
-        return (energy.double() + self.bias[types]) * self.contributes[types]
+        return (energy.double() + self.bias[types]) * self.type_mask[types]
 
     def table_shift(self, types: Tensor) -> Tensor:
         """Return the constants c_i (natoms,), eV, added to tabulated energies: the bias with `srtab_add_bias`, else
         0."""
-        return self.bias[types] * (self.contributes[types] if self.config.srtab_add_bias else 0)
+        return self.bias[types] * (self.type_mask[types] if self.config.srtab_add_bias else 0)
 
     def blend_with_table(self, env: Environment, energy: Tensor) -> Tensor:
         """Blend network energies of the first n atoms (n,), eV, with tabulated ones; differentiable in env.vector.
@@ -94,22 +94,26 @@ class PotentialModel(AtomicModel):
         """
         if self.interpolation is None:
             return energy
-        weight, table_energy = (values[: len(energy)] for values in self.interpolation(self.visible(env)))
+        weight, table_energy = (values[: len(energy)] for values in self.interpolation(self.visible_pairs(env)))
         types = env.types[: len(energy)]
-        return (1 - weight) * energy + weight * (self.table_shift(types) + self.contributes[types] * table_energy)
+        return (1 - weight) * energy + weight * (self.table_shift(types) + self.type_mask[types] * table_energy)
 
-    def mixture(self, env: Environment, distances: Tensor | None = None) -> Mixture | None:
+    def table_mixture(self, env: Environment, distances: Tensor | None = None) -> Mixture | None:
         """Return the contribution of the table with derivatives in closed form, or None if there is none.
 
-        env: pairs from `visible`. distances: their lengths (npairs,), A, if known. Errors as of `blend_with_table`.
+        env: pairs from `visible_pairs`. distances: their lengths (npairs,), A, if known.
+
+        Raises InputError: as `blend_with_table`.
         """
         mixture = None if self.interpolation is None else self.interpolation.mixture(env, distances)
-        return None if mixture is None else mixture.masked(self.contributes[env.types])
+        return None if mixture is None else mixture.masked(self.type_mask[env.types])
 
     def forward(self, env: Environment, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
         """Compute atomic energies (natoms,), eV, float64: the reference, with every network run for every pair.
 
-        env: pairs within `rcut`. fparam, aparam: as for `FittingNets.parameters_of`. Errors as of `blend_with_table`.
+        env: pairs within `rcut`. fparam, aparam: as for `FittingNets.normalised_parameters`.
+
+        Raises InputError: as `blend_with_table`.
         """
-        energy = self.with_bias(env.types, self.fitting(self.descriptors(env), env.types, fparam, aparam))
+        energy = self.atomic_energies(env.types, self.fitting(self.descriptors(env), env.types, fparam, aparam))
         return self.blend_with_table(env, energy)

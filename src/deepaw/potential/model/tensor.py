@@ -42,12 +42,12 @@ class TensorModel(AtomicModel):
     def forward(self, env: Environment, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
         """Compute atomic tensors (natoms, *shape), float64: the reference, with every network run for every pair.
 
-        env: pairs within `rcut`. fparam, aparam: as for `FittingNets.parameters_of`.
+        env: pairs within `rcut`. fparam, aparam: as for `FittingNets.normalised_parameters`.
         """
-        D, T = self.descriptor.with_vectors(self.visible(env))
+        D, T = self.descriptor.with_vectors(self.visible_pairs(env))
         return self.mask_unselected(env.types, self.fitting(D, T, env.types, fparam, aparam))
 
     def mask_unselected(self, types: Tensor | int, tensors: Tensor) -> Tensor:
         """Set the tensors (n, *shape) of unselected types to 0; types: (n,), or one type for all atoms."""
-        weight = self.contributes[types]
+        weight = self.type_mask[types]
         return tensors * weight.view(*weight.shape, *[1] * len(self.shape))

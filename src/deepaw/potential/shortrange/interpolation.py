@@ -45,7 +45,7 @@ class PairInterpolation(nn.Module):
     def forward(self, env: Environment) -> tuple[Tensor, Tensor]:
         """Return w (natoms,) and T (natoms,), eV, float64, differentiable in env.vector: the reference.
 
-        T is 0 where w is 0. env: pairs from `AtomicModel.visible`.
+        T is 0 where w is 0. env: pairs from `AtomicModel.visible_pairs`.
 
         Raises InputError: a pair below the first distance of the table.
         """

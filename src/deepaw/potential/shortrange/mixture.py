@@ -41,12 +41,12 @@ class Mixture:
         """Copy to a device."""
         return Mixture(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
-    def masked(self, contributes: Tensor) -> Mixture:
-        """Set the energies of atoms with contributes (natoms,) 0 rather than 1, and their derivatives, to 0."""
-        mask = contributes[self.centre].unsqueeze(1)
+    def masked(self, type_mask: Tensor) -> Mixture:
+        """Set the energies of atoms with mask (natoms,) 0 rather than 1, and their derivatives, to 0."""
+        mask = type_mask[self.centre].unsqueeze(1)
         return replace(
             self,
-            energy=self.energy * contributes,
+            energy=self.energy * type_mask,
             weight_slope=self.weight_slope * mask,
             energy_slope=self.energy_slope * mask,
         )

@@ -1,4 +1,4 @@
-"""Passes through a model for a share of a batch's atoms: neighbours to energies and forces, and back."""
+"""Written passes of a model for a share of a batch's atoms: from neighbours to energies and forces, and backward."""
 
 from __future__ import annotations
 
@@ -55,17 +55,17 @@ class AtomPasses:
         ]
 
     def forward(
-        self, batch: Batch, factor: Tensor, beside: Tensor | None, virial: bool
+        self, batch: Batch, factor: Tensor, parameters: Tensor | None, virial: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Energies of these atoms by the nets, and what they add to forces (natoms, 3) and virials (nframes, 3, 3)."""
+        """Compute outputs of the nets, and contributions to forces (natoms, 3) and virials (nframes, 3, 3)."""
         first, last, nets = self._first, self._last, self.nets
         self._tables = [table if self._is_whole else table.share(first, last) for table in batch.tables]
         self._frame = batch.frame[first:last] if virial else None
         for part, operator, table in zip(self.parts, self._operators, self._tables, strict=True):
             operator.forward(table, part.B)
             part.forward()
-        if beside is not None:
-            nets.x[:, self._width :] = beside[first:last]
+        if parameters is not None:
+            nets.x[:, self._width :] = parameters[first:last]
         nets.factor.copy_(factor[first:last])
         energies = nets.forward()
         nets.backward()
@@ -93,5 +93,5 @@ class AtomPasses:
 
 
 def pairwise_parts(model: PotentialModel) -> list[PairwiseDescriptor]:
-    """Return the parts of its descriptor that have embedding nets of one neighbour."""
+    """Return the parts of the descriptor whose embedding nets act on one neighbour."""
     return [part for part in model.descriptor.parts if isinstance(part, PairwiseDescriptor)]

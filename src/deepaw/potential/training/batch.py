@@ -1,4 +1,4 @@
-"""Batches: frames put together, with the neighbours of their atoms."""
+"""Batches: joined frames, with the neighbours of their atoms."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from deepaw.potential.shortrange.mixture import Mixture
 
 @dataclass(frozen=True)
 class Batch:
-    """Frames put together, their atoms sorted by type.
+    """Joined frames, their atoms sorted by type.
 
-    atoms: index of each atom among those of the frames one after the other, (natoms,).
+    atoms: index of each atom in the concatenated frames, (natoms,).
     frame, types: frame and type of each atom, (natoms,). natoms: atoms of each frame, (nframes,).
     counts: number of atoms of each type.
-    tables: neighbours, for each part of the descriptor, as its kernel takes them.
-    mixture: table of pair energies, where that matters.
+    tables: neighbours for each part of the descriptor, in the dtype of its kernel.
+    mixture: contribution of a table of pair energies, or None.
     """
 
     atoms: Tensor
@@ -46,20 +46,20 @@ def make_batch(
     frames: Sequence[Frame],
     device: torch.device | None = None,
 ) -> Batch:
-    """Put frames together and find the neighbours of their atoms.
+    """Join frames and find the neighbours of their atoms.
 
-    model: on the CPU. kernels: of each part of its descriptor. device: for the batch, by default the CPU.
+    model: on the CPU. kernels: one for each part of its descriptor. device: of the batch, by default the CPU.
     """
     types = np.concatenate([frame.types for frame in frames])
     order = np.argsort(types, kind="stable")
     sizes = [len(frame.types) for frame in frames]
-    number = np.repeat(np.arange(len(frames)), sizes)[order]
-    tables, mixture = _neighbours(model, kernels, frames, order, types[order], number)
+    frame_index = np.repeat(np.arange(len(frames)), sizes)[order]
+    tables, mixture = _neighbours(model, kernels, frames, order, types[order], frame_index)
     device = torch.device("cpu") if device is None else device
     moved = {id(table): table.to(device) for table in tables} if device.type != "cpu" else {}
     return Batch(
         torch.from_numpy(order).to(device),
-        torch.from_numpy(number).to(device),
+        torch.from_numpy(frame_index).to(device),
         torch.from_numpy(types[order]).to(device),
         torch.tensor(sizes, device=device),
         tuple(np.bincount(types, minlength=len(model.type_map)).tolist()),
@@ -74,16 +74,19 @@ def _neighbours(
     frames: Sequence[Frame],
     order: np.ndarray,
     types: np.ndarray,
-    number: np.ndarray,
+    frame_index: np.ndarray,
 ) -> tuple[list[NeighbourTable], Mixture | None]:
-    """Neighbours for each part, and what a table of pair energies adds; types, number: type and frame of sorted atoms."""
+    """Return the neighbours for each part, and the contribution of a table of pair energies.
+
+    order: of the concatenated atoms. types, frame_index: type and frame of sorted atoms.
+    """
     dtypes = [kernel.vector_dtype(part) for kernel, part in zip(kernels, model.descriptor.parts, strict=True)]
     has_table = isinstance(model, PotentialModel) and model.interpolation is not None
     env: Environment | None = None
     if not model.config.is_masked:
         coord = np.concatenate([frame.coord for frame in frames])[order]
         cells = [frame.cell for frame in frames]
-        neighbours = find_neighbours(coord, types, len(model.type_map), model.rcut, cells, frame=number)
+        neighbours = find_neighbours(coord, types, len(model.type_map), model.rcut, cells, frame=frame_index)
         if model.keeps(neighbours.counts):
             by_dtype = {dtype: neighbours.table(model.rcut, dtype) for dtype in set(dtypes)}
             tables = [by_dtype[dtype] for dtype in dtypes]
@@ -94,15 +97,15 @@ def _neighbours(
         if not model.keeps(neighbours.counts):
             tables = _cast(model.visible_tables(env), dtypes)
     else:
-        alone = [
+        environments = [
             model.environment(frame.coord, frame.cell, frame.types, frame.labels.get("aparam")) for frame in frames
         ]
-        env = join_environments(alone, order)
+        env = join_environments(environments, order)
         tables = _cast(model.visible_tables(env), dtypes)
-    return tables, model.mixture(model.visible(env)) if isinstance(model, PotentialModel) else None
+    return tables, model.table_mixture(model.visible_pairs(env)) if isinstance(model, PotentialModel) else None
 
 
 def _cast(tables: Sequence[NeighbourTable], dtypes: Sequence[torch.dtype]) -> list[NeighbourTable]:
-    """Convert tables, those that are the same object once."""
+    """Convert tables to the dtype of each part; parts that share a table and a dtype share the result."""
     cast = {(id(table), dtype): table.cast(dtype) for table, dtype in zip(tables, dtypes, strict=True)}
     return [cast[id(table), dtype] for table, dtype in zip(tables, dtypes, strict=True)]

@@ -1,4 +1,4 @@
-"""The energies of types, fitted once more to what a model with weights gets wrong."""
+"""Refit of the energies of types to the errors of a trained model."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from deepaw.potential.training.step import predict
 
 
 @torch.no_grad()
-def fit_bias_again(setup: Setup) -> None:
-    """Shift `model.bias` by the least-squares fit of energies given less predicted, of `data_bias_nsample` batches.
-
-    A model of tensors stays as it is.
+def refit_bias(setup: Setup) -> None:
+    """Shift `model.bias` by the least-squares fit of labels minus predicted energies, of
+    `data_bias_nsample` batches. A model of tensors is not changed.
     """
     model = setup.model
     if not isinstance(model, PotentialModel):
         return
     training = setup.training
     sizes, batches = training.sampler.sizes, setup.settings.model.data_bias_nsample
-    chosen = [
+    indices = [
         (system, index)
         for system, index in sampled_frames(training.systems, sizes, batches)
         if "energy" in training.systems[system].labels
     ]
     predicted = []
-    for frame in chosen:
+    for frame in indices:
         prepared = training.frames.batch([frame])
-        found = predict(model, prepared.batch, setup.kernels, fparam=prepared.fparam, aparam=prepared.aparam)
-        predicted.append(float(found.energy))
-    frames = [training.systems[system].frame(index) for system, index in chosen]
+        prediction = predict(model, prepared.batch, setup.kernels, fparam=prepared.fparam, aparam=prepared.aparam)
+        predicted.append(float(prediction.energy))
+    frames = [training.systems[system].frame(index) for system, index in indices]
     shift_energies(model, frames, np.array(predicted))

@@ -1,4 +1,4 @@
-"""Checkpoints of potentials: all that a training needs to go on as if it had not stopped."""
+"""Checkpoints of the training of potentials: a restarted training equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from torch import Tensor
 from deepaw.errors import InputError
 from deepaw.outputfile import output_file
 from deepaw.potential.model.atomic import AtomicModel
-from deepaw.potential.nativefile import described
+from deepaw.potential.nativefile import build_model
 
 KIND = "training of a potential"
-"""What checkpoints say that they are."""
+"""Value of the key `kind` in checkpoints."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state after `step` steps. Nothing else is random: batches follow from what the samplers drew before.
+    """State of a training after `step` steps, including that of the samplers, which determine later batches.
 
-    model, fixed_slots, closest, provenance, modifier: as of `AtomicModel.description`, modifier None where there is
-    none; weights: the model's state. averages: of the trained weights, or empty. samplers: of training and validation.
-    settings: the input as it was understood.
+    model, fixed_slots, closest, provenance, modifier: as in `AtomicModel.description`, modifier None if there is none.
+    weights: state_dict of the model. averages: of the trained weights, or empty. samplers: of training and validation.
+    settings: the completed input.
     """
 
     step: int
@@ -42,19 +42,19 @@ class Checkpoint:
     modifier: dict[str, Any] | None = None
 
     def write(self, path: Path) -> None:
-        """Write beside and rename: a process killed meanwhile leaves the previous checkpoint whole.
+        """Write to a temporary file and rename it: if the process is killed, the previous checkpoint stays intact.
 
-        Raises InputError where it cannot be written.
+        Raises InputError: the file cannot be written.
         """
-        content = io.BytesIO()  # torch hides errors of the operating system when it writes to a file itself
+        content = io.BytesIO()  # torch.save to a file hides errors of the operating system
         torch.save({"kind": KIND, **vars(self)}, content)
-        with output_file(path) as beside:
-            beside.write_bytes(content.getbuffer())
+        with output_file(path) as temporary:
+            temporary.write_bytes(content.getbuffer())
 
     def potential(self, name: str) -> AtomicModel:
-        """The model, with its weights. Raises InputError: one that this version does not know."""
+        """Return the model with its weights; name: of the file, for messages. Raises InputError: an unknown model."""
         try:
-            model = described(vars(self), self.weights, name)
+            model = build_model(vars(self), self.weights, name)
             model.load_state_dict(self.weights)
         except RuntimeError:
             raise InputError(f"{name} holds a potential that this deepaw does not know.") from None
@@ -62,29 +62,29 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Raises InputError: no such file, or not a checkpoint of a potential's training."""
-    found = find_checkpoint(path)
-    checkpoint = content_of(found)
+    """Read a checkpoint. Raises InputError: no such file, or not a checkpoint of a potential's training."""
+    file = find_checkpoint(path)
+    checkpoint = load_checkpoint(file)
     if checkpoint is None:
         raise InputError(
-            f"{found} is not a checkpoint of deepaw's training of potentials; --init-model and --finetune start from "
+            f"{file} is not a checkpoint of deepaw's training of potentials; --init-model and --finetune start from "
             "other files."
         )
     return checkpoint
 
 
 def find_checkpoint(path: Path) -> Path:
-    """The file that `model.ckpt` or `model.ckpt.pt` names, or any other. Raises InputError: there is none."""
+    """Return the file of a checkpoint or model, with or without the suffix `.pt`. Raises InputError: there is none."""
     for candidate in (path, path.with_name(f"{path.name}.pt")):
         if candidate.is_file():
             return candidate
     raise InputError(f"{path} does not exist; give the file of a training or of a model, such as model.ckpt.pt.")
 
 
-def content_of(path: Path) -> Checkpoint | None:
-    """The checkpoint in a file that exists, or None where it holds something else.
+def load_checkpoint(path: Path) -> Checkpoint | None:
+    """Load the checkpoint in an existing file, or return None if the file holds something else.
 
-    Raises InputError: it is cut short or holds nothing that is readable.
+    Raises InputError: the file is truncated or not readable.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -100,11 +100,11 @@ def content_of(path: Path) -> Checkpoint | None:
 
 
 class CheckpointFiles:
-    """`<prefix>-<step>.pt`, of which the latest few are kept, and `<prefix>.pt`, which names the latest one.
+    """The latest checkpoints `<prefix>-<step>.pt`, and a link `<prefix>.pt` to the last one.
 
     Args:
-        prefix: such as model.ckpt, in a folder that exists.
-        keep: how many to keep.
+        prefix: such as model.ckpt, in an existing folder.
+        keep: number of checkpoints to keep.
     """
 
     def __init__(self, prefix: Path, keep: int) -> None:
@@ -112,12 +112,12 @@ class CheckpointFiles:
 
     @property
     def latest(self) -> Path:
-        """The name that the latest one always has."""
+        """Path of the link to the latest checkpoint."""
         return self._prefix.with_name(f"{self._prefix.name}.pt")
 
     def write(self, checkpoint: Checkpoint) -> Path:
-        """Write it, point to it, and then remove what is no longer kept: first those of later steps, which are left
-        of another past, then the oldest.
+        """Write a checkpoint, update the link, and remove surplus files: those of later steps, left over by an earlier
+        training, then the oldest.
         """
         path = self._prefix.with_name(f"{self._prefix.name}-{checkpoint.step}.pt")
         checkpoint.write(path)
@@ -125,25 +125,27 @@ class CheckpointFiles:
         link.unlink(missing_ok=True)
         link.symlink_to(path.name)
         link.replace(self.latest)
-        others = sorted(self._numbered(), key=lambda each: (each[0] <= checkpoint.step, each[0]))
-        for _, other in others[: max(len(others) - self._keep, 0)]:
-            other.unlink(missing_ok=True)
+        files = sorted(self._step_files(), key=lambda file: (file[0] <= checkpoint.step, file[0]))
+        for _, surplus in files[: max(len(files) - self._keep, 0)]:
+            surplus.unlink(missing_ok=True)
         return path
 
-    def _numbered(self) -> list[tuple[int, Path]]:
+    def _step_files(self) -> list[tuple[int, Path]]:
+        """Return the step and path of each checkpoint file."""
         start = f"{self._prefix.name}-"
-        found = []
+        files = []
         for path in self._prefix.parent.glob(f"{_literal(start)}*.pt"):
             number = path.name[len(start) : -len(".pt")]
             if number.isdigit():
-                found.append((int(number), path))
-        return found
+                files.append((int(number), path))
+        return files
 
 
 def ema_prefix(prefix: Path) -> Path:
-    """What the names of checkpoints of averages begin with: model_ema.ckpt beside model.ckpt, as in DeePMD-kit."""
+    """Return the prefix of checkpoints of averaged weights: model_ema.ckpt for model.ckpt, as in DeePMD-kit."""
     return prefix.with_name(f"{prefix.stem}_ema{prefix.suffix}")
 
 
 def _literal(name: str) -> str:
+    """Escape a name for `Path.glob`."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -1,4 +1,4 @@
-"""How a potential is trained: the section `training`."""
+"""Input section `training`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from deepaw.potential.data.config import DataInput, ValidationDataInput
 
 
 class MixedPrecisionInput(Section):
-    """Shorter numbers as factors in the matrix products of fitting nets, while training. The rest, validation too, is
-    in float32, as `precision` of model.descriptor and model.fitting_net has to be."""
+    """Matrix products of fitting nets with factors of 16 bits, in training steps. All else, including validation, is in
+    float32, which `precision` of model.descriptor and model.fitting_net has to be."""
 
     output_prec: Literal["float32"] = Field("float32", description="of weights, sums and the optimiser")
     compute_prec: Literal["float16", "bfloat16"] = Field(
@@ -21,7 +21,7 @@ class MixedPrecisionInput(Section):
 
 
 class TrainingInput(Section):
-    """On what, how long, and what is written on the way; files go to the working directory."""
+    """Data, number of steps, and output files, which are written to the working directory."""
 
     training_data: DataInput = Field(description="what to learn from")
     validation_data: ValidationDataInput | None = Field(None, description="what to test on")

@@ -1,4 +1,4 @@
-"""The learning curve of a potential: `lcurve.out`, in the columns that DeePMD-kit writes and people's scripts read."""
+"""Learning curve of a potential: `lcurve.out`, with the columns of DeePMD-kit."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ from deepaw.errors import InputError
 from deepaw.outputfile import disk_errors, output_file
 
 REMARK = "# If there is no available reference data, rmse_*_{val,trn} will print nan"
-"""What follows the heading; scripts skip a fixed number of lines."""
+"""Line after the heading, as in DeePMD-kit; scripts skip a fixed number of lines."""
 
 
 class LearningCurve:
-    """A file that grows by a line at a time.
+    """File to which a line is appended at a time.
 
-    A restart keeps the lines up to its step, and a new training begins the file afresh. Columns: the step, each error
-    of validation and training, sorted by name, the learning rate. Without validation data there are those of training
-    alone.
+    A restart keeps the lines up to its step; a new training starts a new file. Columns: step, each error of validation
+    and training, sorted by name, learning rate. Without validation data there are only errors of training.
 
-    Raises InputError where the file cannot be written, or is there and is not a learning curve.
+    Raises InputError: the file cannot be written, or it exists and is not a learning curve.
     """
 
     def __init__(self, path: Path, from_step: int = 0) -> None:
         self.path = path
-        kept = _lines_up_to(path, from_step) if from_step and path.exists() else []
-        self._heading = next((line for line in reversed(kept) if line.startswith("# step")), None)
-        with output_file(path) as beside:
-            beside.write_text("".join(f"{line}\n" for line in kept))
+        lines = _lines_up_to(path, from_step) if from_step and path.exists() else []
+        self._heading = next((line for line in reversed(lines) if line.startswith("# step")), None)
+        with output_file(path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines))
 
     def append(
         self, step: int, training: Mapping[str, float], validation: Mapping[str, float] | None, rate: float
     ) -> None:
-        """Add a line, and before the first one, or where the columns have changed, their heading."""
+        """Append a line, after a heading if it is the first line or if the columns have changed."""
         heading, line = "# step ", f"{step:7d}"
         for name in sorted(training):
             if validation is None:
@@ -51,8 +50,8 @@ class LearningCurve:
 
 
 def _lines_up_to(path: Path, step: int) -> list[str]:
-    """A last line that was cut short, when its writer was killed, is passed over."""
-    kept = []
+    """Read the lines of steps up to `step`; a truncated last line, left by a killed process, is ignored."""
+    lines = []
     for number, line in enumerate(path.read_text(errors="replace").splitlines(keepends=True), start=1):
         if not line.endswith("\n"):
             continue
@@ -63,5 +62,5 @@ def _lines_up_to(path: Path, step: int) -> list[str]:
                     continue
             except (ValueError, IndexError):
                 raise InputError(f"{path}, line {number} is not one of a learning curve; move the file away.") from None
-        kept.append(line.rstrip("\n"))
-    return kept
+        lines.append(line.rstrip("\n"))
+    return lines

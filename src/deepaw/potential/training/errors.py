@@ -1,4 +1,4 @@
-"""What a batch was wrong by, in sums that add up over its parts."""
+"""Errors of a batch, as sums that are additive over its parts."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Protocol
 from torch import Tensor
 
 
-class Shown(Protocol):
-    """How errors are called in the learning curve."""
+class ErrorNames(Protocol):
+    """Names of errors in the learning curve."""
 
-    def named(self, loss: Tensor, means: Tensor) -> dict[str, float]:
-        """Errors by name, of a loss and of means of squares, or of absolute values, of each of its terms."""
+    def name_errors(self, loss: Tensor, means: Tensor) -> dict[str, float]:
+        """Return errors by name; means: of squares or absolute values of the errors of each term, (terms,)."""
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Sums over a batch, or over a part of one; those of parts are added up.
+    """Sums of errors over a batch, or over a part of one; errors of parts are added with `+`.
 
-    loss: scalar. sums: (terms,), of squares, or of absolute values, of errors. counts: (terms,), of what was summed:
-    numbers of components. section: what names them.
+    loss: scalar. sums: (terms,), of squares or absolute values of errors. counts: (terms,), number of components that
+    were summed. names: names the errors.
     """
 
     loss: Tensor
     sums: Tensor
     counts: Tensor
-    section: Shown
+    names: ErrorNames
 
     def __add__(self, other: Errors) -> Errors:
-        return Errors(self.loss + other.loss, self.sums + other.sums, self.counts + other.counts, self.section)
+        return Errors(self.loss + other.loss, self.sums + other.sums, self.counts + other.counts, self.names)
 
     def means(self) -> dict[str, float]:
-        """Those that are shown, by name; a term without labels is nan."""
-        return self.section.named(self.loss, self.sums / self.counts)
+        """Return the errors of the learning curve by name; nan for a term without labels."""
+        return self.names.name_errors(self.loss, self.sums / self.counts)

@@ -1,7 +1,7 @@
-"""Frames as the steps of a training need them: batches with neighbours, and their labels.
+"""Labelled batches with neighbours, for training steps.
 
-Nothing is kept from one step to the next: a frame costs the same whether it was seen before or not, and memory does not
-grow with the number of frames.
+Nothing is cached between steps: the cost of a frame does not depend on earlier batches, and memory does not grow with
+the number of frames.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from deepaw.potential.training.labels import LABELS, Labels
 
 @dataclass(frozen=True)
 class LabelledBatch:
-    """Frames put together with their labels.
+    """Batch of joined frames with their labels.
 
-    back: where the atoms of the frames one after the other are in `batch`, (natoms,).
-    labels: float64, those of atoms in the order of the frames.
+    original_order: index in `batch` of each atom of the concatenated frames, (natoms,).
+    labels: float64; atomic labels in the order of the frames.
     fparam, aparam: (natoms, ...) in the order of `batch`, or None.
     """
 
     batch: Batch
-    back: Tensor
+    original_order: Tensor
     labels: Labels
     fparam: Tensor | None
     aparam: Tensor | None
 
 
 class TrainingFrames:
-    """Frames of some systems.
+    """Makes labelled batches from frames of systems.
 
     Args:
-        model: on the CPU, with its statistics; it says which neighbours there are.
-        kernels: of each part of its descriptor.
-        systems: whose frames these are, with the model's type map.
-        names: labels that are needed, as in `LABELS`.
-        device: where batches are wanted.
+        model: on the CPU, with its statistics; determines the neighbours.
+        kernels: one for each part of its descriptor.
+        systems: with the model's type map.
+        names: required labels, keys of `LABELS`.
+        device: of the batches.
     """
 
     def __init__(
@@ -61,16 +61,16 @@ class TrainingFrames:
         self._device = device
 
     def batch(self, indices: Sequence[tuple[int, int]]) -> LabelledBatch:
-        """Put frames together; indices: (system, frame) each, both from 0, at least one."""
+        """Make a batch; indices: (system, frame) of each frame, from 0, at least one."""
         frames = [self._systems[system].frame(index) for system, index in indices]
-        with one_thread():  # many small operations, which other threads would only wait for
+        with one_thread():  # many small operations do not profit from threads
             batch = make_batch(self._model, self._kernels, frames, self._device)
-            back = torch.empty_like(batch.atoms)
-            back[batch.atoms] = torch.arange(len(back), device=back.device)
-            return LabelledBatch(batch, back, self._labels(frames), *self._parameters(frames, batch))
+            original_order = torch.empty_like(batch.atoms)
+            original_order[batch.atoms] = torch.arange(len(original_order), device=original_order.device)
+            return LabelledBatch(batch, original_order, self._labels(frames), *self._parameters(frames, batch))
 
     def name(self, system: int, index: int) -> str:
-        """Return how messages name a frame: 'water/data_0, frame 3', from 1."""
+        """Return the name of a frame in messages: 'water/data_0, frame 3', from 1."""
         return f"{self._systems[system].name}, frame {index + 1}"
 
     def _parameters(self, frames: Sequence[Frame], batch: Batch) -> tuple[Tensor | None, Tensor | None]:
@@ -86,21 +86,21 @@ class TrainingFrames:
         return fparam, aparam
 
     def _labels(self, frames: Sequence[Frame]) -> Labels:
-        contributes = self._model.contributes.numpy()
-        content = {"selected": self._tensor(np.concatenate([contributes[frame.types] for frame in frames]))}
+        type_mask = self._model.type_mask.numpy()
+        content = {"selected": self._tensor(np.concatenate([type_mask[frame.types] for frame in frames]))}
         for name in self._names:
             kind = LABELS[name]
             labels = [frame.labels.get(kind.data) for frame in frames]
-            is_given = [label is not None for label in labels]
-            if not any(is_given):
+            is_labelled = [label is not None for label in labels]
+            if not any(is_labelled):
                 continue
             rows = []
             for frame, label in zip(frames, labels, strict=True):
-                shape = (len(frame.types), *kind.shape) if kind.of_atoms else kind.shape
+                shape = (len(frame.types), *kind.shape) if kind.is_atomic else kind.shape
                 rows.append(np.zeros(shape) if label is None else label)
-            content[kind.field] = self._tensor(np.concatenate(rows) if kind.of_atoms else np.stack(rows))
-            if not all(is_given):
-                content[f"{kind.field}_given"] = torch.tensor(is_given, device=self._device)
+            content[kind.field] = self._tensor(np.concatenate(rows) if kind.is_atomic else np.stack(rows))
+            if not all(is_labelled):
+                content[f"has_{kind.field}"] = torch.tensor(is_labelled, device=self._device)
         return Labels(**content)
 
     def _tensor(self, values: np.ndarray) -> Tensor:

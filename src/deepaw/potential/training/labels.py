@@ -1,4 +1,4 @@
-"""What a model says of a batch of frames, and what it should say."""
+"""Predictions and labels of a batch of frames."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from torch import Tensor
 
 
 class LabelKind(NamedTuple):
-    """field: of `Labels`. data: its name in data. shape: of a frame's or, where it is of_atoms, of an atom's."""
+    """Label of frames or of atoms.
+
+    field: in `Labels`. data: file name in data sets. shape: of the label of a frame, or of an atom if is_atomic.
+    """
 
     field: str
     data: str
     shape: tuple[int, ...]
-    of_atoms: bool
+    is_atomic: bool
 
 
 LABELS = {
@@ -28,15 +31,15 @@ LABELS = {
     "polarizability": LabelKind("tensor", "polarizability", (3, 3), False),
     "atom_polarizability": LabelKind("atom_tensor", "atomic_polarizability", (3, 3), True),
 }
-"""All labels that can be learnt."""
+"""Labels that can be trained on."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of frames one after the other; eV and A, tensors in the unit of the labels.
+    """Predictions for concatenated frames; eV and A, tensors in the unit of the labels.
 
     energy: (nframes,), force: (natoms, 3), virial: (nframes, 3, 3), atom_energy: (natoms,), tensor: (nframes, *shape),
-    atom_tensor: (natoms, *shape); None where not asked for.
+    atom_tensor: (natoms, *shape); None if not computed.
     """
 
     energy: Tensor | None = None
@@ -49,12 +52,12 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Labels:
-    """What `Predictions` should be, in the same order and shapes; None where no frame has it.
+    """Labels in the order and shapes of `Predictions`; None if no frame has them.
 
-    atom_pref: (natoms,), weights of the atoms' forces, 0 or more; None is 1 for all with `use_default_pf`.
-    selected: (natoms,), 1 for atoms that have what is predicted, 0 for others; always there.
-    energy_given, ...: (nframes,) bool, which frames have that label; None where all of them do. What a frame without a
-    label has in its place does not count.
+    atom_pref: (natoms,), weights of the atoms' forces, 0 or more; None: 1 for all with `use_default_pf`.
+    selected: (natoms,), 1 for atoms that have the predicted quantity, 0 for others; never None.
+    has_energy, ...: (nframes,) bool, frames that have the label, or None if all have it. Values of frames without the
+    label are ignored.
     """
 
     energy: Tensor | None = None
@@ -65,10 +68,10 @@ class Labels:
     tensor: Tensor | None = None
     atom_tensor: Tensor | None = None
     selected: Tensor | None = None
-    energy_given: Tensor | None = None
-    force_given: Tensor | None = None
-    virial_given: Tensor | None = None
-    atom_energy_given: Tensor | None = None
-    atom_pref_given: Tensor | None = None
-    tensor_given: Tensor | None = None
-    atom_tensor_given: Tensor | None = None
+    has_energy: Tensor | None = None
+    has_force: Tensor | None = None
+    has_virial: Tensor | None = None
+    has_atom_energy: Tensor | None = None
+    has_atom_pref: Tensor | None = None
+    has_tensor: Tensor | None = None
+    has_atom_tensor: Tensor | None = None

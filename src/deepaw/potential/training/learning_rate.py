@@ -1,4 +1,4 @@
-"""Learning rates along a training: the section `learning_rate`.
+"""Learning-rate schedules: the input section `learning_rate`.
 
 The formulas are those of DeePMD-kit 3.2 (its documentation, "Learning rate"); `cosine_restarts` is Loshchilov and
 Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, ICLR 2017, eq. 5.
@@ -16,14 +16,14 @@ from deepaw.errors import InputError
 from deepaw.inputfile import Section, chosen_by
 
 DEFAULT_STOP_LR = 5e-8
-"""Where a rate ends when the input says nothing about it."""
+"""Default of stop_lr."""
 
 SMALLEST = 1e-10
-"""What a `stop_lr` below it counts as where a logarithm of it is taken."""
+"""Lower bound of `stop_lr` where its logarithm is taken."""
 
 
 class RateSection(Section):
-    """What all learning rates have: start, end and warm-up, a linear rise in the first steps."""
+    """Keys of all schedules: rates at the start and the end, and a warm-up, a linear rise in the first steps."""
 
     start_lr: float = Field(1e-3, gt=0, description="the rate after the warm-up")
     stop_lr: float | None = Field(
@@ -40,7 +40,7 @@ class RateSection(Section):
     )
 
     @model_validator(mode="after")
-    def _says_things_once(self) -> RateSection:
+    def _check_alternatives(self) -> RateSection:
         if self.stop_lr is not None and self.stop_lr_ratio is not None:
             raise ValueError("stop_lr and stop_lr_ratio are both given; keep one of them")
         if self.warmup_steps and self.warmup_ratio is not None:
@@ -49,15 +49,15 @@ class RateSection(Section):
 
     @property
     def final_lr(self) -> float:
-        """The rate at the end."""
+        """Learning rate at the end."""
         if self.stop_lr_ratio is not None:
             return self.start_lr * self.stop_lr_ratio
         return DEFAULT_STOP_LR if self.stop_lr is None else self.stop_lr
 
     def warmup(self, steps: int) -> int:
-        """How many of a training's steps are warm-up.
+        """Return the number of warm-up steps of a training of `steps`.
 
-        Raises InputError: no fewer than there are.
+        Raises InputError: the warm-up is not shorter than the training.
         """
         warmup = self.warmup_steps if self.warmup_ratio is None else int(self.warmup_ratio * steps)
         if warmup >= max(steps, 1):
@@ -67,7 +67,7 @@ class RateSection(Section):
         return warmup
 
     def rate(self, step: int, steps: int) -> float:
-        """The learning rate of step `step`, counted from 0, of a training of `steps`; after its end the last one.
+        """Return the learning rate of step `step`, from 0, of a training of `steps`; after its end the last rate.
 
         Raises InputError: as `warmup`.
         """
@@ -78,12 +78,12 @@ class RateSection(Section):
         return self._decayed(step - warmup, steps)
 
     def scale(self, workers: int) -> float:
-        """What the rate is multiplied by where `workers` processes train together."""
+        """Return the factor of the rate for `workers` processes that train together."""
         return {"linear": float(workers), "sqrt": workers**0.5, "none": 1.0}[self.scale_by_worker]
 
     @abstractmethod
     def _decayed(self, step: int, steps: int) -> float:
-        """The rate at a step counted from the end of the warm-up."""
+        """Return the rate at a step counted from the end of the warm-up."""
 
 
 class ExponentialRate(RateSection):
@@ -102,12 +102,12 @@ class ExponentialRate(RateSection):
     smooth: bool = Field(False, description="step / decay_steps in the exponent, without floor")
 
     def _decayed(self, step: int, steps: int) -> float:
-        every, ratio = self._decay(steps - self.warmup(steps))
-        exponent = step / every if self.smooth else step // every
+        interval, ratio = self._decay(steps - self.warmup(steps))
+        exponent = step / interval if self.smooth else step // interval
         return max(self.start_lr * ratio**exponent, self.final_lr)
 
     def _decay(self, steps: int) -> tuple[int, float]:
-        """decay_steps and r, for `steps` after the warm-up."""
+        """Return decay_steps and r for `steps` after the warm-up."""
         if self.decay_rate is not None:
             return self.decay_steps, self.decay_rate
         every = self.decay_steps
@@ -129,7 +129,7 @@ class CosineRate(RateSection):
 
 
 class CosineRestartsRate(RateSection):
-    """Half cosines from start_lr down to stop_lr, one after the other."""
+    """Half cosines from start_lr to stop_lr, repeated."""
 
     type: Literal["cosine_restarts"]
     period: int = Field(ge=1, description="steps of the first half cosine")
@@ -145,14 +145,14 @@ class CosineRestartsRate(RateSection):
 
 
 class StableRate(RateSection):
-    """start_lr for most of the training, then down to stop_lr (warm-up, stable, decay)."""
+    """Warm-up, stable, decay: start_lr for most of the training, then a decay to stop_lr."""
 
     type: Literal["wsd"]
     decay_phase_ratio: float = Field(0.1, gt=0, le=1, description="part of the steps in which the rate falls")
     decay_type: Literal["inverse_linear", "cosine", "linear"] = Field("inverse_linear", description="how it falls")
 
     @model_validator(mode="after")
-    def _ends_above_zero(self) -> StableRate:
+    def _check_stop_lr(self) -> StableRate:
         if self.final_lr == 0:
             raise ValueError("stop_lr is 0; it should be greater than 0 for wsd")
         return self
@@ -170,6 +170,7 @@ class StableRate(RateSection):
 
 
 def _cosine(start: float, stop: float, progress: float) -> float:
+    """Return the rate of a half cosine from start to stop; progress: from 0 to 1."""
     return stop + (start - stop) * 0.5 * (1 + cos(pi * min(progress, 1.0)))
 
 
@@ -180,4 +181,4 @@ RateInput = Annotated[
     | Annotated[StableRate, Tag("wsd")],
     chosen_by("type", "exp"),
 ]
-"""The section `learning_rate`."""
+"""Input section `learning_rate`."""

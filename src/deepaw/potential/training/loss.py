@@ -1,4 +1,4 @@
-"""What training of a potential minimises: the section `loss`, and the loss itself.
+"""Loss of energies, forces and virials: the input section `loss`, and the loss function.
 
 The formulas are those of DeePMD-kit 3.2 (its documentation, "Fit energy"; Zhang et al., Phys. Rev. Lett. 120, 143001,
 eq. 2).
@@ -20,9 +20,9 @@ from deepaw.potential.training.labels import Labels, Predictions
 Term = Literal["e", "f", "v", "ae", "pf"]
 
 TERMS: tuple[Term, ...] = ("e", "f", "v", "ae", "pf")
-"""Energy, force, virial, energies of atoms, forces weighted by atom; the order of errors."""
+"""Energy, force, virial, atomic energies, forces weighted by atom: the order of errors."""
 
-_OF_FRAMES = ("e", "v")
+_FRAME_TERMS = ("e", "v")
 _COMPONENTS: dict[Term, int] = {"e": 1, "f": 3, "v": 9, "ae": 1, "pf": 3}
 _LABEL: dict[Term, str] = {"e": "energy", "f": "force", "v": "virial", "ae": "atom_energy", "pf": "force"}
 
@@ -67,14 +67,14 @@ class EnergyLossInput(Section):
 
     @field_validator("huber_delta", mode="before")
     @classmethod
-    def _is_one_or_three(cls, delta: Any) -> Any:
+    def _check_huber_delta(cls, delta: Any) -> Any:
         numbers = delta if isinstance(delta, list | tuple) and len(delta) == 3 else [delta]
         if not all(type(number) in (int, float) and number > 0 for number in numbers):
             raise ValueError(f"{json.dumps(delta)} should be a number greater than 0, or a list of three")
         return delta
 
     @model_validator(mode="after")
-    def _fits_together(self) -> EnergyLossInput:
+    def _check_combinations(self) -> EnergyLossInput:
         if self.use_huber and self.loss_func == "mae":
             raise ValueError('use_huber is true and loss_func is "mae"; keep one of them')
         if self.use_huber and self.relative_f is not None:
@@ -92,81 +92,81 @@ class EnergyLossInput(Section):
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """Those with a prefactor that is not 0 all along."""
+        """Terms with a prefactor that is not always 0."""
         return tuple(t for t in TERMS if getattr(self, f"start_pref_{t}") or getattr(self, f"limit_pref_{t}"))
 
-    def named(self, loss: Tensor, means: Tensor) -> dict[str, float]:
-        """`rmse`, the square root of the loss, and `rmse_e`, `rmse_f`, ... (`mae_e`, ...) of the terms, from means in
-        the order of TERMS: eV an atom, eV/A, eV an atom, eV, eV/A."""
+    def name_errors(self, loss: Tensor, means: Tensor) -> dict[str, float]:
+        """Return `rmse`, the square root of the loss, and `rmse_e`, `rmse_f`, ... (or `mae_e`, ...) of the terms.
+
+        means: (5,), in the order of TERMS. Units: eV/atom, eV/A, eV/atom, eV, eV/A.
+        """
         mae = self.loss_func == "mae"
-        named = dict(zip(TERMS, (means if mae else means.sqrt()).tolist(), strict=True))
-        shown = {f"{'mae' if mae else 'rmse'}_{term}": named[term] for term in self.terms}
-        return {"rmse": float(loss.sqrt())} | shown
+        errors = dict(zip(TERMS, (means if mae else means.sqrt()).tolist(), strict=True))
+        named = {f"{'mae' if mae else 'rmse'}_{term}": errors[term] for term in self.terms}
+        return {"rmse": float(loss.sqrt())} | named
 
 
 class EnergyLoss:
-    """The loss of a batch of frames, which may have different numbers of atoms.
+    """Loss of a batch of frames, which may have different numbers of atoms.
 
-    pref(term) = limit + (start - limit) * rate / start_lr; each term is its prefactor times a mean over the labels that
-    the batch has: over frames for energy and virial, over all atoms of all frames for what atoms have, so that a frame
-    counts there by its number of atoms. A term without any label is 0.
+    pref(term) = limit + (start - limit) * rate / start_lr. Each term is its prefactor times a mean over the labels of
+    the batch: over frames for energy and virial, over atoms of all frames for others. A term without any label is 0.
 
     Args:
-        section: the prefactors and so on.
-        start_lr: the learning rate that the prefactors start at.
+        section: input section.
+        start_lr: learning rate of the initial prefactors.
     """
 
     terms = len(TERMS)
-    """How many sums its errors have."""
+    """Number of terms in `Errors`."""
 
     def __init__(self, section: EnergyLossInput, start_lr: float) -> None:
-        self.section = self.shown = section
+        self.section = self.error_names = section
         self.needs_virial = "v" in section.terms
         self._start_lr = start_lr
 
     def prefactor(self, term: Term, rate: float) -> float:
-        """At this learning rate."""
+        """Return the prefactor of a term at a learning rate."""
         start, limit = getattr(self.section, f"start_pref_{term}"), getattr(self.section, f"limit_pref_{term}")
         return limit + (start - limit) * rate / self._start_lr
 
     def counts(self, labels: Labels, natoms: Tensor) -> Tensor:
-        """Frames, or atoms, that have the labels of each of TERMS, (5,), float64.
+        """Count the frames or atoms that have the labels of each of TERMS, (5,), float64.
 
-        Where processes work on parts of a batch, the sum of their counts goes into each of their calls; then the sum
-        of their losses is the loss of the batch. natoms: (nframes,), int64.
+        If processes share a batch, each passes the sum of all counts to its call; then the sum of their losses is the
+        loss of the batch. natoms: (nframes,), int64.
         """
         counts = torch.zeros(len(TERMS), dtype=torch.float64, device=natoms.device)
         for position, term in enumerate(TERMS):
-            if _has(term, labels, self.section):
-                each = torch.ones_like(natoms) if term in _OF_FRAMES else natoms
-                given = _given(term, labels)
-                counts[position] = (each if given is None else each * given).sum()
+            if _has_labels(term, labels, self.section):
+                frame_counts = torch.ones_like(natoms) if term in _FRAME_TERMS else natoms
+                has_label = _has_label(term, labels)
+                counts[position] = (frame_counts if has_label is None else frame_counts * has_label).sum()
         return counts
 
     def __call__(
         self, rate: float, predictions: Predictions, labels: Labels, natoms: Tensor, counts: Tensor | None = None
     ) -> tuple[Tensor, Errors]:
-        """The loss, scalar, float64, differentiable, and the errors it is made of.
+        """Compute the loss, scalar, float64, differentiable, and its errors.
 
-        rate: the learning rate. natoms: (nframes,), int64, of each frame. counts: of the whole batch, where this is a
-        part of it; see `counts`.
+        rate: learning rate. natoms: (nframes,), int64. counts: of the whole batch if this is a part of it (`counts`).
         """
-        own = self.counts(labels, natoms)
-        counts = own if counts is None else counts
-        loss = torch.zeros_like(own[0])
-        sums = torch.zeros_like(own)
+        part_counts = self.counts(labels, natoms)
+        counts = part_counts if counts is None else counts
+        loss = torch.zeros_like(part_counts[0])
+        sums = torch.zeros_like(part_counts)
         for position, term in enumerate(TERMS):
-            if term not in self.section.terms or not _has(term, labels, self.section):
+            if term not in self.section.terms or not _has_labels(term, labels, self.section):
                 continue
             error = self._error(term, predictions, labels, natoms)
             measured = self._measure(term, error)
-            if term in _OF_FRAMES and self._divides_once:
+            if term in _FRAME_TERMS and self._divides_once:
                 measured = measured * _rows(natoms, term, labels, natoms).unsqueeze(1)
             mean = measured.sum(dtype=torch.float64) / (counts[position].clamp(min=1) * error.shape[1])
             loss = loss + self.prefactor(term, rate) * mean
-            sums[position] = self._shown(error.detach()).sum(dtype=torch.float64)
-        components = own.new_tensor([self._components(term) for term in TERMS])
-        return loss, Errors(loss.detach(), sums, own * components, self.section)
+            sums[position] = self._reported(error.detach()).sum(dtype=torch.float64)
+        components = part_counts.new_tensor([self._component_count(term) for term in TERMS])
+        return loss, Errors(loss.detach(), sums, part_counts * components, self.section)
 
     @property
     def _divides_once(self) -> bool:
@@ -175,19 +175,20 @@ class EnergyLoss:
         return section.loss_func == "mse" and not section.use_huber and not section.intensive_ener_virial
 
     def _error(self, term: Term, predictions: Predictions, labels: Labels, natoms: Tensor) -> Tensor:
-        """Of frames or atoms that have the label, (n, components); energy and virial per atom."""
+        """Compute the errors of frames or atoms that have the label, (n, components); energy and virial per atom."""
         if term == "e":
-            error = ((_of(predictions.energy) - _of(labels.energy)) / natoms).unsqueeze(1)
+            error = ((_required(predictions.energy) - _required(labels.energy)) / natoms).unsqueeze(1)
         elif term == "v":
-            error = (_of(predictions.virial) - _of(labels.virial)).flatten(1) / natoms.unsqueeze(1)
+            error = (_required(predictions.virial) - _required(labels.virial)).flatten(1) / natoms.unsqueeze(1)
         elif term == "ae":
-            error = (_of(predictions.atom_energy) - _of(labels.atom_energy)).unsqueeze(1)
+            error = (_required(predictions.atom_energy) - _required(labels.atom_energy)).unsqueeze(1)
         else:
-            error = self._force_error(term, _of(predictions.force), labels)
+            error = self._force_error(term, _required(predictions.force), labels)
         return _rows(error, term, labels, natoms)
 
     def _force_error(self, term: Term, force: Tensor, labels: Labels) -> Tensor:
-        label = _of(labels.force)
+        """Compute the errors of forces of all atoms, (natoms, components)."""
+        label = _required(labels.force)
         error = force - label
         if self.section.relative_f is not None:
             error = error / (torch.linalg.vector_norm(label, dim=1, keepdim=True) + self.section.relative_f)
@@ -195,51 +196,55 @@ class EnergyLoss:
             return torch.linalg.vector_norm(error, dim=1, keepdim=True) if self.section.f_use_norm else error
         if labels.atom_pref is None:
             return error
-        # so that its square, or its absolute value, is weighted by atom_pref
+        # the square or absolute value of the error is then weighted by atom_pref
         return error * labels.atom_pref.unsqueeze(1) ** (1.0 if self.section.loss_func == "mae" else 0.5)
 
     def _measure(self, term: Term, error: Tensor) -> Tensor:
+        """Compute squares, absolute values or Huber terms of errors, for the loss."""
         if not self.section.use_huber:
-            return self._shown(error)
+            return self._reported(error)
         energy, force, virial = self.section.deltas
         delta = {"e": energy, "f": force, "v": virial, "ae": energy}[term]
         size = error.abs()
         return torch.where(size <= delta, 0.5 * error.square(), delta * (size - 0.5 * delta))
 
-    def _shown(self, error: Tensor) -> Tensor:
+    def _reported(self, error: Tensor) -> Tensor:
+        """Compute squares or absolute values of errors, for `Errors`."""
         return error.abs() if self.section.loss_func == "mae" else error.square()
 
-    def _components(self, term: Term) -> int:
-        """How many errors of a frame or an atom are shown as separate ones."""
+    def _component_count(self, term: Term) -> int:
+        """Return the number of components of a frame or an atom that are reported as separate errors."""
         return 1 if term == "f" and self.section.f_use_norm and self.section.loss_func == "mae" else _COMPONENTS[term]
 
 
-def _has(term: Term, labels: Labels, section: EnergyLossInput) -> bool:
+def _has_labels(term: Term, labels: Labels, section: EnergyLossInput) -> bool:
+    """Whether the batch has labels for a term."""
     if term == "pf":
         return labels.force is not None and (labels.atom_pref is not None or section.use_default_pf)
     return getattr(labels, _LABEL[term]) is not None
 
 
-def _given(term: Term, labels: Labels) -> Tensor | None:
-    """(nframes,) bool, which frames have what the term needs; None: all of them."""
+def _has_label(term: Term, labels: Labels) -> Tensor | None:
+    """Return the frames that have the labels of a term, (nframes,) bool; None: all frames."""
     if term != "pf" or labels.atom_pref is None:
-        return getattr(labels, f"{_LABEL[term]}_given")
-    if labels.force_given is None or labels.atom_pref_given is None:
-        return labels.atom_pref_given if labels.force_given is None else labels.force_given
-    return labels.force_given & labels.atom_pref_given
+        return getattr(labels, f"has_{_LABEL[term]}")
+    if labels.has_force is None or labels.has_atom_pref is None:
+        return labels.has_atom_pref if labels.has_force is None else labels.has_force
+    return labels.has_force & labels.has_atom_pref
 
 
 def _rows(values: Tensor, term: Term, labels: Labels, natoms: Tensor) -> Tensor:
-    """Those of `values`, one row for each frame or, of terms of atoms, for each atom, that have the label."""
-    given = _given(term, labels)
-    if given is None:
+    """Select the rows of frames, or of atoms for atomic terms, that have the label."""
+    has_label = _has_label(term, labels)
+    if has_label is None:
         return values
-    if term not in _OF_FRAMES:
-        given = given.repeat_interleave(natoms, output_size=len(values))
-    return values[given]
+    if term not in _FRAME_TERMS:
+        has_label = has_label.repeat_interleave(natoms, output_size=len(values))
+    return values[has_label]
 
 
-def _of(value: Tensor | None) -> Tensor:
+def _required(value: Tensor | None) -> Tensor:
+    """Return the value. Raises ValueError: None."""
     if value is None:
         raise ValueError("the loss has a term whose prediction or label is missing")
     return value

@@ -1,4 +1,4 @@
-"""What can be minimised, by the `type` of the section `loss`. A new loss is its file and a line here."""
+"""Losses by the `type` of the input section `loss`. A new loss is a module and a line here."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from deepaw.potential.training.tensor_loss import TensorLoss, TensorLossInput
 LossInput = Annotated[
     Annotated[EnergyLossInput, Tag("ener")] | Annotated[TensorLossInput, Tag("tensor")], chosen_by("type", "ener")
 ]
-"""The section `loss`."""
+"""Input section `loss`."""
 
 Loss = EnergyLoss | TensorLoss
 
 
 def make_loss(section: EnergyLossInput | TensorLossInput, fitting: NetsConfig, start_lr: float) -> Loss:
-    """The loss that a section asks for, of what a fitting net predicts, for a training that starts at this rate."""
+    """Return the loss of an input section for the quantity of a fitting net; start_lr: initial learning rate."""
     if isinstance(section, TensorLossInput):
         assert isinstance(fitting, TensorConfig)
         return TensorLoss(section, fitting.label)
@@ -29,7 +29,7 @@ def make_loss(section: EnergyLossInput | TensorLossInput, fitting: NetsConfig, s
 
 
 def check_loss(section: EnergyLossInput | TensorLossInput, fitting: NetsConfig) -> None:
-    """Raise ValueError unless the loss is one of what the fitting net predicts."""
+    """Raise ValueError unless the loss is one of the quantity of the fitting net."""
     is_tensor = isinstance(fitting, TensorConfig)
     if is_tensor != isinstance(section, TensorLossInput):
         needed = "tensor" if is_tensor else "ener"

@@ -1,4 +1,4 @@
-"""The loss of batches, and its gradient, by one process or by several together."""
+"""Loss of batches and its gradient, computed by one process or by several together."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from deepaw.potential.training.errors import Errors
 from deepaw.potential.training.frames import LabelledBatch, TrainingFrames
 from deepaw.potential.training.labels import Predictions
 from deepaw.potential.training.losses import Loss
-from deepaw.potential.training.passes import KeptPasses, can_pass
-from deepaw.potential.training.predictions import differentiate_passes, is_alone, predictions_of
+from deepaw.potential.training.passes import PassesCache, has_written_passes
+from deepaw.potential.training.predictions import backward_passes, depends_on_nets_only, predict_batch
 from deepaw.potential.training.processes import Processes
 
 FrameIndex = tuple[int, int]
 
 
 class Objective:
-    """What is minimised, for a model as it is.
+    """Loss function of the weights of a model, and its gradient.
 
-    Every process calls the methods with the same frames, works on its share, and gets the same results: counts of
-    labels are summed before the loss, so that the sum of the losses of shares is the loss of the batch.
+    Every process calls the methods with the same frames, works on its share of them, and gets the same results: counts
+    of labels are summed before the loss, so that the sum of the losses of the shares is the loss of the batch.
 
-    weights: the parameters that gradients are taken for. compute: of products in what gradients are taken of
-    (`predict`); `errors` are those of the model in its own precision. gradients: like the weights, memory to have them
-    in.
+    weights: parameters to differentiate. compute: dtype of products in training steps (`predict`); `errors` are
+    computed in the precision of the model. gradients: memory for the gradients, shaped like the weights.
     """
 
     def __init__(
@@ -46,50 +45,52 @@ class Objective:
     ) -> None:
         self._model, self._kernels, self._loss, self._weights = model, kernels, loss, weights
         self._gradients = [torch.empty_like(weight) for weight in weights] if gradients is None else gradients
-        self._kept = None
-        if isinstance(model, PotentialModel) and can_pass(model, kernels):
-            places = {id(weight): place for weight, place in zip(weights, self._gradients, strict=True)}
-            self._kept = KeptPasses(model, kernels, places)
+        self._passes_cache = None
+        if isinstance(model, PotentialModel) and has_written_passes(model, kernels):
+            gradient_by_id = {id(weight): gradient for weight, gradient in zip(weights, self._gradients, strict=True)}
+            self._passes_cache = PassesCache(model, kernels, gradient_by_id)
         self._processes, self._compute = processes, compute
-        self._device = model.contributes.device
+        self._device = model.type_mask.device
 
     def gradient(
         self, prepared: TrainingFrames, frames: Sequence[FrameIndex], rate: float, signals: Tensor
     ) -> tuple[Sequence[Tensor], Errors]:
-        """Of the loss of a batch at a learning rate, for each of the weights, and the errors it is made of.
+        """Compute the gradient of the loss of a batch for each of the weights, and the errors.
 
-        Each gradient takes the place of the one before. Weights that the batch does not involve have one of 0.
-        signals: float64, on the model's device, numbers
-        of this process that are replaced by their sums over all.
+        Gradients are overwritten by the next call. Weights that do not affect the batch have gradient 0. rate: learning
+        rate. signals: float64, on the model's device, numbers of this process, replaced by their sums over processes.
         """
-        batch, counts = self._share(prepared, frames)
-        if batch is not None and self._kept is not None and is_alone(self._model, batch):
-            loss, errors = self._pass(batch, self._kept, rate, counts)
+        batch, counts = self._local_batch(prepared, frames)
+        if batch is not None and self._passes_cache is not None and depends_on_nets_only(self._model, batch):
+            loss, errors = self._run_passes(batch, self._passes_cache, rate, counts)
         else:
             loss, errors = self._errors(batch, counts, rate, self._compute)
             if loss.requires_grad:
-                found = torch.autograd.grad(loss, self._weights, allow_unused=True, materialize_grads=True)
-                torch._foreach_copy_(list(self._gradients), found)
+                gradients = torch.autograd.grad(loss, self._weights, allow_unused=True, materialize_grads=True)
+                torch._foreach_copy_(list(self._gradients), gradients)
         if not loss.requires_grad:
             torch._foreach_zero_(list(self._gradients))
-        return self._together(self._gradients, errors, signals)
+        return self._sum_over_processes(self._gradients, errors, signals)
 
     @torch.no_grad()
     def errors(self, prepared: TrainingFrames, frames: Sequence[FrameIndex], rate: float) -> Errors:
-        """Those of a batch, at a learning rate."""
-        _, errors = self._errors(*self._share(prepared, frames), rate)
-        return self._together([], errors, errors.loss.new_zeros(0))[1]
+        """Compute the errors of a batch at a learning rate."""
+        _, errors = self._errors(*self._local_batch(prepared, frames), rate)
+        return self._sum_over_processes([], errors, errors.loss.new_zeros(0))[1]
 
     @torch.no_grad()
-    def loss_of(self, prepared: TrainingFrames, frame: FrameIndex, rate: float) -> float:
-        """The loss of one frame, by this process alone."""
+    def frame_loss(self, prepared: TrainingFrames, frame: FrameIndex, rate: float) -> float:
+        """Compute the loss of one frame in this process alone."""
         batch = prepared.batch([frame])
         return float(self._loss(rate, self._predictions(batch, self._compute), batch.labels, batch.batch.natoms)[0])
 
-    def _share(
+    def _local_batch(
         self, prepared: TrainingFrames, frames: Sequence[FrameIndex]
     ) -> tuple[LabelledBatch | None, Tensor | None]:
-        """What this process works on, if anything; the counts of the whole batch, where that is a part of it."""
+        """Return the share of this process, or None if it has no frame, and the counts of the whole batch.
+
+        The counts are None with a single process.
+        """
         share = self._processes.share(frames)
         batch = prepared.batch(share) if share else None
         if self._processes.count == 1:
@@ -103,37 +104,42 @@ class Objective:
     def _errors(
         self, batch: LabelledBatch | None, counts: Tensor | None, rate: float, compute: torch.dtype | None = None
     ) -> tuple[Tensor, Errors]:
+        """Compute loss and errors of the share of this process."""
         if batch is None:
-            nothing = torch.zeros((), dtype=torch.float64, device=self._device)
-            none = nothing.new_zeros(self._loss.terms)
-            return nothing, Errors(nothing, none, none, self._loss.shown)
+            zero = torch.zeros((), dtype=torch.float64, device=self._device)
+            zeros = zero.new_zeros(self._loss.terms)
+            return zero, Errors(zero, zeros, zeros, self._loss.error_names)
         return self._loss(rate, self._predictions(batch, compute), batch.labels, batch.batch.natoms, counts)
 
-    def _pass(
-        self, batch: LabelledBatch, kept: KeptPasses, rate: float, counts: Tensor | None
+    def _run_passes(
+        self, batch: LabelledBatch, cache: PassesCache, rate: float, counts: Tensor | None
     ) -> tuple[Tensor, Errors]:
-        """Loss and errors; gradients by passes, so that automatic differentiation sees the loss alone."""
+        """Compute loss and errors, and gradients by written passes; autograd differentiates only the loss function."""
         with torch.no_grad():
-            predicted = self._predictions(batch, self._compute)
-        leaves = {name: value.requires_grad_() for name, value in vars(predicted).items() if value is not None}
-        loss, errors = self._loss(rate, predicted, batch.labels, batch.batch.natoms, counts)
+            predictions = self._predictions(batch, self._compute)
+        leaves = {name: value.requires_grad_() for name, value in vars(predictions).items() if value is not None}
+        loss, errors = self._loss(rate, predictions, batch.labels, batch.batch.natoms, counts)
         if loss.requires_grad:
-            found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
+            gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
             assert isinstance(self._model, PotentialModel)
-            of = Predictions(**dict(zip(leaves, found, strict=True)))
-            differentiate_passes(self._model, batch, kept.of(batch.batch, self._compute), of)
+            grad_predictions = Predictions(**dict(zip(leaves, gradients, strict=True)))
+            passes = cache.get(batch.batch, self._compute)
+            backward_passes(self._model, batch, passes, grad_predictions)
         return loss, errors
 
     def _predictions(self, prepared: LabelledBatch, compute: torch.dtype | None = None) -> Predictions:
         virial = self._loss.needs_virial
-        return predictions_of(self._model, self._kernels, prepared, virial=virial, compute=compute, kept=self._kept)
+        return predict_batch(
+            self._model, self._kernels, prepared, virial=virial, compute=compute, cache=self._passes_cache
+        )
 
-    def _together(
+    def _sum_over_processes(
         self, gradients: Sequence[Tensor], errors: Errors, signals: Tensor
     ) -> tuple[Sequence[Tensor], Errors]:
+        """Sum gradients, errors and signals over all processes."""
         if self._processes.count == 1:
             return gradients, errors
-        # in float64 throughout, so that one exchange carries them all
+        # one exchange of float64 values
         results = [errors.loss, errors.sums, errors.counts, signals]
         wide = [tensor.detach().double() for tensor in (*gradients, *results)]
         self._processes.sum(*wide)

@@ -1,4 +1,4 @@
-"""How gradients become steps: the section `optimizer`."""
+"""Optimisers: the input section `optimizer`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deepaw.inputfile import Section, chosen_by
 
 
 class AdamInput(Section):
-    """Kingma and Ba, Adam, ICLR 2015."""
+    """Adam: Kingma and Ba, ICLR 2015."""
 
     type: Literal["Adam"] = "Adam"
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
@@ -21,14 +21,14 @@ class AdamInput(Section):
     weight_decay: float = Field(0.0, ge=0, description="times the weights, added to the gradients")
 
     def make(self, weights: Iterable[Tensor]) -> torch.optim.Optimizer:
-        """The optimiser of these weights; whoever uses it sets its learning rate."""
+        """Return the optimiser of these weights; the caller sets the learning rate of each step."""
         # fused: one pass over the memory instead of ten
         betas = (self.adam_beta1, self.adam_beta2)
         return torch.optim.Adam(weights, lr=0.0, betas=betas, weight_decay=self.weight_decay, fused=True)
 
 
 class AdamWInput(Section):
-    """Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019."""
+    """AdamW: Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019."""
 
     type: Literal["AdamW"]
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
@@ -36,7 +36,7 @@ class AdamWInput(Section):
     weight_decay: float = Field(0.001, ge=0, description="times learning rate and weights, taken off the weights")
 
     def make(self, weights: Iterable[Tensor]) -> torch.optim.Optimizer:
-        """The optimiser of these weights; whoever uses it sets its learning rate."""
+        """Return the optimiser of these weights; the caller sets the learning rate of each step."""
         # fused: one pass over the memory instead of ten
         betas = (self.adam_beta1, self.adam_beta2)
         return torch.optim.AdamW(weights, lr=0.0, betas=betas, weight_decay=self.weight_decay, fused=True)
@@ -45,4 +45,4 @@ class AdamWInput(Section):
 OptimizerInput = Annotated[
     Annotated[AdamInput, Tag("Adam")] | Annotated[AdamWInput, Tag("AdamW")], chosen_by("type", "Adam")
 ]
-"""The section `optimizer`."""
+"""Input section `optimizer`."""

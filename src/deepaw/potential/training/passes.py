@@ -1,9 +1,9 @@
-"""Energies and forces of a batch, and the gradient of a loss of both, by passes that are written out.
+"""Written passes: energies and forces of a batch, and the gradient of a loss of both, without autograd.
 
-What `deepaw.potential.training.step` leaves to automatic differentiation otherwise, with the same names as
-`deepaw.potential.network.passes`: directions t of a loss of forces are those of the moments, and the embedding nets
-enter by their coefficients on the spectral basis. Each thread takes a share of the atoms through all passes; the
-gradients of the fitting nets' weights are products over all atoms, of which each thread makes some rows.
+Other models are differentiated by autograd in `deepaw.potential.training.step`. Names are those of
+`deepaw.potential.network.passes`: tangents of a loss of forces are propagated through the moments, and the embedding
+nets enter by their coefficients on the spectral basis. Each thread takes a share of the atoms through all passes; the
+gradients of the fitting nets' weights are products over all atoms, whose rows are divided among threads.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from deepaw.potential.threads import each_share
 from deepaw.potential.training.atompasses import AtomPasses, pairwise_parts
 from deepaw.potential.training.batch import Batch
 from deepaw.potential.training.firstlayer import FirstLayer, Piece, find_contraction
-from deepaw.potential.training.shares import ranges_of
+from deepaw.potential.training.shares import share_ranges
 
-KEPT = 4096
-"""Atoms of different compositions of batches that `KeptPasses` has memory ready for."""
+CACHED_ATOMS = 4096
+"""Largest number of atoms of all cached passes of a `PassesCache`."""
 
 
-def can_pass(model: PotentialModel, kernels: Sequence[TrainingKernel[Any]]) -> bool:
-    """Whether all that the model is made of has passes, in numbers of one type."""
+def has_written_passes(model: PotentialModel, kernels: Sequence[TrainingKernel[Any]]) -> bool:
+    """Whether all nets and parts of a model have written passes, in a single dtype."""
     fitting = model.fitting
     return (
         not fitting.shared
@@ -49,11 +49,10 @@ def can_pass(model: PotentialModel, kernels: Sequence[TrainingKernel[Any]]) -> b
     )
 
 
-class KeptPasses:
-    """The passes of a model for the compositions of batches that came last; a model that `can_pass`.
+class PassesCache:
+    """Cache of the passes of a model for the most recent compositions of batches; see `has_written_passes`.
 
-    gradients: for the weights that they are kept for, by `id`, memory like theirs; each gradient overwrites the one
-    before.
+    gradients: memory for the gradients of weights, by `id` of the weight; overwritten by each backward pass.
     """
 
     def __init__(
@@ -63,23 +62,26 @@ class KeptPasses:
         gradients: Mapping[int, Tensor] | None = None,
     ) -> None:
         self._model, self._kernels, self._gradients = model, kernels, gradients or {}
-        self._kept: dict[Any, Passes] = {}
+        self._cached: dict[Any, Passes] = {}
 
-    def of(self, batch: Batch, compute: torch.dtype | None = None) -> Passes:
-        """Those for a batch; they are ready for another one when its gradient was taken or is not wanted any more.
+    def get(self, batch: Batch, compute: torch.dtype | None = None) -> Passes:
+        """Return passes for the composition of a batch; compute: as of `predict`.
 
-        compute: as of `predict`.
+        The same passes may be returned for a later batch, so take the gradient of this one before.
         """
-        key = (batch.counts, compute, tuple(ranges_of(len(batch.atoms), batch.atoms.device)))
-        found = self._kept.pop(key, None) or Passes(self._model, self._kernels, batch, compute, self._gradients)
-        self._kept[key] = found
-        while len(self._kept) > 1 and sum(passes.natoms for passes in self._kept.values()) > KEPT:
-            del self._kept[next(iter(self._kept))]
-        return found
+        key = (batch.counts, compute, tuple(share_ranges(len(batch.atoms), batch.atoms.device)))
+        passes = self._cached.pop(key, None) or Passes(self._model, self._kernels, batch, compute, self._gradients)
+        self._cached[key] = passes
+        while len(self._cached) > 1 and sum(cached.natoms for cached in self._cached.values()) > CACHED_ATOMS:
+            del self._cached[next(iter(self._cached))]
+        return passes
 
 
 class Passes:
-    """Through a model, for batches with as many atoms of each type as the one given, in memory of their own."""
+    """Written passes of a model for batches of one composition, with buffers of their own.
+
+    batch: example of the composition. gradients: as of `PassesCache`.
+    """
 
     def __init__(
         self,
@@ -92,109 +94,122 @@ class Passes:
         counts, parts = batch.counts, pairwise_parts(model)
         fitting = [net_weights(model.fitting.net(kind)) for kind in range(len(counts))]
         embedding: list[list[Tensor]] = [list(part.nets.parameters()) for part in parts]
-        self.weights: list[Tensor] = [weight for of_net in (*embedding, *fitting) for weight in of_net]
-        found = {
+        self.weights: list[Tensor] = [weight for net in (*embedding, *fitting) for weight in net]
+        gradient_by_id = {
             id(weight): gradients[id(weight)] if id(weight) in gradients else torch.empty_like(weight)
             for weight in self.weights
         }
-        self._gradients = [found[id(weight)] for weight in self.weights]
-        self.turn = 0
-        """How often it was run."""
+        self._gradients = [gradient_by_id[id(weight)] for weight in self.weights]
+        self.run_count = 0
+        """Number of forward passes."""
 
         self.natoms = natoms = sum(counts)
         contractions: list[Contraction] = []
         self._coefficients: list[CoefficientPasses] = []
         operators: list[PairOperator] = []
-        for part, kernel, of_part in zip(parts, kernels, embedding, strict=True):
+        for part, kernel, part_weights in zip(parts, kernels, embedding, strict=True):
             assert isinstance(kernel, MomentKernel)
             basis = kernel.form.basis
             kind = find_contraction(part, part.ntypes * basis.size, natoms)
             contractions.append(kind)
             operators.append(kernel.operator(part.dtype, batch.atoms.device))
-            of_weights = [found[id(weight)] for weight in of_part]
-            self._coefficients.append(CoefficientPasses(part, basis, kind.scale(part), of_weights))
-        outs = [[found[id(weight)] for weight in of_net] for of_net in fitting]
+            part_gradients = [gradient_by_id[id(weight)] for weight in part_weights]
+            self._coefficients.append(CoefficientPasses(part, basis, kind.scale(part), part_gradients))
+        fitting_gradients = [[gradient_by_id[id(weight)] for weight in net] for net in fitting]
         self._first: list[FirstLayer] = []
         if any(kind is FoldedSeE2APasses for kind in contractions):
             pieces = [
-                Piece(part.width, (each.C, each.adjoint_C) if kind is FoldedSeE2APasses else None)
-                for part, kind, each in zip(parts, contractions, self._coefficients, strict=True)
+                Piece(part.width, (passes.C, passes.adjoint_C) if kind is FoldedSeE2APasses else None)
+                for part, kind, passes in zip(parts, contractions, self._coefficients, strict=True)
             ]
-            beside = len(fitting[0][0]) - model.descriptor.width
-            for number, (weights, out) in enumerate(zip(fitting, outs, strict=True)):
-                self._first.append(FirstLayer(number, weights[0], out[0], [*pieces, Piece(beside, None)]))
-                out[0] = self._first[-1].adjoint_w
+            numb_parameters = len(fitting[0][0]) - model.descriptor.width
+            for number, (weights, net_gradients) in enumerate(zip(fitting, fitting_gradients, strict=True)):
+                self._first.append(
+                    FirstLayer(number, weights[0], net_gradients[0], [*pieces, Piece(numb_parameters, None)])
+                )
+                net_gradients[0] = self._first[-1].adjoint_w
 
-        ranges = ranges_of(natoms, batch.atoms.device)
-        first = [each.w for each in self._first] or None
-        C = [each.C for each in self._coefficients]
+        ranges = share_ranges(natoms, batch.atoms.device)
+        first = [layer.w for layer in self._first] or None
+        C = [passes.C for passes in self._coefficients]
         self._shares = [
             AtomPasses(model, counts, operators, contractions, C, first, compute, *atoms) for atoms in ranges
         ]
         nets = [share.nets for share in self._shares]
-        self._of_weights = [WeightGradients(nets, outs, part, len(ranges)) for part in range(len(ranges))]
+        self._weight_gradients = [
+            WeightGradients(nets, fitting_gradients, part, len(ranges)) for part in range(len(ranges))
+        ]
 
-    def run(self, batch: Batch, factor: Tensor, beside: Tensor | None, virial: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """What the fitting nets say of each atom (natoms,), forces (natoms, 3) and virials (nframes, 3, 3), which are 0
-        if they are not asked for.
+    def run(
+        self, batch: Batch, factor: Tensor, parameters: Tensor | None, virial: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute outputs of the fitting nets (natoms,), forces (natoms, 3) and virials (nframes, 3, 3).
 
-        factor: (natoms,), what each atom's energy counts by in forces. beside: see `FittingNets.parameters_of`.
-        Differentiable, once, in the model's weights where gradients are enabled, until the next call.
+        Virials are 0 unless `virial` is true. factor: (natoms,), weight of each atom's energy in forces. parameters: of
+        `FittingNets.normalised_parameters`. If gradients are enabled, the results are differentiable once with respect
+        to the model's weights, until the next call.
         """
         if not torch.is_grad_enabled():
-            return self.forward(batch, factor, beside, virial)
-        found: tuple[Tensor, Tensor, Tensor] = _Run.apply(self, batch, factor, beside, virial, *self.weights)
-        return found
+            return self.forward(batch, factor, parameters, virial)
+        results: tuple[Tensor, Tensor, Tensor] = _Run.apply(self, batch, factor, parameters, virial, *self.weights)
+        return results
 
     def forward(
-        self, batch: Batch, factor: Tensor, beside: Tensor | None, virial: bool
+        self, batch: Batch, factor: Tensor, parameters: Tensor | None, virial: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """`run`, without a graph."""
-        self.turn += 1
+        """Compute the results of `run` without an autograd graph."""
+        self.run_count += 1
         for part in self._coefficients:
             part.forward()
-        self._each_type(lambda layer: layer.forward())
+        self._run_first_layers(lambda layer: layer.forward())
         shares = self._shares
-        found = each_share(lambda share: shares[share].forward(batch, factor, beside, virial), len(shares))
-        energies, forces, virials = zip(*found, strict=True)
+        results = each_share(lambda share: shares[share].forward(batch, factor, parameters, virial), len(shares))
+        energies, forces, virials = zip(*results, strict=True)
         return torch.cat(energies), sum(forces[1:], forces[0]), sum(virials[1:], virials[0])
 
-    def backward(self, e: Tensor, of_force: Tensor, of_virial: Tensor) -> list[Tensor]:
-        """Gradients of the weights, after `run`, from those in what it returned."""
+    def backward(self, grad_energy: Tensor, grad_force: Tensor, grad_virial: Tensor) -> list[Tensor]:
+        """Compute the gradients of the weights from those of the results of `run`."""
         shares = self._shares
-        each_share(lambda share: shares[share].backward(e, of_force, of_virial), len(shares))
-        for part, *found in zip(
-            self._coefficients, *([p.adjoint_C for p in share.parts] for share in shares), strict=True
+        each_share(lambda share: shares[share].backward(grad_energy, grad_force, grad_virial), len(shares))
+        for part, *adjoints in zip(
+            self._coefficients, *([part.adjoint_C for part in share.parts] for share in shares), strict=True
         ):
-            part.adjoint_C.copy_(sum(found[1:], found[0]))
-        each_share(lambda share: self._of_weights[share].run(), len(shares))
-        self._each_type(lambda layer: layer.backward())
+            part.adjoint_C.copy_(sum(adjoints[1:], adjoints[0]))
+        each_share(lambda share: self._weight_gradients[share].run(), len(shares))
+        self._run_first_layers(lambda layer: layer.backward())
         for part in self._coefficients:
             part.backward()
         return self._gradients
 
-    def _each_type(self, work: Callable[[FirstLayer], None]) -> None:
+    def _run_first_layers(self, work: Callable[[FirstLayer], None]) -> None:
+        """Call `work` for the first layer of each type, divided among threads."""
         count = min(len(self._shares), len(self._first))
 
-        def share_of(number: int) -> None:
+        def run_share(number: int) -> None:
             for layer in self._first[number::count]:
                 work(layer)
 
         if count:
-            each_share(share_of, count)
+            each_share(run_share, count)
 
 
 class _Run(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, passes: Passes, batch: Batch, factor: Tensor, beside: Tensor | None, virial: bool, *weights: Tensor
+        ctx: Any,
+        passes: Passes,
+        batch: Batch,
+        factor: Tensor,
+        parameters: Tensor | None,
+        virial: bool,
+        *weights: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        found = passes.forward(batch, factor, beside, virial)
-        ctx.passes, ctx.turn = passes, passes.turn
-        return found
+        results = passes.forward(batch, factor, parameters, virial)
+        ctx.passes, ctx.run_count = passes, passes.run_count
+        return results
 
     @staticmethod
-    def backward(ctx: Any, e: Tensor, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
-        if ctx.passes.turn != ctx.turn:
+    def backward(ctx: Any, grad_energy: Tensor, grad_force: Tensor, grad_virial: Tensor) -> tuple[Tensor | None, ...]:
+        if ctx.passes.run_count != ctx.run_count:
             raise RuntimeError("the passes were run again before this gradient was taken")
-        return *(None,) * 5, *ctx.passes.backward(e, of_force, of_virial)
+        return *(None,) * 5, *ctx.passes.backward(grad_energy, grad_force, grad_virial)

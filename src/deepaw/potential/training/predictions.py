@@ -1,4 +1,4 @@
-"""What a model predicts of a batch, in the order of the frames, as its loss takes it."""
+"""Predictions of a model for a batch, in the order of the frames, as input of a loss."""
 
 from __future__ import annotations
 
@@ -14,51 +14,58 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.training.frames import LabelledBatch
 from deepaw.potential.training.labels import Predictions
-from deepaw.potential.training.passes import KeptPasses, Passes
+from deepaw.potential.training.passes import Passes, PassesCache
 from deepaw.potential.training.step import predict
 from deepaw.potential.training.tensor_step import predict_tensors
 
 
-def predictions_of(
+def predict_batch(
     model: AtomicModel,
     kernels: Sequence[TrainingKernel[Any]],
     prepared: LabelledBatch,
     *,
     virial: bool = False,
     compute: torch.dtype | None = None,
-    kept: KeptPasses | None = None,
+    cache: PassesCache | None = None,
 ) -> Predictions:
-    """Energies, forces and, if asked for, virials, or tensors.
+    """Predict energies, forces and optionally virials, or tensors.
 
-    kernels: one for each part of the descriptor. compute, kept: as of `predict`. What is returned has a graph
-    where gradients are enabled.
+    kernels: one for each part of the descriptor. compute, cache: as of `predict`. The results are differentiable if
+    gradients are enabled.
     """
-    batch, back = prepared.batch, prepared.back
-    beside = {"fparam": prepared.fparam, "aparam": prepared.aparam}
+    batch, original_order = prepared.batch, prepared.original_order
+    parameters = {"fparam": prepared.fparam, "aparam": prepared.aparam}
     if isinstance(model, TensorModel):
-        atom_tensor = predict_tensors(model, batch, kernels, **beside, compute=compute)
+        atom_tensor = predict_tensors(model, batch, kernels, **parameters, compute=compute)
         tensor = atom_tensor.new_zeros(len(batch.natoms), *model.shape).index_add(0, batch.frame, atom_tensor)
-        return Predictions(tensor=tensor, atom_tensor=atom_tensor[back])
+        return Predictions(tensor=tensor, atom_tensor=atom_tensor[original_order])
     assert isinstance(model, PotentialModel)
-    found = predict(model, batch, kernels, virial=virial, **beside, compute=compute, kept=kept)
-    return Predictions(found.energy, found.force[back], found.virial, found.atom_energy[back])
+    prediction = predict(model, batch, kernels, virial=virial, **parameters, compute=compute, cache=cache)
+    return Predictions(
+        prediction.energy,
+        prediction.force[original_order],
+        prediction.virial,
+        prediction.atom_energy[original_order],
+    )
 
 
 @torch.no_grad()
-def differentiate_passes(model: PotentialModel, prepared: LabelledBatch, passes: Passes, of: Predictions) -> None:
-    """The gradients of the weights that `passes` keeps, of a loss with these derivatives in what `predictions_of` gave.
+def backward_passes(
+    model: PotentialModel, prepared: LabelledBatch, passes: Passes, grad_predictions: Predictions
+) -> None:
+    """Compute the gradients of the weights from those of the predictions of `predict_batch`.
 
-    For models of which `is_alone` is true, after `predictions_of` with these passes and no graph.
+    Call after `predict_batch` with these passes and gradients disabled, if `depends_on_nets_only` is true.
     """
-    batch = prepared.batch
-    assert of.energy is not None and of.atom_energy is not None and of.force is not None
-    e = (of.energy[batch.frame] + of.atom_energy[batch.atoms]) * model.contributes[batch.types]
-    virial = of.force.new_zeros(len(batch.natoms), 3, 3) if of.virial is None else of.virial
-    passes.backward(e, of.force[batch.atoms], virial)
+    batch, grad = prepared.batch, grad_predictions
+    assert grad.energy is not None and grad.atom_energy is not None and grad.force is not None
+    grad_energy = (grad.energy[batch.frame] + grad.atom_energy[batch.atoms]) * model.type_mask[batch.types]
+    grad_virial = grad.force.new_zeros(len(batch.natoms), 3, 3) if grad.virial is None else grad.virial
+    passes.backward(grad_energy, grad.force[batch.atoms], grad_virial)
 
 
-def is_alone(model: AtomicModel, prepared: LabelledBatch) -> bool:
-    """Whether what the nets say of atoms is all that energies depend on: no table, no given energies of atoms."""
+def depends_on_nets_only(model: AtomicModel, prepared: LabelledBatch) -> bool:
+    """Whether energies are functions of the nets alone, without a table of pair energies or `atom_ener`."""
     fitting = model.fitting.config
-    given = fitting.atom_ener if isinstance(fitting, EnergyFittingConfig) else ()
-    return prepared.batch.mixture is None and all(energy is None for energy in given)
+    atom_ener = fitting.atom_ener if isinstance(fitting, EnergyFittingConfig) else ()
+    return prepared.batch.mixture is None and all(energy is None for energy in atom_ener)

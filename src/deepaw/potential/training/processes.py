@@ -1,4 +1,4 @@
-"""Processes that train one model together, each a part of every batch (`torchrun`)."""
+"""Processes that train one model together, each with a share of every batch (`torchrun`)."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among `count`; `rank` counts from 0, and the first one writes and prints."""
+    """This process among `count`; `rank` is from 0, and the process of rank 0 writes and prints."""
 
     rank: int = 0
     count: int = 1
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one that writes and prints."""
+        """Whether this process writes and prints."""
         return self.rank == 0
 
     def share(self, items: Sequence[Item]) -> Sequence[Item]:
-        """This process's part of something that all of them have."""
+        """Return the share of this process of a sequence that all processes have."""
         return items if self.count == 1 else items[self.rank :: self.count]
 
     def sum(self, *tensors: Tensor) -> None:
-        """Replace tensors of one type by their sums over all processes, in one exchange."""
+        """Replace tensors of one dtype by their sums over all processes, in one exchange."""
         if self.count == 1:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
@@ -42,16 +42,16 @@ class Processes:
 
 
 @contextmanager
-def joined(device: torch.device | None) -> Iterator[tuple[Processes, torch.device]]:
-    """What torchrun started this process as, if it did, and the device to work on.
+def join_processes(device: torch.device | None) -> Iterator[tuple[Processes, torch.device]]:
+    """Join the process group of torchrun, if there is one; yield the processes and the device of this one.
 
-    device: the one that was asked for; by default a GPU where there is one, its own for each process of a computer.
+    device: requested device; by default a GPU if there is one, a different one for each local process.
     """
-    together = "RANK" in os.environ and "WORLD_SIZE" in os.environ
+    is_distributed = "RANK" in os.environ and "WORLD_SIZE" in os.environ
     if device is None:
         number = int(os.environ.get("LOCAL_RANK", "0"))
         device = torch.device(f"cuda:{number}") if torch.cuda.is_available() else torch.device("cpu")
-    if not together:
+    if not is_distributed:
         yield Processes(), device
         return
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""What a training says as it goes on, in lines of text and in its learning curve."""
+"""Progress of a training, as lines of text and in its learning curve."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Say = Callable[[str], None]
 
 
 class Report:
-    """Of one training, from `start` on.
+    """Report of one training; call `start` before `line`.
 
     Args:
-        setup: what is trained, and on what.
-        curve: where lines of the curve go, if this process writes any.
+        setup: of the training.
+        curve: learning curve, or None if this process does not write it.
         say: receives lines of text.
     """
 
@@ -24,7 +24,7 @@ class Report:
         self._setup, self._curve, self._say = setup, curve, say
 
     def announce(self, weights: int, step: int, processes: int) -> None:
-        """Say what there is to do: for so many weights, after so many steps."""
+        """Report data, numbers of weights and processes, and the steps to do, after `step` steps."""
         setup = self._setup
         frames = sum(system.nframes for system in setup.training.systems)
         text = f"{frames} frames of {len(setup.training.systems)} systems to learn from"
@@ -38,25 +38,25 @@ class Report:
         self._say(text)
 
     def start(self, step: int) -> None:
-        """Count time from here, at a step."""
+        """Start the clock at a step."""
         self._last = (step, time.monotonic())
 
     def line(self, step: int, training: dict[str, float], validation: dict[str, float] | None, rate: float) -> None:
-        """Write and say the errors after a step, by name, and how long is left."""
+        """Report the errors after a step, by name, the speed, and the time left."""
         if self._curve is not None:
             self._curve.append(step, training, validation, rate)
-        before, at = self._last
+        last_step, last_time = self._last
         now = time.monotonic()
-        speed = (step - before) / max(now - at, 1e-9)
+        speed = (step - last_step) / max(now - last_time, 1e-9)
         self._last = (step, now)
         setup = self._setup
-        text = f"step {step}/{setup.steps}  train {_shown(training)}"
+        text = f"step {step}/{setup.steps}  train {_format_errors(training)}"
         if validation is not None:
-            text += f"  validation {_shown(validation)}"
+            text += f"  validation {_format_errors(validation)}"
         self._say(f"{text}  lr {rate:.1e}  {speed:.1f} steps/s  {_duration((setup.steps - step) / speed)} left")
 
 
-def _shown(errors: dict[str, float]) -> str:
+def _format_errors(errors: dict[str, float]) -> str:
     return " ".join(f"{name} {errors[name]:.2e}" for name in sorted(errors) if name != "rmse")
 
 

@@ -1,4 +1,4 @@
-"""Which labels and parameters a training needs, and whether its data have them."""
+"""Labels and parameters that a training needs, and checks that its data have them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NEEDED: dict[Term, tuple[str, ...]] = {
 
 
 def needed_labels(loss: EnergyLossInput | TensorLossInput, fitting: NetsConfig) -> list[str]:
-    """The labels of the loss's terms for what a fitting net predicts, as `LABELS` names them."""
+    """Return the labels of the terms of a loss for the quantity of a fitting net, keys of `LABELS`."""
     if isinstance(loss, TensorLossInput):
         assert isinstance(fitting, TensorConfig)
         return loss.labels(fitting.label)
@@ -32,9 +32,9 @@ def needed_labels(loss: EnergyLossInput | TensorLossInput, fitting: NetsConfig) 
 
 
 def check_labels(loss: EnergyLossInput | TensorLossInput, fitting: NetsConfig, systems: Sequence[System]) -> None:
-    """Warn of labels that some or all systems lack: these do not count, as in DeePMD-kit.
+    """Warn of labels that some systems lack; as in DeePMD-kit, their terms of the loss are 0.
 
-    Raises InputError: no system has forces though they are to be learnt, none has any label, or no term is left.
+    Raises InputError: no system has forces though the loss has them, no system has any label, or all prefactors are 0.
     """
     names = needed_labels(loss, fitting)
     if not names:
@@ -55,26 +55,28 @@ def check_labels(loss: EnergyLossInput | TensorLossInput, fitting: NetsConfig, s
 
 
 def check_parameters(config: NetsConfig, systems: Sequence[System]) -> None:
-    """Raises InputError, naming a file, where systems lack the parameters of a model or have others.
+    """Check that systems have the parameters of a model, and that aparam is a valid mask if it is one.
 
-    A mask in aparam is looked at whole; systems that have a cell beside it are warned of.
+    Warns of systems with a mask that have cells. Raises InputError, with the name of the file: missing or wrong
+    parameters.
     """
     for name, count in (("fparam", config.numb_fparam), ("aparam", config.numb_aparam)):
         for system in systems:
             if count == 0 or (name == "fparam" and name not in system.labels and config.default_fparam is not None):
                 continue
             system.require(name)
-            found = system.labels.quantities[name]
-            if found.shape[-1] != count:
+            quantity = system.labels.quantities[name]
+            if quantity.shape[-1] != count:
                 raise InputError(
-                    f"{found.paths[0]} has {found.shape[-1]} parameters for each "
+                    f"{quantity.paths[0]} has {quantity.shape[-1]} parameters for each "
                     f"{'frame' if name == 'fparam' else 'atom'}; model.fitting_net.numb_{name} is {count}."
                 )
-    if config.seen_aparam < config.numb_aparam:
+    if config.numb_aparam_inputs < config.numb_aparam:
         _check_masks(systems)
 
 
 def _check_masks(systems: Sequence[System]) -> None:
+    """Check the masks of all frames, and warn of cells."""
     for system in systems:
         mask = system.labels.quantities["aparam"]
         for start, rows in mask.blocks():

@@ -1,4 +1,4 @@
-"""`sel`: counted on the data where the input says "auto", compared with it where the input gives numbers."""
+"""`sel`: determined from the data if it is "auto" in the input, compared with the data if it is numbers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from deepaw.potential.model.config import ModelConfig
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A model whose `sel` are numbers, and the shortest distance in all data, A (inf: no atom has a neighbour)."""
+class CountedModel:
+    """Configuration with numbers for all `sel`, and the shortest distance in all data, A, inf without neighbours."""
 
     config: ModelConfig
     closest: float
@@ -26,21 +26,22 @@ def count_neighbours(
     systems: Sequence[System],
     progress: Progress | None = None,
     *,
-    held_back: Sequence[System] = (),
+    validation: Sequence[System] = (),
     fixed_slots: bool = False,
     keep: bool = True,
-) -> Counted:
-    """Replace `auto` by counts and warn once about numbers that the data exceeds.
+) -> CountedModel:
+    """Replace `auto` by counts of neighbours, and warn once if the data exceed given numbers.
 
-    systems: training data, which the counts are of. held_back: validation data, for the shortest distance alone.
-    fixed_slots: whether the model drops what exceeds them (`PairwiseDescriptor`). progress, keep: as in `scan_systems`.
+    systems: training data, whose neighbours are counted. validation: systems that are used only for the shortest
+    distance. fixed_slots: whether the model drops neighbours beyond `sel` (`PairwiseDescriptor`). progress, keep: as in
+    `scan_systems`.
 
-    Raises InputError: as `scan_systems`; no atom has a neighbour to count for `auto`.
+    Raises InputError: as `scan_systems`; `auto` although no atom has a neighbour.
     """
     sections = config.descriptor.sections
     rcuts = sorted({part.rcut for part in sections})
-    names = [system.name for system in (*systems, *held_back)]
-    scans = scan_systems([*systems, *held_back], rcuts, progress, masked=config.is_masked, keep=keep)
+    names = [system.name for system in (*systems, *validation)]
+    scans = scan_systems([*systems, *validation], rcuts, progress, masked=config.is_masked, keep=keep)
     ntypes = len(systems[0].type_map)
     statistics = {
         rcut: neighbour_statistics(
@@ -48,11 +49,11 @@ def count_neighbours(
         )
         for rcut in rcuts
     }
-    counted = [part.with_counts(statistics[part.rcut], config.type_map, fixed_slots) for part in sections]
+    sections_with_counts = [part.with_counts(statistics[part.rcut], config.type_map, fixed_slots) for part in sections]
     closest = min(float(counts.distance.min()) for scan in scans for counts in scan.values())
     descriptor = config.descriptor
     if isinstance(descriptor, HybridConfig):
-        together: DescriptorSection = descriptor.model_copy(update={"list": tuple(counted)})
+        with_counts: DescriptorSection = descriptor.model_copy(update={"list": tuple(sections_with_counts)})
     else:
-        (together,) = counted
-    return Counted(config.model_copy(update={"descriptor": together}), closest)
+        (with_counts,) = sections_with_counts
+    return CountedModel(config.model_copy(update={"descriptor": with_counts}), closest)

@@ -1,4 +1,4 @@
-"""One step on several threads: each works on a share of the atoms from beginning to end, forward and backward."""
+"""Training steps on several threads: each thread computes a share of the atoms, forward and backward."""
 
 from __future__ import annotations
 
@@ -11,36 +11,40 @@ from torch import Tensor
 from deepaw.potential.threads import each_share
 
 SMALLEST_SHARE = 48
-"""Atoms that are worth a thread of their own."""
+"""Smallest number of atoms of a thread."""
 
 Results = tuple[Tensor, Tensor, Tensor]
 Work = Callable[[int, int, bool], Results]
-"""From a range of atoms, and whether a graph is wanted: atom energies, and parts of forces and virials that add up."""
+"""Function of a range of atoms, and whether to build an autograd graph: their energies, and their contributions to
+forces and virials."""
 
 
-def ranges_of(natoms: int, device: torch.device) -> list[tuple[int, int]]:
-    """The first atom of each share, and the one behind its last."""
+def share_ranges(natoms: int, device: torch.device) -> list[tuple[int, int]]:
+    """Return the first atom of each share, and the one after its last."""
     count = max(1, min(torch.get_num_threads(), natoms // SMALLEST_SHARE)) if device.type == "cpu" else 1
     return [(natoms * share // count, natoms * (share + 1) // count) for share in range(count)]
 
 
-def in_shares(work: Work, ranges: Sequence[tuple[int, int]], weights: Sequence[Tensor]) -> Results:
-    """The results of all ranges together, differentiable in the weights where gradients are enabled.
+def run_shares(work: Work, ranges: Sequence[tuple[int, int]], weights: Sequence[Tensor]) -> Results:
+    """Combine the results of all ranges, differentiable with respect to the weights if gradients are enabled.
 
-    Sums are taken in the order of the ranges, whatever the threads do.
+    Sums are in the order of the ranges, so that results do not depend on the timing of threads.
     """
     results: Results = _Shares.apply(work, ranges, torch.is_grad_enabled(), *weights)
     return results
 
 
-def pieces_of(ranges: Sequence[tuple[int, int]], most: int) -> list[list[tuple[int, int]]]:
-    """Each of the ranges in pieces of `most` atoms or less."""
-    return [[(first, min(first + most, last)) for first in range(start, last, most)] for start, last in ranges]
+def split_ranges(ranges: Sequence[tuple[int, int]], largest: int) -> list[list[tuple[int, int]]]:
+    """Split each range into pieces of at most `largest` atoms."""
+    return [[(first, min(first + largest, last)) for first in range(start, last, largest)] for start, last in ranges]
 
 
-def in_pieces(work: Work, pieces: Sequence[Sequence[tuple[int, int]]], weights: Sequence[Tensor]) -> Results:
-    """As `in_shares`, the pieces of a share one after the other, of which one at a time has a graph: each is worked on
-    once more on the way back, so that memory does not grow with the number of atoms."""
+def run_pieces(work: Work, pieces: Sequence[Sequence[tuple[int, int]]], weights: Sequence[Tensor]) -> Results:
+    """Combine the results of all pieces, one piece of a share after the other.
+
+    Results are recomputed in the backward pass, with the graph of one piece at a time, so that memory does not grow
+    with the number of atoms.
+    """
     results: Results = _Pieces.apply(work, pieces, *weights)
     return results
 
@@ -58,31 +62,33 @@ class _Pieces(torch.autograd.Function):
         return torch.cat(energies), sum(forces[1:], forces[0]), sum(virials[1:], virials[0])
 
     @staticmethod
-    def backward(ctx: Any, of_energy: Tensor, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_energy: Tensor, grad_force: Tensor, grad_virial: Tensor) -> tuple[Tensor | None, ...]:
         def gradients(share: int) -> list[Tensor | None]:
             total: list[Tensor | None] = [None] * len(ctx.weights)
             for first, last in ctx.pieces[share]:
                 results = ctx.work(first, last, True)
-                found = _gradients(results, (of_energy[first:last], of_force, of_virial), ctx.weights)
-                total = [b if a is None else a if b is None else a + b for a, b in zip(total, found, strict=True)]
+                piece = _gradients(results, (grad_energy[first:last], grad_force, grad_virial), ctx.weights)
+                total = [b if a is None else a if b is None else a + b for a, b in zip(total, piece, strict=True)]
             return total
 
         return None, None, *_sums(each_share(gradients, len(ctx.pieces)))
 
 
-def _gradients(results: Results, given: Sequence[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor | None, ...]:
-    """In the weights, of what depends on them."""
-    wanted = [(result, of_it) for result, of_it in zip(results, given, strict=True) if result.requires_grad]
-    outputs, cotangents = zip(*wanted, strict=True)
-    return torch.autograd.grad(outputs, weights, cotangents, allow_unused=True)
+def _gradients(
+    results: Results, grad_results: Sequence[Tensor], weights: Sequence[Tensor]
+) -> tuple[Tensor | None, ...]:
+    """Compute the gradients of the weights from those of the results that depend on them."""
+    pairs = [(result, grad) for result, grad in zip(results, grad_results, strict=True) if result.requires_grad]
+    outputs, grad_outputs = zip(*pairs, strict=True)
+    return torch.autograd.grad(outputs, weights, grad_outputs, allow_unused=True)
 
 
 def _sums(parts: Sequence[Sequence[Tensor | None]]) -> list[Tensor | None]:
-    """Of each weight, over the shares."""
+    """Sum the gradients of each weight over the shares."""
     sums: list[Tensor | None] = []
-    for of_weight in zip(*parts, strict=True):
-        known = [gradient for gradient in of_weight if gradient is not None]
-        sums.append(sum(known[1:], known[0]) if known else None)
+    for shares in zip(*parts, strict=True):
+        gradients = [gradient for gradient in shares if gradient is not None]
+        sums.append(sum(gradients[1:], gradients[0]) if gradients else None)
     return sums
 
 
@@ -100,9 +106,9 @@ class _Shares(torch.autograd.Function):
         )
 
     @staticmethod
-    def backward(ctx: Any, of_energy: Tensor, of_force: Tensor, of_virial: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_energy: Tensor, grad_force: Tensor, grad_virial: Tensor) -> tuple[Tensor | None, ...]:
         def gradients(share: int) -> tuple[Tensor | None, ...]:
             first, last = ctx.ranges[share]
-            return _gradients(ctx.results[share], (of_energy[first:last], of_force, of_virial), ctx.weights)
+            return _gradients(ctx.results[share], (grad_energy[first:last], grad_force, grad_virial), ctx.weights)
 
         return None, None, None, *_sums(each_share(gradients, len(ctx.ranges)))

@@ -1,4 +1,4 @@
-"""Where a training starts: fresh weights, those of another model, or in the middle of what was interrupted."""
+"""Start of a training: from random weights, from those of another model, or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any, Literal
 
 from deepaw.errors import InputError
 from deepaw.potential.descriptor.se_atten import LN_EPS
-from deepaw.potential.files.formats import read_any
+from deepaw.potential.files.formats import read_model
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.training.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
 
-INDIFFERENT = ("seed", "trainable", "use_srtab", "model_name")
-"""Keys of sections of the model that say nothing about a model once it has weights; such files are part of it then."""
+IGNORED_KEYS = ("seed", "trainable", "use_srtab", "model_name")
+"""Keys of the model section without effect on a model that has weights; such files are part of the model file."""
 
-BY_TYPE = ("type_map", "sel", "exclude_types", "atom_ener", "pair_exclude_types", "atom_exclude_types")
-"""Keys that list types, which mean nothing with another type map."""
+TYPE_KEYS = ("type_map", "sel", "exclude_types", "atom_ener", "pair_exclude_types", "atom_exclude_types")
+"""Keys with lists by type, which cannot be compared for another type map."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """How a training starts, for all ways but fresh weights.
+    """Start of a training other than from random weights.
 
-    way: restart, init (weights and statistics) or finetune (the energies of types are fitted to the data as well).
+    way: restart, init (weights and statistics) or finetune (in addition the energies of types are fitted to the data).
     path: of the file, for messages. model: with weights. checkpoint: of a restart.
     """
 
@@ -36,64 +36,66 @@ class Start:
 
 
 def choose_start(restart: Path | None, init_model: Path | None, finetune: Path | None) -> Start | None:
-    """What the options of the command line say; None: fresh weights.
+    """Return the start of the command-line options, or None for random weights.
 
-    Raises InputError: more than one of them, or the file is none that holds a potential.
+    Raises InputError: more than one option, or a file that does not hold a potential.
     """
-    given = [("--restart", restart), ("--init-model", init_model), ("--finetune", finetune)]
-    names = [name for name, path in given if path is not None]
+    options = [("--restart", restart), ("--init-model", init_model), ("--finetune", finetune)]
+    names = [name for name, path in options if path is not None]
     if len(names) > 1:
         raise InputError(f"{' and '.join(names)} are given together; a training has one start.")
     if restart is not None:
         checkpoint = read_checkpoint(restart)
         return Start("restart", restart, checkpoint.potential(str(restart)), checkpoint)
     if init_model is not None:
-        return Start("init", init_model, read_any(find_checkpoint(init_model)))
+        return Start("init", init_model, read_model(find_checkpoint(init_model)))
     if finetune is not None:
-        return Start("finetune", finetune, read_any(find_checkpoint(finetune)))
+        return Start("finetune", finetune, read_model(find_checkpoint(finetune)))
     return None
 
 
-def check_architecture(start: Start, given: ModelConfig) -> None:
-    """Refuse a start whose model is not the one that the input file describes, naming the first difference.
+def check_architecture(start: Start, config: ModelConfig) -> None:
+    """Check that the model of a start has the configuration of the input file.
 
-    Where the input file leaves `sel` to be counted, that of the model holds. For a finetuning the model's type map may
-    have more types, in any order; then everything that is said by type is the model's.
+    If `sel` of the input file is "auto", that of the model is used. For a finetuning the model's type map may have
+    more types, in any order; then all keys by type are those of the model.
 
-    Raises InputError.
+    Raises InputError, which names the first difference.
     """
-    before, now = start.model.config.model_dump(mode="json"), given.model_dump(mode="json")
-    left_out: tuple[str, ...] = INDIFFERENT
-    if start.way == "finetune" and before["type_map"] != now["type_map"]:
-        for name in given.type_map:
+    model_keys, input_keys = start.model.config.model_dump(mode="json"), config.model_dump(mode="json")
+    ignored: tuple[str, ...] = IGNORED_KEYS
+    if start.way == "finetune" and model_keys["type_map"] != input_keys["type_map"]:
+        for name in config.type_map:
             if name not in start.model.type_map:
                 raise InputError(
                     f"model.type_map has {name}, which is not among the types of {start.path} "
                     f"({', '.join(start.model.type_map)}); a model learns no new types by --finetune."
                 )
-        left_out += BY_TYPE
-    for place, mine, other in _differences(before, now, "model", left_out):
-        if place.endswith(".sel") and isinstance(other, str):
+        ignored += TYPE_KEYS
+    for place, model_value, input_value in _differences(model_keys, input_keys, "model", ignored):
+        if place.endswith(".sel") and isinstance(input_value, str):
             continue
         raise InputError(
-            f"{place} is {_shown(mine)} in {start.path} and {_shown(other)} in the input file; they must be the same."
+            f"{place} is {_format_value(model_value)} in {start.path} and {_format_value(input_value)} in the input "
+            "file; they must be the same."
         )
 
 
-def _differences(mine: Any, other: Any, place: str, left_out: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(mine, dict) and isinstance(other, dict):
-        for key in ["type", *mine, *(key for key in other if key not in mine)]:
-            if key not in left_out:
-                yield from _differences(mine.get(key), other.get(key), f"{place}.{key}", left_out)
-    elif place.endswith(".list") and isinstance(mine, list) and isinstance(other, list) and len(mine) == len(other):
-        for number, (one, another) in enumerate(zip(mine, other, strict=True)):
-            yield from _differences(one, another, f"{place}[{number}]", left_out)
-    elif mine != other and _meaning(place, mine) != _meaning(place, other):
-        yield place, mine, other
+def _differences(one: Any, other: Any, place: str, ignored: tuple[str, ...]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the place and both values of each difference."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in ["type", *one, *(key for key in other if key not in one)]:
+            if key not in ignored:
+                yield from _differences(one.get(key), other.get(key), f"{place}.{key}", ignored)
+    elif place.endswith(".list") and isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, (one_entry, other_entry) in enumerate(zip(one, other, strict=True)):
+            yield from _differences(one_entry, other_entry, f"{place}[{number}]", ignored)
+    elif one != other and _canonical(place, one) != _canonical(place, other):
+        yield place, one, other
 
 
-def _meaning(place: str, value: Any) -> Any:
-    """Names of one thing are the same: se_a is se_e2_a, double and default are float64."""
+def _canonical(place: str, value: Any) -> Any:
+    """Return the value of a key with synonyms replaced: se_a by se_e2_a, double and default by float64."""
     key = place.rpartition(".")[2]
     if key == "precision":
         return {"default": "float64", "double": "float64", "single": "float32"}.get(value, value)
@@ -110,5 +112,5 @@ def _meaning(place: str, value: Any) -> Any:
     return value
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return repr(value) if isinstance(value, str) else str(value)

@@ -1,4 +1,4 @@
-"""Dipoles or polarizabilities of a batch, differentiable in the weights."""
+"""Dipoles or polarizabilities of a batch, differentiable with respect to the weights."""
 
 from __future__ import annotations
 
@@ -22,32 +22,31 @@ def predict_tensors(
     aparam: Tensor | None = None,
     compute: torch.dtype | None = None,
 ) -> Tensor:
-    """Tensors of atoms (natoms, *shape), float64, in the batch's order: what `deepaw.potential.exact_tensors` says of
-    each frame, from what was prepared of positions.
+    """Compute atomic tensors (natoms, *shape), float64, in the order of the batch.
 
-    kernels: one for each part of the descriptor, which its geometry was made with. fparam, aparam: (natoms, ...) in the
-    batch's order. compute: of the products of fitting nets (`network.products`). What is returned has a graph where
-    gradients are enabled.
+    `deepaw.potential.exact_tensors` is the reference for one frame. kernels: one for each part of the descriptor.
+    fparam, aparam: (natoms, ...) in the order of the batch. compute: dtype of the products of fitting nets
+    (`network.products`). The result is differentiable if gradients are enabled.
     """
-    beside = model.fitting.parameters_of(len(batch.atoms), fparam, aparam)
-    of_atoms = [None] * len(batch.counts) if beside is None else beside.split(batch.counts)
+    parameters = model.fitting.normalised_parameters(len(batch.atoms), fparam, aparam)
+    by_type = [None] * len(batch.counts) if parameters is None else parameters.split(batch.counts)
     rows: list[list[Tensor]] = [[] for _ in batch.counts]
     vectors: list[list[Tensor]] = [[] for _ in batch.counts]
     for part, kernel, table in zip(model.descriptor.parts, kernels, batch.tables, strict=True):
         geometry = kernel.prepare(part, table)
         if part.channels:
-            described = kernel.rows_and_vectors(part, geometry, geometry.variables, batch.counts)
-            for kind, (D, T) in enumerate(described):
+            parts_by_type = kernel.rows_and_vectors(part, geometry, geometry.variables, batch.counts)
+            for kind, (D, T) in enumerate(parts_by_type):
                 rows[kind].append(D)
                 vectors[kind].append(T)
         else:
             for kind, D in enumerate(kernel.rows(part, geometry, geometry.variables, batch.counts)):
                 rows[kind].append(D)
-    found = []
+    tensors = []
     for kind, count in enumerate(batch.counts):
-        if kind in model.selected and count:
+        if kind in model.selected_types and count:
             D, T = torch.cat(rows[kind], dim=1), torch.cat(vectors[kind], dim=1)
-            found.append(model.fitting.of_type(kind, D, T, of_atoms[kind], compute))
+            tensors.append(model.fitting.evaluate_type(kind, D, T, by_type[kind], compute))
         else:
-            found.append(torch.zeros(count, *model.shape, dtype=torch.float64, device=batch.atoms.device))
-    return torch.cat(found)
+            tensors.append(torch.zeros(count, *model.shape, dtype=torch.float64, device=batch.atoms.device))
+    return torch.cat(tensors)

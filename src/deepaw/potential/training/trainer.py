@@ -1,4 +1,4 @@
-"""The training loop of potentials."""
+"""Training loop of potentials."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from deepaw.optimisation.flat import FlatWeights
 from deepaw.optimisation.interruption import Interruption
 from deepaw.outputfile import check_output, disk_errors
 from deepaw.potential.data.scan import Progress
-from deepaw.potential.input import PotentialInput, complete, write_complete
+from deepaw.potential.input import PotentialInput, completed_input, write_completed_input
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.precision import dtype_of
-from deepaw.potential.training.bias import fit_bias_again
+from deepaw.potential.training.bias import refit_bias
 from deepaw.potential.training.checkpoint import Checkpoint, CheckpointFiles, ema_prefix
 from deepaw.potential.training.curve import LearningCurve
 from deepaw.potential.training.errors import Errors
@@ -32,12 +32,12 @@ from deepaw.potential.training.setup import prepare_training
 from deepaw.potential.training.start import Start
 
 FROZEN = "frozen_model.safetensors"
-"""The trained model, beside the checkpoints."""
+"""File name of the trained model, in the folder of the checkpoints."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """After a step: how many there are of them, the errors of its batch, its learning rate."""
+    """State after a step: its number, the number of all steps, errors of its batch, learning rate."""
 
     step: int
     steps: int
@@ -46,24 +46,24 @@ class Status:
 
 
 class Trainer:
-    """Trains one potential; the working folder receives the learning curve, checkpoints, the input as it was
-    understood, and at the end `frozen_model.safetensors`.
+    """Trains one potential.
 
-    A restart goes on at the checkpoint's step with the settings as they are now, as far as they describe the same model
-    and as many systems. On a CPU, with as many threads, the result is bit for bit that of an uninterrupted training.
+    The output folder receives the learning curve, checkpoints, the completed input, and at the end
+    `frozen_model.safetensors`. A restart continues at the checkpoint's step with the current settings, which must
+    describe the same model and the same number of systems. On a CPU with the same number of threads, the result is bit
+    for bit that of an uninterrupted training.
 
     Args:
-        settings: the input file's content; `folder`: what its data's paths are relative to.
-        output: the folder to work in.
+        settings: content of the input file; `folder`: base of relative paths of its data.
+        output: folder for output files.
         device: where to train.
-        start: other than from fresh weights.
-        understood: the file, in `output`, for the input as it was understood.
-        processes: those that train together.
-        say: receives lines of text, `show` the state after every step, `progress` that of the scan of the data.
+        start: unless training starts from random weights.
+        understood: name of the file, in `output`, for the completed input.
+        processes: that train together.
+        say: receives lines of text; `show`: the state after every step; `progress`: that of the scan of the data.
 
     Raises:
-        InputError: anything wrong with the input, the data, the start or the folder, which may not hold another
-            training.
+        InputError: an error in the input, the data or the start, or a folder with another training.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Trainer:
         progress: Progress | None = None,
     ) -> None:
         self._processes = processes = processes or Processes()
-        self._say: Say = say if processes.is_first else _say_nothing
+        self._say: Say = say if processes.is_first else _discard
         self._show = show if processes.is_first else None
         section = settings.training
         prefix = output / section.save_ckpt
@@ -113,21 +113,21 @@ class Trainer:
         if start is not None and start.checkpoint is not None:
             self._resume(start.checkpoint)
         elif start is not None and start.way == "finetune":
-            fit_bias_again(setup)
+            refit_bias(setup)
         self._curve = None
         if processes.is_first:
             with disk_errors(prefix.parent):
                 prefix.parent.mkdir(parents=True, exist_ok=True)
             self._curve = LearningCurve(output / section.disp_file, self._step)
-            write_complete(setup.settings, output / understood)
+            write_completed_input(setup.settings, output / understood)
         self._report = Report(setup, self._curve, self._say)
         self._report.announce(sum(weight.numel() for weight in self._weights), self._step, processes.count)
 
     def run(self) -> AtomicModel:
-        """Train to the last step and return the model, which is also written.
+        """Train to the last step; write and return the model.
 
-        Raises KeyboardInterrupt after Ctrl-C, once the step is done and a checkpoint written; InputError where the loss
-        is no finite number any more.
+        Raises KeyboardInterrupt: after Ctrl-C, when the step is done and a checkpoint is written. Raises InputError:
+        the loss or its gradient is not finite.
         """
         section, steps = self.settings.training, self._setup.steps
         self._report.start(self._step)
@@ -144,21 +144,21 @@ class Trainer:
         if steps == 0:
             self._save()
         if section.change_bias_after_training and self._step > self._first:
-            fit_bias_again(self._setup)
+            refit_bias(self._setup)
             self._save()
         return self._finish()
 
     def _train_step(self, interruption: Interruption) -> bool:
-        """One optimisation step, and what is reported of it; returns whether one of the processes was told to stop."""
+        """Do one optimisation step and report it; return whether a process received a signal to stop."""
         section, steps = self.settings.training, self._setup.steps
         frames = self._setup.training.sampler.draw()
         rate = self._rates.rate(self._step, steps)
-        # a signal reaches the processes at different moments, and all of them have to stop after the same step
-        asked = torch.tensor([float(interruption.asked)], dtype=torch.float64, device=self._device)
-        _, errors = self._objective.gradient(self._setup.training.frames, frames, rate, asked)
+        # signals arrive at different times, but all processes have to stop after the same step
+        stop_signals = torch.tensor([float(interruption.asked)], dtype=torch.float64, device=self._device)
+        _, errors = self._objective.gradient(self._setup.training.frames, frames, rate, stop_signals)
         norm = torch.nn.utils.get_total_norm(self._flat.vectors_gradients)
         if not isfinite(float(errors.loss + norm)):
-            self._refuse(frames, rate)
+            self._raise_not_finite(frames, rate)
         if section.gradient_max_norm > 0:
             torch.nn.utils.clip_grads_with_norm_(self._flat.vectors, section.gradient_max_norm, norm)
         for group in self._optimizer.param_groups:
@@ -168,20 +168,20 @@ class Trainer:
             self._averages.update(self._step)
         self._step += 1
         if self._step % section.disp_freq == 0 or self._step == 1:
-            found = self._validate(rate)
-            self._report.line(self._step, errors.means(), None if found is None else found.means(), rate)
+            validation = self._validate(rate)
+            self._report.line(self._step, errors.means(), None if validation is None else validation.means(), rate)
         if self._show is not None:
             self._show(Status(self._step, steps, errors, rate))
-        return bool(asked > 0)
+        return bool(stop_signals > 0)
 
     def _validate(self, rate: float) -> Errors | None:
-        """Over numb_btch batches; their losses, as in DeePMD-kit, count by numbers of atoms."""
-        part, section = self._setup.validation, self.settings.training.validation_data
-        if part is None or section is None:
+        """Compute the errors of numb_btch batches; their losses, as in DeePMD-kit, are weighted by numbers of atoms."""
+        split, section = self._setup.validation, self.settings.training.validation_data
+        if split is None or section is None:
             return None
-        batches = [part.sampler.draw() for _ in range(section.numb_btch)]
-        atoms = [sum(part.systems[system].natoms for system, _ in frames) for frames in batches]
-        results = [self._objective.errors(part.frames, frames, rate) for frames in batches]
+        batches = [split.sampler.draw() for _ in range(section.numb_btch)]
+        atoms = [sum(split.systems[system].natoms for system, _ in frames) for frames in batches]
+        results = [self._objective.errors(split.frames, frames, rate) for frames in batches]
         weighted = [
             replace(errors, loss=errors.loss * count / sum(atoms)) for errors, count in zip(results, atoms, strict=True)
         ]
@@ -190,31 +190,35 @@ class Trainer:
             total = total + errors
         return total
 
-    def _refuse(self, frames: Sequence[FrameIndex], rate: float) -> None:
-        """Raise InputError about a step whose loss or gradient is not finite; the weights are still those before it."""
-        part = self._setup.training.frames
-        wrong = [frame for frame in frames if not isfinite(self._objective.loss_of(part, frame, rate))]
-        what = "loss" if wrong else "gradient"
-        names = ", ".join(part.name(*frame) for frame in (wrong or frames)[:4])
-        kept = f"the last good checkpoint is {self._files.latest}"
+    def _raise_not_finite(self, frames: Sequence[FrameIndex], rate: float) -> None:
+        """Raise InputError for a step whose loss or gradient is not finite; weights have not been updated."""
+        training_frames = self._setup.training.frames
+        bad_frames = [
+            frame for frame in frames if not isfinite(self._objective.frame_loss(training_frames, frame, rate))
+        ]
+        what = "loss" if bad_frames else "gradient"
+        names = ", ".join(training_frames.name(*frame) for frame in (bad_frames or frames)[:4])
+        checkpoint = f"the last good checkpoint is {self._files.latest}"
         if not self._files.latest.exists():
-            kept = "nothing was saved yet"
+            checkpoint = "nothing was saved yet"
         raise InputError(
             f"The {what} is not a finite number at step {self._step + 1}, on {names}; lower learning_rate.start_lr, or "
-            f"set training.gradient_max_norm ({kept})."
+            f"set training.gradient_max_norm ({checkpoint})."
         )
 
     def _resume(self, checkpoint: Checkpoint) -> None:
+        """Restore optimizer, averages, samplers and step."""
         self._optimizer.load_state_dict(self._flat.by_vector(checkpoint.optimizer))
         if self._averages is not None and checkpoint.averages:
-            for mine, kept in zip(self._averages.averages, checkpoint.averages, strict=True):
-                mine.copy_(kept)
+            for average, saved in zip(self._averages.averages, checkpoint.averages, strict=True):
+                average.copy_(saved)
         self._setup.training.sampler.restore(checkpoint.samplers["training"])
         if self._setup.validation is not None and checkpoint.samplers["validation"] is not None:
             self._setup.validation.sampler.restore(checkpoint.samplers["validation"])
         self._step = self._first = checkpoint.step
 
     def _save(self) -> None:
+        """Write a checkpoint, and one of averaged weights, in the first process."""
         if not self._processes.is_first:
             return
         setup, model = self._setup, self._setup.model
@@ -233,7 +237,7 @@ class Trainer:
                 "training": setup.training.sampler.state(),
                 "validation": None if validation is None else validation.sampler.state(),
             },
-            complete(setup.settings),
+            completed_input(setup.settings),
             description.get("modifier"),
         )
         self._files.write(checkpoint)
@@ -243,18 +247,19 @@ class Trainer:
             self._averages.swap()
 
     def _finish(self) -> AtomicModel:
+        """Write the frozen model in the first process; return the model."""
         model = self._setup.model
         if self._processes.is_first:
             model.provenance = {
                 **model.provenance,
                 "software": f"deepaw {__version__}",
                 "steps": self._step,
-                "input": complete(self.settings),
+                "input": completed_input(self.settings),
             }
             model.save(self._frozen)
             self._say(f"written: {self._frozen}, {self._files.latest}, {self._curve.path if self._curve else ''}")
         return model
 
 
-def _say_nothing(text: str) -> None:
-    """What all but the first process say."""
+def _discard(text: str) -> None:
+    """Discard a line of text, in all processes but the first."""

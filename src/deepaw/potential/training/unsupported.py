@@ -1,4 +1,4 @@
-"""Keys of DeePMD-kit's input.json that mean something there and are not supported here."""
+"""Keys of DeePMD-kit's input.json that are not supported."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     "validating": (({}, {"full_validation": False}), "use training.validation_data"),
     "nvnmd": (({"enable": False},), "models for NVNMD hardware are not"),
 }
-"""By place: values that ask for nothing, and why others are refused or what to write instead."""
+"""By place of the key: values without effect, and the reason why others are refused or what to write instead."""
 
 WITHOUT_EFFECT: dict[str, tuple[tuple[Any, ...], str]] = {
     "model.model_branch_alias": (([],), "a model has no branches"),
@@ -69,38 +69,38 @@ WITHOUT_EFFECT: dict[str, tuple[tuple[Any, ...], str]] = {
     "training.neighbor_graph_method": (("auto",), "there is one kind of neighbour list"),
     "training.enable_compile": ((False,), "there is nothing to choose"),
 }
-"""Keys that change no number, by place: values that pass without a word, and why others do no more, for a warning."""
+"""Keys without effect on results, by place: values accepted silently, and the reason in the warning for others."""
 
 
 _PART = re.compile(r"\.list\[\d+\](?=\.)")
-"""What the place of a part of a hybrid has beside that of a descriptor."""
+"""Index of a part of a hybrid, in the place of a key."""
 
 
-def without_unsupported(content: dict[str, Any], names: dict[str, str], inside: str = "") -> dict[str, Any]:
-    """The content without keys that ask for nothing or change nothing; a warning says where one was meant to.
+def drop_unsupported(content: dict[str, Any], names: dict[str, str], inside: str = "") -> dict[str, Any]:
+    """Return the content without unsupported keys that have no effect, with a warning if one was meant to have one.
 
-    Keys of a part of a hybrid are those of a descriptor.
+    Keys of a part of a hybrid are those of a descriptor. names: names in messages of places that have moved; inside:
+    place of `content`, with a dot.
 
-    names: what messages call places that have another one in the file; inside: the place of `content`, with a dot.
-    Raises InputError: a key that is not supported asks for something.
+    Raises InputError: an unsupported key with an effect.
     """
-    kept: dict[str, Any] = {}
+    supported: dict[str, Any] = {}
     for key, value in content.items():
         place = f"{inside}{key}"
         general = _PART.sub("", place)
         if general in REFUSED:
-            nothing, reason = REFUSED[general]
-            if value not in nothing:
+            neutral, reason = REFUSED[general]
+            if value not in neutral:
                 raise InputError(f"{names.get(place, place)} is not supported: {reason}.")
         elif general in WITHOUT_EFFECT:
-            usual, reason = WITHOUT_EFFECT[general]
-            if value not in usual:
+            silent, reason = WITHOUT_EFFECT[general]
+            if value not in silent:
                 warnings.warn(f"{names.get(place, place)} has no effect: {reason}", stacklevel=2)
         elif isinstance(value, list):
-            kept[key] = [
-                without_unsupported(entry, names, f"{place}[{number}].") if isinstance(entry, dict) else entry
+            supported[key] = [
+                drop_unsupported(entry, names, f"{place}[{number}].") if isinstance(entry, dict) else entry
                 for number, entry in enumerate(value)
             ]
         else:
-            kept[key] = without_unsupported(value, names, f"{place}.") if isinstance(value, dict) else value
-    return kept
+            supported[key] = drop_unsupported(value, names, f"{place}.") if isinstance(value, dict) else value
+    return supported

@@ -78,11 +78,11 @@ def _load_of_atoms(name: str, path: Path, hash: str, config: WorkerConfig) -> Lo
     from deepaw.potential.engine.frames import Frame
     from deepaw.potential.engine.tensors import TensorEngine
     from deepaw.potential.exact_tensors import TensorEvaluation
-    from deepaw.potential.files.formats import read_any
+    from deepaw.potential.files.formats import read_model
     from deepaw.potential.model.energy import PotentialModel
     from deepaw.potential.model.tensor import TensorModel
 
-    model = read_any(path)
+    model = read_model(path)
     engine: PotentialEngine | TensorEngine
     if isinstance(model, PotentialModel):
         kind: ModelKind = "potential"
