@@ -46,6 +46,7 @@ def run_large(run: Run) -> None:
             worker.close()
             print(
                 f"{precision:10s}{threads} threads: {reply['atoms']:,d} atoms in {reply['seconds']:.1f} s, "
-                f"{1e6 * reply['seconds'] / reply['atoms']:.1f} us an atom; {reply['before']:.2f}, {reply['after']:.2f}",
+                f"{1e6 * reply['seconds'] / reply['atoms']:.1f} us an atom; "
+                f"{reply['before']:.2f}, {reply['after']:.2f}",
                 flush=True,
             )

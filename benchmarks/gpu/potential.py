@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from deepaw.potential.descriptor.form import Form
+from deepaw.potential.training.forms import forms_of
+
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
 from deepaw.potential.exact import evaluate_exactly
 from deepaw.potential.fitting.energy import EnergyFittingConfig
@@ -22,7 +23,6 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.batch import FrameGeometry, frame_geometry, make_batch
-from deepaw.potential.training.forms import forms_of
 from deepaw.potential.training.step import predict
 
 PRECISIONS = ("float64", "float32")

@@ -47,8 +47,13 @@ class Neighbourhood:
 def make_neighbourhood(model: AtomicModel, atoms: SortedAtoms) -> Neighbourhood:
     """Return the neighbours that a model sees of sorted atoms."""
     neighbours, parts = atoms.neighbours, len(model.descriptor.parts)
-    if neighbours is not None and model.keeps(neighbours.counts):
-        return Neighbourhood(neighbours.types, model.rcut, neighbours, [], parts)
+    if neighbours is not None:
+        if model.keeps(neighbours.counts):
+            return Neighbourhood(neighbours.types, model.rcut, neighbours, [], parts)
+        # a list with a skin counts atoms beyond the cutoff, too
+        table = neighbours.table(model.rcut)
+        if model.keeps(table.counts):
+            return Neighbourhood(neighbours.types, model.rcut, None, [table] * parts, parts)
     return neighbourhood_from_pairs(model, atoms.env)
 
 

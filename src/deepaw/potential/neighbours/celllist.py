@@ -132,8 +132,8 @@ class _CompiledList(NeighbourList):
         )
         if not handle:
             raise InputError(
-                f"no neighbours of {len(coord)} atoms can be found within {cutoff:g} A: a coordinate or cell vector is not "
-                "finite or absurdly large, a cell has no volume, or there is not enough memory."
+                f"no neighbours of {len(coord)} atoms can be found within {cutoff:g} A: a coordinate or cell vector is "
+                "not finite or absurdly large, a cell has no volume, or there is not enough memory."
             )
         self._handle = handle
         weakref.finalize(self, library.deepaw_list_free, handle)
