@@ -15,7 +15,7 @@ from deepaw.potential.engine.base import Engine
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.nativefile import load_model
 from deepaw.potential.training.batch import Batch, make_batch
-from potential.structures import Structure, crowd, data_frame, evaluate, frame_of, parameters, same
+from potential.structures import Structure, assert_agree, crowd, data_frame, evaluate, model_frame, parameters
 
 POLYNOMIALS = 96
 """Polynomials of spectral forms in training; enough for random weights."""
@@ -96,7 +96,7 @@ class ModelPhysics:
                 values = times * values
             elif atoms is not None:
                 values = values.index_select(axis, torch.from_numpy(atoms))
-            same(getattr(found, name), values, relative or self.tolerance)
+            assert_agree(getattr(found, name), values, relative or self.tolerance)
 
     @pytest.mark.parametrize("periodic", [True, False])
     def test_forces_are_the_gradient(self, engine: Any, structure: Structure, periodic: bool) -> None:
@@ -126,7 +126,7 @@ class ModelPhysics:
         """The sum of forces is 0, and that of atomic virials is the virial."""
         found = self.evaluate_fully(engine, structure)
         assert float(found.force.sum(-2).abs().max()) < 1e-12 * float(found.force.abs().max())
-        same(found.atom_virial.sum(-3), found.virial, 1e-12)
+        assert_agree(found.atom_virial.sum(-3), found.virial, 1e-12)
 
     def crossings(self, engine: Any) -> Iterator[tuple[Any, Any, Any]]:
         """Evaluate a pair of atoms, near a third one, at distances just below and just above both ends of each
@@ -171,7 +171,7 @@ class ModelPhysics:
         """Return a training batch of structures, the kernels of the descriptor, and fparam and aparam of the atoms."""
         with torch.no_grad():
             kernels = [part.training_kernel(0.8, POLYNOMIALS) for part in model.descriptor.parts]
-        frames = [frame_of(model, structure) for structure in structures]
+        frames = [model_frame(model, structure) for structure in structures]
         data = [data_frame(structure, frame.aparam) for structure, frame in zip(structures, frames, strict=True)]
         batch = make_batch(model, kernels, data)
         return batch, kernels, parameters(frames, batch.atoms)

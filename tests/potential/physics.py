@@ -22,7 +22,7 @@ from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.step import Prediction, predict
 from potential.dynamics import tethered
 from potential.modelphysics import ModelPhysics, check_gradients
-from potential.structures import Structure, evaluate, frame_of, same
+from potential.structures import Structure, assert_agree, evaluate, model_frame
 
 
 class PotentialPhysics(ModelPhysics):
@@ -47,9 +47,9 @@ class PotentialPhysics(ModelPhysics):
     def _check_rotated(self, engine: PotentialEngine, structure: Structure, matrix: np.ndarray) -> None:
         before, after = (evaluate(engine, each) for each in (structure, structure.linear(matrix)))
         Q = torch.from_numpy(matrix)
-        same(after.atom_energy, before.atom_energy, self.tolerance)
-        same(after.force, before.force @ Q.T, self.tolerance)
-        same(after.virial, Q @ before.virial @ Q.T, self.tolerance)
+        assert_agree(after.atom_energy, before.atom_energy, self.tolerance)
+        assert_agree(after.force, before.force @ Q.T, self.tolerance)
+        assert_agree(after.virial, Q @ before.virial @ Q.T, self.tolerance)
 
     def test_atoms_of_one_type_are_alike(self, engine: PotentialEngine, structure: Structure) -> None:
         first, second = np.flatnonzero(structure.types == structure.types[0])[:2]
@@ -59,13 +59,13 @@ class PotentialPhysics(ModelPhysics):
         aparam[[first, second]] = aparam[[second, first]]
         before = evaluate(engine, structure)
         after = evaluate(engine, replace(structure, coord=coord, aparam=aparam))
-        same(after.energy, before.energy, self.tolerance)
-        same(after.force[first], before.force[second], self.tolerance)
+        assert_agree(after.energy, before.energy, self.tolerance)
+        assert_agree(after.force[first], before.force[second], self.tolerance)
 
     def test_no_torque(self, engine: PotentialEngine, structure: Structure) -> None:
         found = evaluate(engine, structure)
         torch.testing.assert_close(found.virial, found.virial.T, rtol=0, atol=1e-9 * float(found.virial.abs().max()))
-        same(found.atom_energy.sum(), found.energy, 1e-12)
+        assert_agree(found.atom_energy.sum(), found.energy, 1e-12)
         alone = replace(structure, cell=None)
         force = evaluate(engine, alone).force.numpy()
         torque = np.cross(alone.coord, force).sum(axis=0)
@@ -115,16 +115,16 @@ class PotentialPhysics(ModelPhysics):
             atoms = slice(first, first + len(structure.types))
             for precision in ("float64", "exact"):
                 alone = evaluate(PotentialEngine(model, precision), structure)
-                same(prediction.energy[number], alone.energy, 1e-9)
-                same(prediction.force[atoms], alone.force, 1e-8)
-                same(prediction.virial[number], alone.virial, 1e-8)
-                same(prediction.atom_energy[atoms], alone.atom_energy, 1e-9)
+                assert_agree(prediction.energy[number], alone.energy, 1e-9)
+                assert_agree(prediction.force[atoms], alone.force, 1e-8)
+                assert_agree(prediction.virial[number], alone.virial, 1e-8)
+                assert_agree(prediction.atom_energy[atoms], alone.atom_energy, 1e-9)
             first = atoms.stop
 
     @pytest.mark.parametrize("precision", ["float64", "exact"])
     def test_frames_together_are_frames_alone(self, model: PotentialModel, precision: str) -> None:
         engine, structures = PotentialEngine(model, precision), self.frames(model)
-        frames = [frame_of(model, each) for each in structures]
+        frames = [model_frame(model, each) for each in structures]
         for structure, found in zip(structures, engine.evaluate_frames(frames, atomic_virial=True), strict=True):
             self.assert_agrees(found, self.evaluate_fully(engine, structure), 1e-9)
 

@@ -65,10 +65,10 @@ def crowd(ntypes: int, natoms: int = 7, seed: int = 0, periodic: bool = True) ->
 
 def evaluate(engine: Engine[Any, Any], structure: Structure, **options: Any) -> Any:
     """Evaluate a structure by an engine, with the parameters of its model."""
-    return engine.evaluate(frame_of(engine.model, structure), **options)
+    return engine.evaluate(model_frame(engine.model, structure), **options)
 
 
-def frame_of(model: AtomicModel, structure: Structure) -> Frame:
+def model_frame(model: AtomicModel, structure: Structure) -> Frame:
     """Return the frame of a structure, with the parameters of a model."""
     config = model.config.fitting_net
     return Frame(
@@ -100,7 +100,7 @@ def parameters(frames: Sequence[Frame], atoms: torch.Tensor) -> dict[str, torch.
     }
 
 
-def same(value: torch.Tensor, expected: torch.Tensor | np.ndarray, relative: float) -> None:
+def assert_agree(value: torch.Tensor, expected: torch.Tensor | np.ndarray, relative: float) -> None:
     """Assert that tensors agree; relative: tolerance relative to the largest expected value, which must not be 0."""
     expected = torch.as_tensor(expected)
     assert expected.abs().max() > 0, "nothing is tested"

@@ -18,7 +18,7 @@ from deepaw.potential.exact_tensors import TensorEvaluation
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.training.tensor_step import predict_tensors
 from potential.modelphysics import ModelPhysics, check_gradients
-from potential.structures import Structure, evaluate, same
+from potential.structures import Structure, assert_agree, evaluate
 
 
 def rotated(tensors: torch.Tensor, matrix: np.ndarray) -> torch.Tensor:
@@ -55,12 +55,12 @@ class TensorPhysics(ModelPhysics):
         matrix = np.diag([1.0, -1.0, 1.0]) if seed is None else Rotation.random(random_state=seed).as_matrix()
         for change in (matrix, -matrix):
             before, after = (evaluate(engine, each).atom_tensor for each in (structure, structure.linear(change)))
-            same(after, rotated(before, change), self.tolerance)
+            assert_agree(after, rotated(before, change), self.tolerance)
 
     def test_matrices_are_symmetric(self, engine: TensorEngine, structure: Structure) -> None:
         found = evaluate(engine, structure).atom_tensor
         if found.ndim == 3:
-            same(found.transpose(1, 2), found, 1e-12)
+            assert_agree(found.transpose(1, 2), found, 1e-12)
 
     def test_only_selected_atoms_have_a_tensor(self, engine: TensorEngine, structure: Structure) -> None:
         found = evaluate(engine, structure).atom_tensor.flatten(1).abs().amax(dim=1).numpy()
@@ -69,7 +69,7 @@ class TensorPhysics(ModelPhysics):
 
     def test_smooth_where_a_neighbour_comes_within_the_cutoffs(self, engine: TensorEngine) -> None:
         for inside, outside, _ in self.crossings(engine):
-            same(inside.atom_tensor, outside.atom_tensor, 1e-5)
+            assert_agree(inside.atom_tensor, outside.atom_tensor, 1e-5)
 
     def test_a_batch_is_its_frames(self, model: TensorModel) -> None:
         """Predictions of training for a batch agree with those of the engine for each frame, fast and exact."""
@@ -79,7 +79,7 @@ class TensorPhysics(ModelPhysics):
         for structure in structures:
             last = first + len(structure.types)
             for precision in ("float64", "exact"):
-                same(found[first:last], evaluate(TensorEngine(model, precision), structure).atom_tensor, 1e-9)
+                assert_agree(found[first:last], evaluate(TensorEngine(model, precision), structure).atom_tensor, 1e-9)
             first = last
 
     def test_gradient_in_the_weights(self, model: TensorModel) -> None:

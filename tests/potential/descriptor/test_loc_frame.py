@@ -23,7 +23,7 @@ from potential.dynamics import tethered
 from potential.files.peer_tensorflow_models import FRAMES, path_of
 from potential.physics import PotentialPhysics
 from potential.randommodels import random_model
-from potential.structures import Structure, evaluate, same
+from potential.structures import Structure, assert_agree, evaluate
 
 NEAREST: dict[str, Any] = {
     "type": "loc_frame",
@@ -220,7 +220,7 @@ class TestPhysics(PotentialPhysics):
             for neighbours_of_type in (structure, structure.linear(-np.eye(3)))
         )
         if model.config.descriptor.sel_a == (0, 0):
-            same(after.energy, before.energy, 1e-12)
+            assert_agree(after.energy, before.energy, 1e-12)
         else:
             assert float((after.atom_energy - before.atom_energy).abs().max()) > 1e-3
 

@@ -19,7 +19,7 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from potential.physics import PotentialPhysics
 from potential.randommodels import random_model
-from potential.structures import Structure, crowd, evaluate, same
+from potential.structures import Structure, assert_agree, crowd, evaluate
 
 MASK: dict[str, Any] = {"type": "se_a_mask", "sel": [4, 5], "neuron": [4, 8], "axis_neuron": 3}
 FITTING: dict[str, Any] = {"neuron": [8, 8], "numb_aparam": 1, "use_aparam_as_mask": True}
@@ -74,7 +74,7 @@ class TestPhysics(PotentialPhysics):
         far = replace(far, types=np.tile(first.types, 2), aparam=np.tile(first.aparam, (2, 1)))
         engine = PotentialEngine(model)
         alone, both = evaluate(engine, first), evaluate(engine, far)
-        same(both.atom_energy[:5], alone.atom_energy, 1e-4)
+        assert_agree(both.atom_energy[:5], alone.atom_energy, 1e-4)
 
     def frames(self, model: PotentialModel) -> list[Structure]:
         return [filled_up(crowd(2, natoms, seed), extra) for natoms, seed, extra in ((7, 0, 2), (4, 1, 5), (3, 3, 0))]
@@ -90,12 +90,12 @@ def test_virtual_atoms(model: PotentialModel, precision: str) -> None:
     """Virtual atoms have the energy of a single atom and no force, wherever they are."""
     engine, structure = PotentialEngine(model, precision), crowd(2)
     alone, filled = evaluate(engine, filled_up(structure, 0)), evaluate(engine, filled_up(structure, 3))
-    same(filled.atom_energy[:7], alone.atom_energy, 1e-14)
-    same(filled.force[:7], alone.force, 1e-13)
+    assert_agree(filled.atom_energy[:7], alone.atom_energy, 1e-14)
+    assert_agree(filled.force[:7], alone.force, 1e-13)
     assert (filled.force[7:] == 0).all()
     zero = torch.zeros(1, model.descriptor.width, dtype=torch.float64)
     energies = [model.fitting.evaluate_type(kind, zero, None) + model.bias[kind] for kind in (0, 1, 0)]
-    same(filled.atom_energy[7:], torch.cat(energies).detach(), 1e-12)
+    assert_agree(filled.atom_energy[7:], torch.cat(energies).detach(), 1e-12)
     elsewhere = filled_up(structure, 3)
     elsewhere.coord[7:] += 1.0
     assert torch.equal(evaluate(engine, elsewhere).energy, filled.energy)

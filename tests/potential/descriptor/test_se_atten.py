@@ -22,7 +22,7 @@ from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.pairs import find_environment
 from potential.descriptor.reference import smooth
 from potential.randommodels import random_model
-from potential.structures import crowd, evaluate, same
+from potential.structures import assert_agree, crowd, evaluate
 from potential.test_physics_typed import ATTEN, FADING
 
 
@@ -118,7 +118,7 @@ def test_the_engine_with_few_slots_and_at_short_distances(keys: dict, fixed_slot
     structure.coord[1] = structure.coord[0] + np.array([0, 0, distance])
     exact, actual = (evaluate(PotentialEngine(potential, precision), structure) for precision in ("exact", "float64"))
     for name in ("energy", "force", "virial", "atom_energy"):
-        same(getattr(actual, name), getattr(exact, name), 1e-7)
+        assert_agree(getattr(actual, name), getattr(exact, name), 1e-7)
 
 
 @pytest.mark.filterwarnings("ignore:atoms")
@@ -202,7 +202,7 @@ def test_a_net_of_types_of_its_own_goes_to_files_and_back(tmp_path: Path) -> Non
     converted = read_potential(tmp_path / "model.dp")
     assert converted.config.type_embedding is not None and converted.config.type_embedding.neuron == (5, 3)
     before, after = (evaluate(PotentialEngine(version, "exact"), crowd(2)) for version in (potential, converted))
-    same(after.force, before.force, 1e-13)
+    assert_agree(after.force, before.force, 1e-13)
 
 
 def test_se_e2_a_with_types_is_not_written_for_deepmd_kit(tmp_path: Path) -> None:

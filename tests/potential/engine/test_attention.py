@@ -21,7 +21,7 @@ from deepaw.potential.neighbours.table import NeighbourTable
 from potential.descriptor.test_attention import HIDDEN, layer, slots
 from potential.files.peer_models import CASES, SINGLE, path_of, places
 from potential.randommodels import random_model, random_tensor_model
-from potential.structures import Structure, crowd, evaluate, frame_of, same
+from potential.structures import Structure, assert_agree, crowd, evaluate, model_frame
 from potential.test_physics_typed import ATTEN, FADING
 
 SMOOTH = {"smooth_type_embedding": True}
@@ -51,7 +51,7 @@ def against_exact(potential: PotentialModel, structure: Structure, limits: dict[
         evaluation = evaluate(engine, structure, atomic_virial=True)
         assert engine.sizes(), "the equations are compared with themselves"
         for name in ("energy", "force", "virial", "atom_energy", "atom_virial"):
-            same(getattr(evaluation, name), getattr(exact, name), limit)
+            assert_agree(getattr(evaluation, name), getattr(exact, name), limit)
 
 
 def test_where_the_norm_leaves_nothing_the_equations_take_over() -> None:
@@ -122,7 +122,7 @@ def test_tiles_have_no_more_atoms_than_the_kernel_takes(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(attention.AttentionKernel, "largest_tile", 2)
     monkeypatch.setattr(attention.AttentionKernel, "forward", counted)
-    same(evaluate(PotentialEngine(potential), structure).force, whole.force, 1e-12)
+    assert_agree(evaluate(PotentialEngine(potential), structure).force, whole.force, 1e-12)
     assert max(sizes) == 2
 
 
@@ -133,11 +133,11 @@ def test_tensors(kind: str) -> None:
     potential, structure = random_tensor_model(ModelConfig.model_validate(config)), crowd(2)
     weights = np.random.default_rng(5).normal(size=(3, 7, *potential.shape))
     exact, evaluation = (
-        TensorEngine(potential, precision).evaluate(frame_of(potential, structure), weights=weights)
+        TensorEngine(potential, precision).evaluate(model_frame(potential, structure), weights=weights)
         for precision in ("exact", "float64")
     )
     for name in ("atom_tensor", "force", "virial"):
-        same(getattr(evaluation, name), getattr(exact, name), 1e-8)
+        assert_agree(getattr(evaluation, name), getattr(exact, name), 1e-8)
 
 
 @pytest.mark.parametrize(

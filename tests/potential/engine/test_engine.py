@@ -17,7 +17,7 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from potential.randommodels import random_model
-from potential.structures import Structure, crowd, evaluate, frame_of, same
+from potential.structures import Structure, assert_agree, crowd, evaluate, model_frame
 
 SE_A = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [9, 10], "neuron": [4, 8], "axis_neuron": 3}
 SE_T = {"type": "se_e3", "rcut": 3.2, "rcut_smth": 0.8, "sel": [9, 10], "neuron": [4, 8]}
@@ -39,7 +39,7 @@ def against_exact(potential: PotentialModel, structure: Structure, limit: float 
         evaluate(PotentialEngine(potential, precision), structure) for precision in ("exact", "float64")
     )
     for name in ("energy", "force", "virial", "atom_energy"):
-        same(getattr(evaluation, name), getattr(exact, name), limit)
+        assert_agree(getattr(evaluation, name), getattr(exact, name), limit)
 
 
 @pytest.mark.parametrize("descriptor", [SE_A, SE_R, SE_A | {"env_protection": 0.2}], ids=["a", "r", "protection"])
@@ -75,7 +75,7 @@ def test_dot_products_are_covered_as_they_come_and_exact_below_the_shortest(dist
     against_exact(potential, pair(distance), 1e-7)
     engine = PotentialEngine(potential)
     evaluate(engine, pair(distance))
-    same(evaluate(engine, crowd(2)).force, evaluate(PotentialEngine(potential), crowd(2)).force, 1e-7)
+    assert_agree(evaluate(engine, crowd(2)).force, evaluate(PotentialEngine(potential), crowd(2)).force, 1e-7)
 
 
 def test_where_no_basis_reaches_the_equations_take_over() -> None:
@@ -93,7 +93,7 @@ def test_what_was_computed_before_does_not_matter() -> None:
     engine, structure = PotentialEngine(model()), crowd(2)
     before = evaluate(engine, structure)
     evaluate(engine, pair(0.4))
-    same(evaluate(engine, structure).force, before.force, 1e-8)
+    assert_agree(evaluate(engine, structure).force, before.force, 1e-8)
 
 
 @pytest.mark.parametrize("name", ["relu", "relu6", "silut:2.0"])
@@ -104,7 +104,7 @@ def test_embeddings_with_kinks_are_evaluated_exactly(name: str, precision: str) 
     if precision == "float64":
         assert torch.equal(evaluation.force, exact.force)
     else:
-        same(evaluation.force, exact.force, 1e-5)
+        assert_agree(evaluation.force, exact.force, 1e-5)
         assert not torch.equal(evaluation.force, exact.force) and evaluation.force.dtype == torch.float64
     against_exact(model(activation_function=name), crowd(2))  # kinks in fitting nets do not need the equations
 
@@ -132,9 +132,9 @@ def test_tiles_of_any_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "TILE_PAIRS", size)
     calls: list[tuple[int, int]] = []
     evaluation = PotentialEngine(potential).evaluate(
-        frame_of(potential, structure), progress=lambda *pair: calls.append(pair)
+        model_frame(potential, structure), progress=lambda *pair: calls.append(pair)
     )
-    same(evaluation.force, expected.force, 1e-12)
+    assert_agree(evaluation.force, expected.force, 1e-12)
     assert calls[-1] == (9, 9) and all(a < b for (a, _), (b, _) in pairwise(calls))
     assert len(calls) == {1: 9, 10**6: 2}.get(size, len(calls))
 
@@ -170,16 +170,16 @@ def test_a_kept_neighbour_list_is_as_good_as_a_new_one(precision: str) -> None:
         if step % 10 == 9:
             structure = replace(structure, cell=structure.cells * random.uniform(0.97, 1.03, (3, 1)))
         evaluation, expected = evaluate(cached, structure), evaluate(fresh, structure)
-        same(evaluation.force, expected.force, 1e-10)
-        same(evaluation.virial, expected.virial, 1e-10)
+        assert_agree(evaluation.force, expected.force, 1e-10)
+        assert_agree(evaluation.virial, expected.virial, 1e-10)
 
 
 def test_periods_along_some_cell_vectors() -> None:
     structure = crowd(2)
     engine = PotentialEngine(model())
-    slab = engine.evaluate(replace(frame_of(engine.model, structure), periodic=(True, True, False)))
+    slab = engine.evaluate(replace(model_frame(engine.model, structure), periodic=(True, True, False)))
     padded = replace(structure, cell=structure.cells * np.array([[1], [1], [5]]))
-    same(slab.force, evaluate(engine, padded).force, 1e-10)
+    assert_agree(slab.force, evaluate(engine, padded).force, 1e-10)
 
 
 def test_a_cutoff_far_beyond_a_molecule() -> None:
@@ -187,7 +187,9 @@ def test_a_cutoff_far_beyond_a_molecule() -> None:
     potential = model(SE_A | {"rcut": 3e4})
     engine = PotentialEngine(potential, skin=1.0)
     for structure in (crowd(2, periodic=False), crowd(2, periodic=False).linear(3 * np.eye(3)), crowd(2, 3, 1, False)):
-        same(evaluate(engine, structure).force, evaluate(PotentialEngine(potential, "exact"), structure).force, 1e-8)
+        assert_agree(
+            evaluate(engine, structure).force, evaluate(PotentialEngine(potential, "exact"), structure).force, 1e-8
+        )
 
 
 def test_the_model_is_not_touched() -> None:

@@ -11,7 +11,7 @@ from deepaw.potential.engine.frames import Frame
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from potential.randommodels import random_model
-from potential.structures import FPARAM, crowd, same
+from potential.structures import FPARAM, assert_agree, crowd
 
 DESCRIPTOR = {"type": "se_e2_a", "rcut": 3.4, "rcut_smth": 1.2, "sel": [9, 10], "neuron": [4, 8], "axis_neuron": 3}
 
@@ -48,7 +48,7 @@ def test_together_and_alone(precision: str, parameters: bool) -> None:
         single = engine.evaluate(frame, atomic_virial=True)
         assert joint.atom_virial is not None and single.atom_virial is not None
         for name in ("energy", "force", "virial", "atom_energy", "atom_virial"):
-            same(getattr(joint, name), getattr(single, name), limit)
+            assert_agree(getattr(joint, name), getattr(single, name), limit)
 
 
 def test_virials_of_atoms_only_where_they_are_wanted() -> None:

@@ -12,7 +12,7 @@ from deepaw.native.library import find_library
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.exact import Evaluation
 from potential.engine.test_engine import SE_A, SE_R, model
-from potential.structures import Structure, crowd, evaluate, same
+from potential.structures import Structure, assert_agree, crowd, evaluate
 
 ATTENTION = {
     "type": "se_atten",
@@ -68,7 +68,7 @@ def test_two_threads(name: str, precision: str, library: str, monkeypatch: pytes
     one, two = results
     assert torch.equal(one.atom_energy, two.atom_energy)
     for field in ("energy", "force", "virial", "atom_virial"):
-        same(getattr(two, field), getattr(one, field), 1e-12)
+        assert_agree(getattr(two, field), getattr(one, field), 1e-12)
 
 
 def test_again_on_two_threads() -> None:

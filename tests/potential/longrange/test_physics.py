@@ -13,7 +13,7 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.model.energy import PotentialModel
 from potential.longrange.models import long_range_model
 from potential.physics import PotentialPhysics
-from potential.structures import Structure, crowd, evaluate, frame_of, same
+from potential.structures import Structure, assert_agree, crowd, evaluate, model_frame
 
 
 class TestLongRange(PotentialPhysics):
@@ -58,27 +58,27 @@ class TestLongRange(PotentialPhysics):
         alone.load_state_dict({k: v for k, v in engine.model.state_dict().items() if not k.startswith("modifier.")})
         whole, networks = (evaluate(each, structure, atomic_virial=True) for each in (engine, PotentialEngine(alone)))
         assert engine._long_range is not None
-        long_range = engine._long_range.evaluate(frame_of(engine.model, structure))
+        long_range = engine._long_range.evaluate(model_frame(engine.model, structure))
         assert float(long_range.energy.abs()) > 1.0 and float(long_range.force.abs().max()) > 1.0
-        same(whole.energy, networks.energy + long_range.energy, 1e-12)
-        same(whole.force, networks.force + long_range.force, 1e-12)
-        same(whole.virial, networks.virial + long_range.virial, 1e-12)
-        same(whole.atom_energy, networks.atom_energy, 1e-12)
-        same(whole.atom_virial, networks.atom_virial, 1e-12)
+        assert_agree(whole.energy, networks.energy + long_range.energy, 1e-12)
+        assert_agree(whole.force, networks.force + long_range.force, 1e-12)
+        assert_agree(whole.virial, networks.virial + long_range.virial, 1e-12)
+        assert_agree(whole.atom_energy, networks.atom_energy, 1e-12)
+        assert_agree(whole.atom_virial, networks.atom_virial, 1e-12)
 
     def test_evaluate_frames_agrees_with_evaluate(self, engine: PotentialEngine) -> None:
         structures = [crowd(2), crowd(2, 5, 3)]
-        frames = [frame_of(engine.model, each) for each in structures]
+        frames = [model_frame(engine.model, each) for each in structures]
         for found, structure in zip(engine.evaluate_frames(frames), structures, strict=True):
             alone = evaluate(engine, structure)
-            same(found.energy, alone.energy, 1e-12)
-            same(found.force, alone.force, 1e-12)
+            assert_agree(found.energy, alone.energy, 1e-12)
+            assert_agree(found.force, alone.force, 1e-12)
 
     def test_a_cell_is_needed(self, engine: PotentialEngine, structure: Structure) -> None:
         with pytest.raises(InputError, match=r"electrostatics .* needs a cell that is periodic in all directions"):
             evaluate(engine, replace(structure, cell=None))
         with pytest.raises(InputError, match="periodic in all directions"):
-            engine.evaluate(replace(frame_of(engine.model, structure), periodic=(True, True, False)))
+            engine.evaluate(replace(model_frame(engine.model, structure), periodic=(True, True, False)))
 
 
 def test_together_with_a_table_at_short_range() -> None:
@@ -87,7 +87,7 @@ def test_together_with_a_table_at_short_range() -> None:
     model = long_range_model(smooth_table(2, 3.4), use_srtab="table.txt", sw_rmin=0.8, sw_rmax=1.8)
     structure = crowd(2)
     exact, found = (evaluate(PotentialEngine(model, each), structure) for each in ("exact", "float64"))
-    same(found.force, exact.force, 1e-8)
+    assert_agree(found.force, exact.force, 1e-8)
     step, force = 1e-4, found.force
     for axis in range(3):
         change = np.zeros_like(structure.coord)

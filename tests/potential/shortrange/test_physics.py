@@ -17,7 +17,7 @@ from deepaw.potential.shortrange.zbl import zbl_energy, zbl_table
 from potential.physics import PotentialPhysics
 from potential.randommodels import random_model
 from potential.shortrange.tables import smooth_table
-from potential.structures import Structure, crowd, evaluate, same
+from potential.structures import Structure, assert_agree, crowd, evaluate
 
 DESCRIPTOR = {
     "type": "se_e2_a",
@@ -118,7 +118,7 @@ def test_networks_are_approximated_only_where_they_contribute(zbl_model: Potenti
     engine = PotentialEngine(zbl_model)
     near = replace(crowd(2, 4, periodic=False), coord=np.array([[0, 0, 0], [0, 0.2, 0], [2.5, 0, 0], [2.6, 1.4, 0]]))
     found, exact = (evaluate(each, near) for each in (engine, PotentialEngine(zbl_model, "exact")))
-    same(found.force, exact.force, 1e-8)
+    assert_agree(found.force, exact.force, 1e-8)
     assert engine._shortest > 0.7  # A
 
 
@@ -136,7 +136,7 @@ def test_excluded_types_have_no_tabulated_energy(options: dict[str, object]) -> 
     )
     assert not exact.atom_energy[torch.from_numpy(crowd(2).types == 1)].any()
     for name in ("energy", "force", "virial", "atom_energy", "atom_virial"):
-        same(getattr(found, name), getattr(exact, name), 1e-8)
+        assert_agree(getattr(found, name), getattr(exact, name), 1e-8)
 
 
 def test_the_table_does_not_act_at_large_distances() -> None:
