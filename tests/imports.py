@@ -10,8 +10,8 @@ from pathlib import Path
 def imports_of(root: Path) -> dict[str, set[str]]:
     """Return the modules that each module below a folder imports, of those that are there.
 
-    All imports count: those at the top, in functions and under TYPE_CHECKING. An import of a name of a package is one of
-    the package, unless the name is a module in it.
+    All imports count: those at the top, in functions and under TYPE_CHECKING. An import of a name of a package is one
+    of the package, unless the name is a module in it.
     """
     paths = {".".join(path.relative_to(root).with_suffix("").parts): path for path in root.rglob("*.py")}
     modules = {name.removesuffix(".__init__"): path for name, path in paths.items()}
