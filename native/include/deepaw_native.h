@@ -116,6 +116,17 @@ DEEPAW_API void deepaw_forces_transposed(const deepaw_neighbours *neighbours, in
                                          const int64_t *frame, void *tangent_vector, int64_t stride,
                                          int32_t bytes);
 
+/* ---- products of columns ---------------------------------------------------------------------------------------- */
+
+/* products: real (natoms, count), P[p, q] = sum_c Q[c, p] Q[c, q] of Q, real (natoms, components, columns), for all
+ * columns p and q <= min(p, axes - 1), row after row; count = columns * axes - axes * (axes - 1) / 2. */
+DEEPAW_API void deepaw_products_forward(int64_t natoms, int32_t components, int32_t columns, int32_t axes,
+                                        const void *Q, void *products, int32_t bytes);
+
+/* grad_Q, like Q, from grad_products = dE/dP. */
+DEEPAW_API void deepaw_products_backward(int64_t natoms, int32_t components, int32_t columns, int32_t axes,
+                                         const void *Q, const void *grad_products, void *grad_Q, int32_t bytes);
+
 /* ---- activations -------------------------------------------------------------------------------------------------- */
 
 /* value = tanh(z), first = its derivative and, unless NULL, second = its second derivative, of `count` numbers. */

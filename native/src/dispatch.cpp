@@ -112,3 +112,21 @@ void deepaw_tanh(int64_t count, const void *z, void *value, void *first, void *s
                               static_cast<T *>(second));
     });
 }
+
+void deepaw_products_forward(int64_t natoms, int32_t components, int32_t columns, int32_t axes, const void *Q,
+                             void *products, int32_t bytes) {
+    in_numbers(bytes, [&](auto number) {
+        using T = decltype(number);
+        kernels_for<T>().products_forward(natoms, components, columns, axes, static_cast<const T *>(Q),
+                                          static_cast<T *>(products));
+    });
+}
+
+void deepaw_products_backward(int64_t natoms, int32_t components, int32_t columns, int32_t axes, const void *Q,
+                              const void *grad_products, void *grad_Q, int32_t bytes) {
+    in_numbers(bytes, [&](auto number) {
+        using T = decltype(number);
+        kernels_for<T>().products_backward(natoms, components, columns, axes, static_cast<const T *>(Q),
+                                           static_cast<const T *>(grad_products), static_cast<T *>(grad_Q));
+    });
+}

@@ -3,6 +3,7 @@
 
 #include "activation.h"
 #include "moments.h"
+#include "rowproducts.h"
 
 namespace deepaw::DEEPAW_ISA {
 
@@ -40,7 +41,7 @@ void jvp(const deepaw_pair_form &form, const deepaw_neighbours &neighbours, cons
 
 template <class T>
 Kernels<T> kernels_of() {
-    return {forward<T>, vjp<T>, jvp<T>, fill_tanh<T>};
+    return {forward<T>, vjp<T>, jvp<T>, fill_tanh<T>, products_forward<T>, products_backward<T>};
 }
 
 #define DEEPAW_TEXT_OF(name) #name

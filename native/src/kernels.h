@@ -13,6 +13,9 @@ struct Kernels {
     void (*jvp)(const deepaw_pair_form &, const deepaw_neighbours &, const T *tangent_vector, int64_t stride,
                 T *tangent_moments, T *scratch);
     void (*tanh)(int64_t count, const T *z, T *value, T *first, T *second);
+    void (*products_forward)(int64_t natoms, int components, int columns, int axes, const T *Q, T *products);
+    void (*products_backward)(int64_t natoms, int components, int columns, int axes, const T *Q,
+                              const T *grad_products, T *grad_Q);
 };
 
 struct KernelSet {

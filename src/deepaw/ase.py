@@ -22,7 +22,7 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.evaluation.frames import read_frames
 from deepaw.potential.files.formats import read_potential
 from deepaw.potential.model.energy import PotentialModel
-from deepaw.potential.model.typemap import types_of
+from deepaw.potential.model.typemap import type_indices
 from deepaw.structure.checks import check_geometry
 
 __all__ = ["DeepPotCalculator"]
@@ -106,9 +106,9 @@ class DeepPotCalculator(Calculator):
     def _types(self, atoms: Atoms) -> np.ndarray:
         symbols = atoms.get_chemical_symbols()
         if self._type_dict is None:
-            return np.array(types_of(symbols, self._engine.model.type_map))
+            return np.array(type_indices(symbols, self._engine.model.type_map))
         known = list(self._type_dict)
-        return np.array([self._type_dict[known[index]] for index in types_of(symbols, known)])
+        return np.array([self._type_dict[known[index]] for index in type_indices(symbols, known)])
 
 
 def _parameters(atoms: Atoms) -> dict[str, Any]:

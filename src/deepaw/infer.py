@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from deepaw.errors import InputError
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.tensors import TensorEngine
-from deepaw.potential.evaluation.deepeval import DeepEval, naming
+from deepaw.potential.evaluation.deepeval import DeepEval, errors_with_frame
 from deepaw.potential.evaluation.frames import VIRTUAL, read_frames
 from deepaw.potential.exact_tensors import TensorEvaluation
 from deepaw.potential.files.formats import read_potential, read_tensor
@@ -73,7 +73,7 @@ class DeepPot(DeepEval[PotentialModel, PotentialEngine]):
         atom_virial = np.zeros((nframes, natoms, 9 if atomic else 0))
         for index in range(nframes):
             real = frames.types[index] != VIRTUAL
-            with naming(index, nframes):
+            with errors_with_frame(index, nframes):
                 found = self._engine.evaluate(frames.frame(index), atomic_virial=atomic)
             energy[index], virial[index] = float(found.energy), found.virial.numpy().reshape(9)
             force[index, real] = found.force.numpy()
@@ -171,7 +171,7 @@ class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
         places, found, shape = frames.types != VIRTUAL, [], self._model.shape
         for index, real in enumerate(places):
             unit = np.eye(self._size).reshape(self._size, 1, *shape)
-            with naming(index, len(frames)):
+            with errors_with_frame(index, len(frames)):
                 found.append(
                     self._engine.evaluate(
                         frames.frame(index),

@@ -18,7 +18,7 @@ from potential.shortrange.tables import smooth_table
 
 def info(path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What is printed, by the first word of every line."""
-    monkeypatch.setattr(deviation, "SECONDS", 0.0)
+    monkeypatch.setattr(deviation, "MIN_SECONDS", 0.0)
     done = CliRunner().invoke(app, ["info", str(path)], env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
     return {line.split()[0]: " ".join(line.split()[1:]) for line in done.output.splitlines() if line.strip()}

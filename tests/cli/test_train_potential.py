@@ -11,7 +11,7 @@ import pytest
 
 from deepaw.cli.app import main
 from deepaw.potential.files.formats import read_potential
-from deepaw.potential.native import load_model
+from deepaw.potential.nativefile import load_model
 from deepaw.potential.training.checkpoint import read_checkpoint
 from potential.trainings import DESCRIPTOR, TRAINING, curve, write_data, write_input
 

@@ -1,4 +1,4 @@
-"""Dynamics of atoms that springs hold near their sites, which random weights do not."""
+"""Molecular dynamics with springs that hold atoms near their sites, as models with random weights may not."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from potential.structures import Structure, evaluate
 
 @dataclass(frozen=True)
 class Trajectory:
-    """Of each step, the first before anything moves: potential: energies of the model; total: with those of springs and
-    motion; farthest: how far a coordinate is from its site, A. last: (natoms, 3), where the atoms are in the end."""
+    """Energies and displacements at every step, from the initial structure on.
+
+    potential: energy of the model. total: with the energies of springs and motion.
+    farthest: largest displacement of a coordinate from its site, A. last: final positions (natoms, 3), A.
+    """
 
     potential: np.ndarray
     total: np.ndarray
@@ -24,9 +27,9 @@ class Trajectory:
 def tethered(
     engine: PotentialEngine, structure: Structure, *, steps: int, step: float, spring: float, speed: float
 ) -> Trajectory:
-    """Velocity Verlet, of masses 1, and of energies in units that make the largest force 0.5.
+    """Run velocity Verlet with masses 1, in units of energy such that the largest initial force is 0.5.
 
-    speed: the spread of the first velocities.
+    step: time step. spring: force constant. speed: standard deviation of the initial velocities.
     """
     unit = float(evaluate(engine, structure).force.abs().max()) / 0.5
     coord, velocity = structure.coord, np.random.default_rng(8).normal(0, speed, structure.coord.shape)

@@ -1,4 +1,4 @@
-"""Inputs of potentials as people have them."""
+"""Typical input files of potentials."""
 
 WATER = """
 {
@@ -262,4 +262,4 @@ COMPLETED = {
     "optimizer": {"type": "Adam", "adam_beta1": 0.9, "adam_beta2": 0.999, "weight_decay": 0.0},
     "validating": {},
 }
-"""What DeePMD-kit 3.2.0 writes as out.json for an input, with all its defaults."""
+"""out.json of DeePMD-kit 3.2.0: an input with all defaults."""

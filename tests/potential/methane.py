@@ -7,37 +7,37 @@ from pathlib import Path
 import numpy as np
 
 BOND = 1.09
-"""A, of C and H."""
+"""Length of the C-H bonds, A."""
 
 STIFFNESS = 20.0
-"""eV/A^2, of every spring."""
+"""Force constant of every spring, eV/A^2."""
 
 ENERGY = -40.0
-"""eV, at rest."""
+"""Energy of the molecule at rest, eV."""
 
 REST = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1], [0, 0, 0]]) * BOND / 3**0.5
-"""A; four H and a C."""
+"""Positions at rest of four H and one C, A."""
 
 
 def labels(coord: np.ndarray) -> tuple[float, np.ndarray]:
-    """Energy (eV) and forces (5, 3), eV/A: E = ENERGY + sum over pairs of 1/2 STIFFNESS (r - r_rest)^2."""
+    """Return energy (eV) and forces (5, 3), eV/A: E = ENERGY + sum over pairs of 1/2 STIFFNESS (r - r_rest)^2."""
     first, second = np.triu_indices(5, 1)
     vector = coord[second] - coord[first]
     distance = np.linalg.norm(vector, axis=1)
-    longer = distance - np.linalg.norm(REST[second] - REST[first], axis=1)
-    pull = STIFFNESS * (longer / distance)[:, None] * vector
+    elongation = distance - np.linalg.norm(REST[second] - REST[first], axis=1)
+    pair_force = STIFFNESS * (elongation / distance)[:, None] * vector
     force = np.zeros_like(coord)
-    np.add.at(force, first, pull)
-    np.add.at(force, second, -pull)
-    return ENERGY + float(0.5 * STIFFNESS * (longer**2).sum()), force
+    np.add.at(force, first, pair_force)
+    np.add.at(force, second, -pair_force)
+    return ENERGY + float(0.5 * STIFFNESS * (elongation**2).sum()), force
 
 
 def write_methane(folder: Path, nframes: int, seed: int) -> Path:
-    """One system of molecules that are turned and deformed at random, in a cell of 12 A."""
+    """Write a system of randomly rotated and deformed molecules, in a cell of 12 A."""
     random = np.random.default_rng(seed)
-    turns = np.linalg.qr(random.normal(size=(nframes, 3, 3)))[0]
-    coord = 6.0 + REST @ turns + random.normal(0, 0.06, (nframes, 5, 3))
-    rows = [labels(each) for each in coord]
+    rotations = np.linalg.qr(random.normal(size=(nframes, 3, 3)))[0]
+    coord = 6.0 + REST @ rotations + random.normal(0, 0.06, (nframes, 5, 3))
+    rows = [labels(positions) for positions in coord]
     (folder / "set.000").mkdir(parents=True)
     (folder / "type.raw").write_text("0\n0\n0\n0\n1\n")
     (folder / "type_map.raw").write_text("H\nC\n")

@@ -1,4 +1,4 @@
-"""What every potential must satisfy, whatever it is made of.
+"""Physics tests of every potential.
 
 Inherit `PotentialPhysics` in a test file and give a fixture `model`: a `PotentialModel` in float64 with smooth
 activations, such as `random_model` makes.
@@ -26,30 +26,30 @@ from potential.structures import Structure, evaluate, frame_of, same
 
 
 class PotentialPhysics(ModelPhysics):
-    """The suite for energies."""
+    """Test suite of potentials."""
 
-    made = PotentialEngine
+    engine_class = PotentialEngine
     fields: ClassVar = {"energy": None, "virial": None, "force": 0, "atom_energy": 0, "atom_virial": 0}
 
-    def evaluated(self, engine: PotentialEngine, structure: Structure) -> Evaluation:
+    def evaluate_fully(self, engine: PotentialEngine, structure: Structure) -> Evaluation:
         return evaluate(engine, structure, atomic_virial=True)
 
-    def sums(self, engine: PotentialEngine, structure: Structure) -> np.ndarray:
+    def weighted_sums(self, engine: PotentialEngine, structure: Structure) -> np.ndarray:
         return evaluate(engine, structure).energy.reshape(1).numpy()
 
     @pytest.mark.parametrize("seed", [1, 2])
     def test_rotation(self, engine: PotentialEngine, structure: Structure, seed: int) -> None:
-        self._turned(engine, structure, Rotation.random(random_state=seed).as_matrix())
+        self._check_rotated(engine, structure, Rotation.random(random_state=seed).as_matrix())
 
     def test_inversion(self, engine: PotentialEngine, structure: Structure) -> None:
-        self._turned(engine, structure, -np.eye(3))
+        self._check_rotated(engine, structure, -np.eye(3))
 
-    def _turned(self, engine: PotentialEngine, structure: Structure, matrix: np.ndarray) -> None:
+    def _check_rotated(self, engine: PotentialEngine, structure: Structure, matrix: np.ndarray) -> None:
         before, after = (evaluate(engine, each) for each in (structure, structure.linear(matrix)))
         Q = torch.from_numpy(matrix)
-        same(after.atom_energy, before.atom_energy, self.relative)
-        same(after.force, before.force @ Q.T, self.relative)
-        same(after.virial, Q @ before.virial @ Q.T, self.relative)
+        same(after.atom_energy, before.atom_energy, self.tolerance)
+        same(after.force, before.force @ Q.T, self.tolerance)
+        same(after.virial, Q @ before.virial @ Q.T, self.tolerance)
 
     def test_atoms_of_one_type_are_alike(self, engine: PotentialEngine, structure: Structure) -> None:
         first, second = np.flatnonzero(structure.types == structure.types[0])[:2]
@@ -59,8 +59,8 @@ class PotentialPhysics(ModelPhysics):
         aparam[[first, second]] = aparam[[second, first]]
         before = evaluate(engine, structure)
         after = evaluate(engine, replace(structure, coord=coord, aparam=aparam))
-        same(after.energy, before.energy, self.relative)
-        same(after.force[first], before.force[second], self.relative)
+        same(after.energy, before.energy, self.tolerance)
+        same(after.force[first], before.force[second], self.tolerance)
 
     def test_no_torque(self, engine: PotentialEngine, structure: Structure) -> None:
         found = evaluate(engine, structure)
@@ -72,7 +72,7 @@ class PotentialPhysics(ModelPhysics):
         assert np.abs(torque).max() < 1e-9 * np.abs(force).max()
 
     def test_smooth_where_a_neighbour_comes_within_the_cutoffs(self, engine: PotentialEngine) -> None:
-        """Energy and force of a pair have no jump at any cutoff of the model, nor where a switch begins."""
+        """Energy and force of a pair have no jump at either end of a switching function."""
         for inside, outside, near in self.crossings(engine):
             scale = float(near.force.abs().max())
             assert abs(float(inside.energy - outside.energy)) < 1e-5 * max(scale, 1e-3)
@@ -81,7 +81,7 @@ class PotentialPhysics(ModelPhysics):
     def test_energy_follows_the_virial_while_neighbours_leave(
         self, engine: PotentialEngine, structure: Structure
     ) -> None:
-        """As the cell grows, dE/d(ln scale) = -trace(virial) all the way: there is no jump anywhere."""
+        """dE/d(ln scale) = -trace(virial) during an expansion of the cell, without jumps."""
         x, weights = np.polynomial.legendre.leggauss(4)
         edges = np.linspace(0.0, 0.3, 26)
         integral = 0.0
@@ -106,7 +106,7 @@ class PotentialPhysics(ModelPhysics):
         assert np.ptp(found.total) < 3e-2 * np.ptp(found.potential)
 
     def test_a_batch_is_its_frames(self, model: PotentialModel) -> None:
-        """What training predicts of several frames together is what the engine and the equations say of each."""
+        """Predictions of training for a batch agree with those of the engine for each frame, fast and exact."""
         structures = self.frames(model)
         prediction = self._predict(model, structures)
         assert prediction.virial is not None
@@ -126,10 +126,10 @@ class PotentialPhysics(ModelPhysics):
         engine, structures = PotentialEngine(model, precision), self.frames(model)
         frames = [frame_of(model, each) for each in structures]
         for structure, found in zip(structures, engine.evaluate_frames(frames, atomic_virial=True), strict=True):
-            self.agree(found, self.evaluated(engine, structure), 1e-9)
+            self.assert_agrees(found, self.evaluate_fully(engine, structure), 1e-9)
 
     def test_gradient_of_the_loss_in_the_weights(self, model: PotentialModel) -> None:
-        """Energies, forces and virials all in the loss."""
+        """Gradient of a loss with energies, forces and virials."""
         structures = self.frames(model)
 
         def loss() -> torch.Tensor:
@@ -143,7 +143,7 @@ class PotentialPhysics(ModelPhysics):
         check_gradients(loss, weights, gradients)
 
     def _predict(self, model: PotentialModel, structures: list[Structure], detached: bool = True) -> Prediction:
-        """Atoms in the order of the structures."""
+        """Predict a batch; atoms are returned in the order of the structures."""
         batch, kernels, beside = self.batch(model, structures)
         with torch.set_grad_enabled(not detached):
             found = predict(model, batch, kernels, virial=True, **beside)

@@ -1,4 +1,4 @@
-"""Models with random weights, in which everything else matters, too."""
+"""Models with random weights, and with statistics and biases that all affect predictions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deepaw.potential.model.tensor import TensorModel
 
 
 class Uniform:
-    """Numbers between two, of a generator."""
+    """Generator of uniform random tensors, float64."""
 
     def __init__(self, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
@@ -26,7 +26,7 @@ class Uniform:
 
 
 def random_model(config: ModelConfig, seed: int = 1, fixed_slots: bool = False, **parts: Any) -> PotentialModel:
-    """Random weights; statistics, biases and averages of parameters that each matter. parts: as of `PotentialModel`."""
+    """Return a potential with random weights, statistics and biases; parts: arguments of `PotentialModel`."""
     uniform = Uniform(seed)
     model = PotentialModel(config, fixed_slots=fixed_slots, generator=uniform.generator, **parts)
     _with_statistics(model, uniform)
@@ -35,7 +35,7 @@ def random_model(config: ModelConfig, seed: int = 1, fixed_slots: bool = False, 
 
 
 def random_tensor_model(config: ModelConfig, seed: int = 1, fixed_slots: bool = False) -> TensorModel:
-    """Random weights; statistics, shifts and averages of parameters that each matter."""
+    """Return a tensor model with random weights, statistics and shifts."""
     uniform = Uniform(seed)
     model = TensorModel(config, fixed_slots=fixed_slots, generator=uniform.generator)
     _with_statistics(model, uniform)

@@ -1,4 +1,4 @@
-"""Structures for tests of models, what engines say of them, and when numbers are the same."""
+"""Structures for tests of models, their evaluation by engines, and comparison of tensors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ FPARAM = np.array([0.4, -0.9])
 
 @dataclass(frozen=True)
 class Structure:
-    """types: (natoms,). coord: (natoms, 3), A. cell: (3, 3), A, or None. aparam: (natoms, 2), should a model ask."""
+    """Atoms and cell of a test structure.
+
+    types: (natoms,). coord: (natoms, 3), A. cell: (3, 3), A, or None. aparam: (natoms, 2), for models that take it.
+    """
 
     types: np.ndarray
     coord: np.ndarray
@@ -28,11 +31,11 @@ class Structure:
     aparam: np.ndarray
 
     def moved(self, change: np.ndarray) -> Structure:
-        """With all positions, or some, changed."""
+        """Return the structure with `change` added to the positions."""
         return replace(self, coord=self.coord + change)
 
     def linear(self, matrix: np.ndarray) -> Structure:
-        """Under x -> matrix x."""
+        """Return the structure transformed by x -> matrix x."""
         cell = None if self.cell is None else self.cell @ matrix.T
         return replace(self, coord=self.coord @ matrix.T, cell=cell)
 
@@ -41,13 +44,13 @@ class Structure:
 
     @cached_property
     def cells(self) -> np.ndarray:
-        """Of a periodic structure."""
+        """Cell of a periodic structure, (3, 3), A."""
         assert self.cell is not None
         return self.cell
 
 
 def crowd(ntypes: int, natoms: int = 7, seed: int = 0, periodic: bool = True) -> Structure:
-    """Atoms without order, 1 A or more from each other, in a triclinic cell of about 4 A."""
+    """Return randomly placed atoms, at least 1 A apart, in a triclinic cell of about 4 A."""
     random = np.random.default_rng(seed)
     cell = np.array([[4.3, 0.2, -0.1], [0.9, 4.1, 0.3], [-0.7, 0.8, 4.4]])
     images = (np.array(list(np.ndindex(3, 3, 3))) - 1) @ cell
@@ -61,12 +64,12 @@ def crowd(ntypes: int, natoms: int = 7, seed: int = 0, periodic: bool = True) ->
 
 
 def evaluate(engine: Engine[Any, Any], structure: Structure, **options: Any) -> Any:
-    """By an engine, with the parameters that its model asks for."""
+    """Evaluate a structure by an engine, with the parameters of its model."""
     return engine.evaluate(frame_of(engine.model, structure), **options)
 
 
 def frame_of(model: AtomicModel, structure: Structure) -> Frame:
-    """With the parameters that a model asks for."""
+    """Return the frame of a structure, with the parameters of a model."""
     config = model.config.fitting_net
     return Frame(
         structure.coord,
@@ -84,19 +87,21 @@ def data_frame(structure: Structure, aparam: np.ndarray | None = None) -> DataFr
 
 
 def parameters(frames: Sequence[Frame], atoms: torch.Tensor) -> dict[str, torch.Tensor | None]:
-    """fparam and aparam of atoms (natoms, n) of frames, one after the other, in the order of `atoms` (natoms,)."""
-    of_frames = [
-        np.broadcast_to(each.fparam, (len(each.types), each.fparam.size)) for each in frames if each.fparam is not None
+    """Return fparam and aparam of the atoms of several frames, (natoms, n), in the order of `atoms` (natoms,)."""
+    fparam = [
+        np.broadcast_to(frame.fparam, (len(frame.types), frame.fparam.size))
+        for frame in frames
+        if frame.fparam is not None
     ]
-    of_atoms = [each.aparam for each in frames if each.aparam is not None]
+    aparam = [frame.aparam for frame in frames if frame.aparam is not None]
     return {
         name: torch.from_numpy(np.concatenate(rows))[atoms] if rows else None
-        for name, rows in (("fparam", of_frames), ("aparam", of_atoms))
+        for name, rows in (("fparam", fparam), ("aparam", aparam))
     }
 
 
 def same(value: torch.Tensor, expected: torch.Tensor | np.ndarray, relative: float) -> None:
-    """Equal to within a part of the largest that is expected."""
+    """Assert that tensors agree; relative: tolerance relative to the largest expected value, which must not be 0."""
     expected = torch.as_tensor(expected)
     assert expected.abs().max() > 0, "nothing is tested"
     torch.testing.assert_close(value, expected, rtol=0, atol=relative * float(expected.abs().max()))

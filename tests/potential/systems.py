@@ -1,4 +1,4 @@
-"""Water-like boxes whose energies are known in closed form, as deepmd/npy, for tests of what learns from them."""
+"""Water-like systems in deepmd/npy format with energies in closed form, for tests of data and training."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from vesin import NeighborList
 
 CUTOFF = 4.0
-"""A; the pair energy and its first two derivatives vanish there."""
+"""Distance where the pair energy and its first two derivatives vanish, A."""
 
 STRENGTH = np.array([[6.0, -4.0], [-4.0, 2.0]])
-"""eV; pair energy at distance zero, of O-O, O-H and H-H."""
+"""Pair energies of O-O, O-H and H-H at distance 0, eV."""
 
 ALONE = np.array([-4.0, -1.5])
-"""eV; energy of an O and of an H by itself."""
+"""Energies of an isolated O and an isolated H, eV."""
 
 ELEMENTS = ("O", "H")
 
@@ -36,7 +36,7 @@ class Frames:
 
 
 def water(nframes: int, molecules: int = 4, seed: int = 0, periodic: bool = True) -> Frames:
-    """Molecules of random place and orientation, a little deformed; the cells are triclinic and differ by frame."""
+    """Return slightly deformed molecules at random positions and orientations, in a different triclinic cell each."""
     random = np.random.default_rng((seed, molecules))
     edge = int(np.ceil(molecules ** (1 / 3)))
     coords, cells = [], []
@@ -54,13 +54,13 @@ def water(nframes: int, molecules: int = 4, seed: int = 0, periodic: bool = True
 
 
 def labelled(types: np.ndarray, coord: np.ndarray, cell: np.ndarray | None) -> Frames:
-    """The same structures with their labels."""
+    """Return structures with their labels."""
     rows = [pair_labels(types, coord[k], None if cell is None else cell[k]) for k in range(len(coord))]
     return Frames(types, coord, cell, {name: np.array([row[name] for row in rows]) for name in rows[0]})
 
 
 def pair_labels(types: np.ndarray, coord: np.ndarray, cell: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Labels of one frame: E = sum of ALONE + sum over pairs of STRENGTH (1 - r^2 / CUTOFF^2)^3."""
+    """Compute the labels of one frame: E = sum of ALONE + sum over pairs of STRENGTH (1 - r^2 / CUTOFF^2)^3."""
     first, second, vector = NeighborList(cutoff=CUTOFF, full_list=False).compute(
         points=coord, box=np.zeros((3, 3)) if cell is None else cell, periodic=cell is not None, quantities="ijD"
     )
@@ -85,7 +85,7 @@ def write_system(
     labels: Sequence[str] = ("energy", "force", "virial"),
     dtype: type = np.float64,
 ) -> Path:
-    """One `deepmd/npy` folder, its frames divided among `sets`; `type_map` may be in another order, or left out."""
+    """Write a `deepmd/npy` folder, with the frames divided among `sets`; `type_map`: in any order, or None."""
     folder.mkdir(parents=True)
     names = ELEMENTS if type_map is None else type_map
     np.savetxt(folder / "type.raw", [names.index(ELEMENTS[t]) for t in frames.types], fmt="%d")
@@ -103,7 +103,7 @@ def write_mixed_system(
     type_map: Sequence[str] = ELEMENTS,
     labels: Sequence[str] = ("energy", "force", "virial"),
 ) -> Path:
-    """One mixed-type folder with a set for each composition, all padded to the largest by virtual atoms (-1)."""
+    """Write a mixed-type folder with a set for each composition, padded to the largest by virtual atoms (-1)."""
     folder.mkdir(parents=True)
     natoms = max(len(frames.types) for frames in compositions)
     np.savetxt(folder / "type.raw", np.zeros(natoms), fmt="%d")

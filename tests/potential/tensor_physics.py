@@ -1,4 +1,4 @@
-"""What every model of tensors must satisfy, whatever it is made of.
+"""Physics tests of every tensor model.
 
 Inherit `TensorPhysics` in a test file and give a fixture `model`: a `TensorModel` in float64 with smooth activations,
 such as `random_tensor_model` makes.
@@ -21,22 +21,22 @@ from potential.modelphysics import ModelPhysics, check_gradients
 from potential.structures import Structure, evaluate, same
 
 
-def turned(tensors: torch.Tensor, matrix: np.ndarray) -> torch.Tensor:
-    """Vectors (n, 3) or matrices (n, 3, 3) under x -> matrix x."""
+def rotated(tensors: torch.Tensor, matrix: np.ndarray) -> torch.Tensor:
+    """Transform vectors (n, 3) or matrices (n, 3, 3) by x -> matrix x."""
     Q = torch.from_numpy(matrix)
     return tensors @ Q.T if tensors.ndim == 2 else Q @ tensors @ Q.T
 
 
 class TensorPhysics(ModelPhysics):
-    """The suite for tensors, and for two sums of them in which parameters of the atoms are weights."""
+    """Test suite of atomic tensors, and of two sums of them with the parameters of the atoms as weights."""
 
-    made = TensorEngine
+    engine_class = TensorEngine
     fields: ClassVar = {"atom_tensor": 0, "force": 1, "virial": None, "atom_virial": 1}
 
-    def evaluated(self, engine: TensorEngine, structure: Structure) -> TensorEvaluation:
+    def evaluate_fully(self, engine: TensorEngine, structure: Structure) -> TensorEvaluation:
         return evaluate(engine, structure, weights=self._weights(engine, structure), atomic_virial=True)
 
-    def sums(self, engine: TensorEngine, structure: Structure) -> np.ndarray:
+    def weighted_sums(self, engine: TensorEngine, structure: Structure) -> np.ndarray:
         weighted = self._weights(engine, structure) * evaluate(engine, structure).atom_tensor.numpy()
         return weighted.reshape(len(weighted), -1).sum(axis=1)
 
@@ -50,11 +50,12 @@ class TensorPhysics(ModelPhysics):
     def test_tensors_turn_with_the_structure(
         self, engine: TensorEngine, structure: Structure, seed: int | None
     ) -> None:
-        """Dipoles as vectors, polarizabilities as matrices; without a seed under inversion, and a reflection."""
+        """Dipoles rotate as vectors, polarizabilities as matrices; seed None: a reflection. Each without and with
+        inversion."""
         matrix = np.diag([1.0, -1.0, 1.0]) if seed is None else Rotation.random(random_state=seed).as_matrix()
         for change in (matrix, -matrix):
             before, after = (evaluate(engine, each).atom_tensor for each in (structure, structure.linear(change)))
-            same(after, turned(before, change), self.relative)
+            same(after, rotated(before, change), self.tolerance)
 
     def test_matrices_are_symmetric(self, engine: TensorEngine, structure: Structure) -> None:
         found = evaluate(engine, structure).atom_tensor
@@ -71,7 +72,7 @@ class TensorPhysics(ModelPhysics):
             same(inside.atom_tensor, outside.atom_tensor, 1e-5)
 
     def test_a_batch_is_its_frames(self, model: TensorModel) -> None:
-        """What training predicts of several frames together is what the engine and the equations say of each."""
+        """Predictions of training for a batch agree with those of the engine for each frame, fast and exact."""
         structures = self.frames(model)
         found = self._predict(model, structures).detach()
         first = 0
@@ -82,7 +83,7 @@ class TensorPhysics(ModelPhysics):
             first = last
 
     def test_gradient_in_the_weights(self, model: TensorModel) -> None:
-        """Of a sum of squares."""
+        """Gradient of the sum of squares of all tensors."""
         structures = self.frames(model)
 
         def loss() -> torch.Tensor:
@@ -92,6 +93,6 @@ class TensorPhysics(ModelPhysics):
         check_gradients(loss, weights, torch.autograd.grad(loss(), weights, allow_unused=True, materialize_grads=True))
 
     def _predict(self, model: TensorModel, structures: list[Structure]) -> torch.Tensor:
-        """Atoms in the order of the structures."""
+        """Predict a batch; atoms are returned in the order of the structures."""
         batch, kernels, beside = self.batch(model, structures)
         return predict_tensors(model, batch, kernels, **beside)[torch.argsort(batch.atoms)]

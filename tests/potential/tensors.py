@@ -1,4 +1,4 @@
-"""Water-like boxes whose dipoles and polarizabilities are known in closed form, for tests of what learns from them."""
+"""Water-like systems with dipoles and polarizabilities in closed form, for tests of training."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from potential.systems import ELEMENTS, Frames, water, write_system
 from potential.trainings import DESCRIPTOR, TRAINING
 
 ALONE = 1.4
-"""Polarizability of a molecule without its arms, in every direction."""
+"""Isotropic part of a molecule's polarizability."""
 
 NEAR = {**DESCRIPTOR, "rcut": 2.2, "rcut_smth": 1.2, "sel": [1, 3]}
-"""Little more than the molecule itself."""
+"""Descriptor with a cutoff that includes little more than the molecule."""
 
 
 def arms(frames: Frames) -> np.ndarray:
-    """(nframes, molecules, 2, 3), A, from the O of each molecule to its H: O come first, then H, two by two."""
+    """Return vectors (nframes, molecules, 2, 3), A, from the O of each molecule to its two H.
+
+    Frames have the O of all molecules first, then the H of each molecule.
+    """
     molecules = int((frames.types == 0).sum())
     oxygen, hydrogen = frames.coord[:, :molecules], frames.coord[:, molecules:]
     return hydrogen.reshape(len(hydrogen), molecules, 2, 3) - oxygen[:, :, None]
 
 
 def tensor_labels(frames: Frames) -> dict[str, np.ndarray]:
-    """Dipoles d, the sums of the arms, and polarizabilities, ALONE + d d^T / 2, at the O of each molecule."""
+    """Return dipoles d, sums of the arms, and polarizabilities, ALONE + d d^T / 2, at the O of each molecule."""
     away = arms(frames)
     nframes, molecules = away.shape[:2]
     dipole, polarizability = (np.zeros((nframes, len(frames.types), *shape)) for shape in ((3,), (3, 3)))
@@ -40,7 +43,7 @@ def tensor_labels(frames: Frames) -> dict[str, np.ndarray]:
 
 
 def write_tensors(path: Path, frames: Frames, *names: str) -> Path:
-    """A system with these labels alone."""
+    """Write a system with only these labels."""
     write_system(path, frames, labels=())
     labels = tensor_labels(frames)
     for name in names:
@@ -49,14 +52,15 @@ def write_tensors(path: Path, frames: Frames, *names: str) -> Path:
 
 
 def write_tensor_data(folder: Path, label: str) -> None:
-    """`folder/train`, one system with tensors of atoms and one, of other size, with those of frames; `folder/valid`."""
+    """Write `folder/train`, with a system of atomic tensors and one, of another size, of total tensors, and
+    `folder/valid`."""
     write_tensors(folder / "train" / "atoms", water(8, molecules=3, seed=1), f"atomic_{label}")
     write_tensors(folder / "train" / "frames", water(4, molecules=2, seed=2, periodic=False), label)
     write_tensors(folder / "valid", water(3, molecules=3, seed=3), label, f"atomic_{label}")
 
 
 def tensor_input(fitting: dict[str, Any], **training: Any) -> dict[str, Any]:
-    """For the data beside it."""
+    """Return an input for the data of `write_tensor_data`."""
     return {
         "model": {"type_map": list(ELEMENTS), "descriptor": NEAR, "fitting_net": {"neuron": [10, 10], **fitting}},
         "learning_rate": {"start_lr": 0.01, "stop_lr": 1e-4, "decay_steps": 5},

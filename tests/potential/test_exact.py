@@ -1,4 +1,4 @@
-"""The exact evaluation: the same whole or in parts."""
+"""Exact evaluation: agreement with autograd for all atoms at once, for any division into parts."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def environment(model: PotentialModel) -> Environment:
 @pytest.mark.parametrize("case", ["one_side", "two_sides_resnet_dt", "hybrid", "excluded"])
 @pytest.mark.parametrize("fixed_slots", [True, False])
 def test_energies_and_derivatives_of_the_model(case: str, fixed_slots: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As autograd gives them for the whole, while few pairs are worked on at once."""
+    """Evaluation in small parts agrees with autograd for all atoms at once."""
     model = random_model(config_of(case), fixed_slots=fixed_slots)
     env = environment(model)
     vector = env.vector.clone().requires_grad_()
     energy = model(Environment(env.types, env.centre, env.neighbour, vector))
     (gradient,) = torch.autograd.grad(energy.sum(), vector)
-    monkeypatch.setattr(exact, "EVALUATIONS", 20)
+    monkeypatch.setattr(exact, "MAX_EVALUATIONS", 20)
     found = evaluate_exactly(model, env)
     torch.testing.assert_close(found.atom_energy, energy.detach())
     torch.testing.assert_close(found.energy, energy.detach().sum())
@@ -53,7 +53,7 @@ def test_parameters_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = torch.Generator().manual_seed(0)
     fparam, aparam = (torch.randn(7, count, generator=generator, dtype=torch.float64) for count in (2, 1))
     whole = evaluate_exactly(model, env, fparam, aparam)
-    monkeypatch.setattr(exact, "EVALUATIONS", 1)
+    monkeypatch.setattr(exact, "MAX_EVALUATIONS", 1)
     torch.testing.assert_close(evaluate_exactly(model, env, fparam, aparam).force, whole.force)
 
 
@@ -70,7 +70,7 @@ def test_an_atom_alone() -> None:
 
 
 def test_radial_descriptors_of_atoms_out_of_reach() -> None:
-    """Atoms that see nobody have energies, and no forces, whatever the descriptor."""
+    """Atoms without neighbours have energies and no forces."""
     model = random_model(config_of("radial")).requires_grad_(False)
     coord = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 2 * model.rcut]])
     found = evaluate_exactly(model, find_environment(coord, None, np.array([0, 1]), model.rcut))

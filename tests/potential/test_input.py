@@ -1,4 +1,4 @@
-"""Inputs as people have them are read, and what is wrong with others is said with its place."""
+"""Reading of typical inputs, and error messages for invalid ones."""
 
 import copy
 import json
@@ -22,7 +22,7 @@ def path(tmp_path, monkeypatch) -> Path:
 
 
 def changed(place: str, value: Any, content: Any = COMPLETED) -> dict[str, Any]:
-    """The content with another value at a place such as `loss.type`; None takes the key away."""
+    """Return the content with another value at a path such as `loss.type`; None removes the key."""
     content = copy.deepcopy(content)
     *sections, key = place.split(".")
     inside = content
@@ -84,7 +84,7 @@ def test_the_layout_of_deepmd_1(path):
     assert settings.learning_rate.final_lr == pytest.approx(0.005 * 0.95**20)
 
 
-def test_what_deepmd_completed_is_read_without_a_word(path):
+def test_out_json_of_deepmd_kit_is_read_without_warnings(path):
     path.write_text(json.dumps(COMPLETED))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -106,7 +106,7 @@ def test_keys_that_moved(path):
 
 @pytest.mark.parametrize("text", [WATER, METHANE, FIRST])
 @pytest.mark.filterwarnings("ignore:training.numb_test")
-def test_the_completed_input_means_the_same(path, text):
+def test_the_completed_input_gives_equal_settings(path, text):
     path.write_text(text)
     settings = read_potential_input(path)
     write_complete(settings, "out.json")
@@ -118,7 +118,7 @@ def test_the_completed_input_means_the_same(path, text):
     assert written["optimizer"] == COMPLETED["optimizer"]
 
 
-def test_the_model_alone(path):
+def test_config_of_the_model(path):
     path.write_text(WATER)
     model = read_potential_input(path).model
     assert type(model.config()) is ModelConfig
@@ -178,12 +178,12 @@ WRONG = [
 @pytest.mark.parametrize(
     ("place", "value", "message"), WRONG, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_what_is_wrong_is_named(path, place, value, message):
+def test_invalid_values_are_named(path, place, value, message):
     assert refusal(path, changed(place, value)).startswith(message)
 
 
 @pytest.mark.filterwarnings("ignore:training.numb_test")
-def test_places_are_those_of_the_file(path):
+def test_messages_name_the_keys_of_the_file(path):
     first = json.loads(FIRST)
     assert refusal(path, changed("training.stop_batch", -1, first)).startswith("training.stop_batch is -1; it should")
     assert refusal(path, changed("training.sys_weights", ["a"], first)).startswith('training.sys_weights[0] is "a"; ')

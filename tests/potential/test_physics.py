@@ -1,4 +1,4 @@
-"""The physics suite for every kind of potential."""
+"""Physics tests of potentials with each descriptor of types by slots."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TestPotentials(PotentialPhysics):
 
 
 class TestByTheEquations(PotentialPhysics):
-    """As descriptors without a spectral form are trained and evaluated, alone and beside one that has it."""
+    """Training and evaluation of descriptors without a spectral form, alone and in a hybrid with one that has it."""
 
     @pytest.fixture(params=["one_side", "hybrid", "excluded"])
     def model(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> PotentialModel:
@@ -56,7 +56,7 @@ class TestByTheEquations(PotentialPhysics):
 
 
 class TestConvertedPotential(PotentialPhysics):
-    """With DeePMD-kit's rule for neighbours, and slots enough that it drops none."""
+    """DeePMD-kit's rule for neighbours, with enough slots for all of them."""
 
     @pytest.fixture
     def model(self) -> PotentialModel:

@@ -1,4 +1,4 @@
-"""The physics suite for potentials that embed types."""
+"""Physics tests of potentials with type embedding."""
 
 from __future__ import annotations
 
@@ -64,9 +64,10 @@ class TestTypedPotentials(PotentialPhysics):
 
 
 class TestConvertedTypedPotentials(PotentialPhysics):
-    """With DeePMD-kit's rule for neighbours, and slots enough that it drops none.
+    """DeePMD-kit's rule for neighbours, with enough slots for all of them.
 
-    By that rule an excluded neighbour takes a slot and adds nothing, where an empty one adds its row: there is a jump.
+    No excluded pairs: by this rule an excluded neighbour takes a slot without a contribution, while an empty slot has
+    one, so that energies jump at the cutoff.
     """
 
     @pytest.fixture(params=["fading", "attention"])

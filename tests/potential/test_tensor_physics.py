@@ -1,4 +1,4 @@
-"""The physics suite for every kind of model of tensors."""
+"""Physics tests of tensor models."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class TestTensors(TensorPhysics):
 
 
 class TestConvertedTensors(TensorPhysics):
-    """With DeePMD-kit's rule for neighbours, and slots enough that it drops none."""
+    """DeePMD-kit's rule for neighbours, with enough slots for all of them."""
 
     @pytest.fixture
     def model(self) -> TensorModel:

@@ -31,14 +31,17 @@ TRAINING: dict[str, Any] = {"numb_steps": 8, "seed": 1, "disp_freq": 2, "save_fr
 
 
 def write_data(folder: Path) -> None:
-    """`folder/train` with two systems of different sizes, one of which has no cell, and `folder/valid`."""
+    """Write `folder/train`, with two systems of different sizes, one of them without a cell, and `folder/valid`."""
     write_system(folder / "train" / "box", water(4, molecules=3, seed=1))
     write_system(folder / "train" / "free", water(3, molecules=2, seed=2, periodic=False), type_map=("H", "O"))
     write_system(folder / "valid", water(3, molecules=3, seed=3))
 
 
 def write_input(folder: Path, *, validation: bool = True, **sections: Any) -> Path:
-    """`folder/input.json` for the data beside it; sections are added to, key by key, and None takes a key away."""
+    """Write `folder/input.json` for the data of `write_data`.
+
+    sections: keys to add to sections of the input, or to remove if None.
+    """
     content: dict[str, Any] = {
         "model": {"type_map": list(ELEMENTS), "descriptor": DESCRIPTOR, "fitting_net": FITTING},
         "learning_rate": {"start_lr": 0.005, "stop_lr": 1e-4, "decay_steps": 5},
@@ -56,32 +59,32 @@ def write_input(folder: Path, *, validation: bool = True, **sections: Any) -> Pa
 
 
 def settings(folder: Path, **sections: Any) -> PotentialInput:
-    """As `write_input` writes it."""
+    """Return the settings of an input as of `write_input`."""
     return read_potential_input(write_input(folder, **sections))
 
 
 def train(
     given: PotentialInput, folder: Path, output: Path, *, say: Any = lambda text: None, **start: Path
 ) -> PotentialModel:
-    """Train in a folder that is made if need be; start: restart, init_model or finetune."""
+    """Train with outputs in a folder, which is created if necessary; start: restart, init_model or finetune."""
     output.mkdir(exist_ok=True)
     chosen = choose_start(*(start.get(name) for name in ("restart", "init_model", "finetune")))
     return Trainer(given, folder, output, CPU, chosen, say=say).run()
 
 
 def latest(output: Path) -> Checkpoint:
-    """The last checkpoint in a folder."""
+    """Read the last checkpoint in a folder."""
     return read_checkpoint(output / "model.ckpt.pt")
 
 
 def curve(output: Path) -> list[list[float]]:
-    """The numbers in a learning curve."""
+    """Read the numbers of a learning curve."""
     lines = (output / "lcurve.out").read_text().splitlines()
     return [[float(word) for word in line.split()] for line in lines if not line.startswith("#")]
 
 
 def assert_same(one: Path, other: Path) -> None:
-    """Weights, averages, optimiser, samplers and curve, bit for bit."""
+    """Assert that weights, averages, optimizer, samplers and curve are identical."""
     a, b = latest(one), latest(other)
     assert (a.step, a.samplers, a.model) == (b.step, b.samplers, b.model)
     assert a.weights.keys() == b.weights.keys()

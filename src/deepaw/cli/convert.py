@@ -46,7 +46,7 @@ def _density(directory: Path, output: Path) -> None:
 
 
 def _potential(source: Path, output: Path) -> None:
-    from deepaw.potential.files.deepmd import differences
+    from deepaw.potential.files.deepmd import deepmd_differences
     from deepaw.potential.files.formats import check_writable, read_any, write_potential
 
     check_writable(output)
@@ -59,5 +59,5 @@ def _potential(source: Path, output: Path) -> None:
     if model.fixed_slots:
         print("Where an atom has more neighbours than 'sel', the farthest are dropped, as in DeePMD-kit.")
     elif output.suffix != ".safetensors":
-        for sentence in differences(model):
+        for sentence in deepmd_differences(model):
             print(sentence)

@@ -55,10 +55,10 @@ def convert(
     written = write(inputs, output, format_name, validation_fraction, seed, _types(type_map))
     typer.echo(f"types: {' '.join(read_type_map(written[0].path) or ())}")
     for part in ("training", "validation"):
-        systems = [each for each in written if each.path.parent.name == part]
-        typer.echo(f"{part}: {_count(sum(each.nframes for each in systems), 'frame')}")
-        for each in systems:
-            typer.echo(f"  {each.path}: {_count(each.nframes, 'frame')}, {', '.join(each.labels)}")
+        systems = [system for system in written if system.path.parent.name == part]
+        typer.echo(f"{part}: {_count(sum(system.nframes for system in systems), 'frame')}")
+        for system in systems:
+            typer.echo(f"  {system.path}: {_count(system.nframes, 'frame')}, {', '.join(system.labels)}")
 
 
 @data.command()

@@ -48,8 +48,8 @@ def test_potential(
     from deepaw.potential.data.system import read_system
     from deepaw.potential.engine.engine import PotentialEngine
     from deepaw.potential.engine.tensors import TensorEngine
-    from deepaw.potential.evaluation.compare import Errors, compare, labelled, predicted
-    from deepaw.potential.evaluation.details import DetailFiles, detail_files
+    from deepaw.potential.evaluation.compare import Errors, compare, labelled_quantities, predicted_quantities
+    from deepaw.potential.evaluation.details import DetailFiles, detail_paths
     from deepaw.potential.evaluation.picture import ParitySample, write_picture
     from deepaw.potential.files.formats import read_any
     from deepaw.potential.model.energy import PotentialModel
@@ -58,7 +58,7 @@ def test_potential(
     loaded = read_any(model)
     picture = None if prefix is None else prefix.with_name(prefix.name + ".png")
     if prefix is not None and picture is not None:
-        for file in (*detail_files(prefix, predicted(loaded)).values(), picture):
+        for file in (*detail_paths(prefix, predicted_quantities(loaded)).values(), picture):
             check_output(file)
     engine: PotentialEngine | TensorEngine
     if isinstance(loaded, TensorModel):
@@ -67,7 +67,7 @@ def test_potential(
         assert isinstance(loaded, PotentialModel)
         engine = PotentialEngine(loaded, precision)
     opened = [read_system(path, loaded.type_map) for path in _folders(systems, listing)]
-    quantities = labelled(loaded, opened)
+    quantities = labelled_quantities(loaded, opened)
     errors = [Errors() for _ in opened]
     sample = ParitySample()
     details = None if prefix is None else DetailFiles(prefix, quantities)
@@ -82,10 +82,10 @@ def test_potential(
                 details.add(comparison)
                 sample.add(comparison)
     overall = sum(errors, Errors())
-    _print(opened, errors, overall, predicted(loaded))
+    _print(opened, errors, overall, predicted_quantities(loaded))
     if prefix is not None and picture is not None:
         write_picture(picture, sample, overall)
-        written = [file.name for file in detail_files(prefix, quantities).values()]
+        written = [file.name for file in detail_paths(prefix, quantities).values()]
         print(f"Written in {prefix.parent}: {', '.join([*written, picture.name])}")
 
 
@@ -122,8 +122,8 @@ def _print(
     table.add_row("all", f"{overall.frames:,}", "", *_figures(overall, quantities))
     has_units = "energy" in quantities
     if not has_units:
-        spreads = [overall.spread(name) for name in quantities]
-        table.add_row("labels", "", "", *("-" if spread is None else f"{spread:.4e}" for spread in spreads))
+        deviations = [overall.reference_deviation(name) for name in quantities]
+        table.add_row("labels", "", "", *("-" if value is None else f"{value:.4e}" for value in deviations))
     console.print(table)
     console.print()
     console.print(NOTE if has_units else f"{NOTE} {SPREAD}")

@@ -12,7 +12,8 @@ PATIENCE = 1.0
 
 
 class LateProgress:
-    """Called with (done, total), draws a bar on stderr once a second has gone by; gone when the block ends.
+    """Called with (done, total), draws a bar on stderr once a second has gone by; gone when all is done or the block
+    ends.
 
     Draws nothing where stderr is not a terminal.
     """
@@ -29,14 +30,20 @@ class LateProgress:
     def __call__(self, done: int, total: int) -> None:
         """`done` of `total` units are finished."""
         if self._bar is None:
-            if time.monotonic() - self._start < PATIENCE or not self._console.is_terminal:
+            if done >= total or time.monotonic() - self._start < PATIENCE or not self._console.is_terminal:
                 return
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
             self._bar = Progress(*columns, TimeRemainingColumn(), console=self._console, transient=True)
             self._bar.start()
             self._bar.add_task(self._what)
         self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+        if done >= total:
+            self._stop()
 
     def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None

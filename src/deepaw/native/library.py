@@ -25,7 +25,7 @@ _NAMES = {"win32": "deepaw_native.dll", "darwin": "libdeepaw_native.dylib"}
 class PairFormStruct(ctypes.Structure):
     """`deepaw_pair_form`."""
 
-    _fields_ = [  # noqa: RUF012  # the name and shape are those of ctypes
+    _fields_ = [  # the name and shape are those of ctypes
         *((name, ctypes.c_int32) for name in ("ntypes", "components", "polynomials", "fading", "fixed_slots")),
         *((name, ctypes.c_double) for name in ("rcut", "rcut_smth", "protection", "high")),
         *((name, ctypes.c_void_p) for name in ("mean", "scale", "excluded", "slots", "empty", "hidden")),
@@ -35,7 +35,7 @@ class PairFormStruct(ctypes.Structure):
 class NeighboursStruct(ctypes.Structure):
     """`deepaw_neighbours`."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         *((name, ctypes.c_int64) for name in ("natoms", "stride")),
         *((name, ctypes.c_void_p) for name in ("types", "rows", "neighbour", "vector")),
     ]
@@ -60,6 +60,8 @@ _SIGNATURES = {
     "deepaw_moments_jvp": (None, [_FORM, _NEIGHBOURS, _ADDRESS, _LONG, _ADDRESS, _INT]),
     "deepaw_forces": (None, [_NEIGHBOURS, _INT, _ADDRESS, _LONG, _LONG, *[_ADDRESS] * 4, _INT]),
     "deepaw_forces_transposed": (None, [_NEIGHBOURS, _INT, _ADDRESS, _ADDRESS, _LONG, *[_ADDRESS] * 2, _LONG, _INT]),
+    "deepaw_products_forward": (None, [_LONG, *[_INT] * 3, *[_ADDRESS] * 2, _INT]),
+    "deepaw_products_backward": (None, [_LONG, *[_INT] * 3, *[_ADDRESS] * 3, _INT]),
     "deepaw_tanh": (None, [_LONG, *[_ADDRESS] * 4, _INT]),
 }
 

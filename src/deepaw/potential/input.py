@@ -1,4 +1,4 @@
-"""`input.json` of potentials: what DeePMD-kit reads, checked and completed."""
+"""Validation of `input.json` of potentials, in the format of DeePMD-kit, and completion with default values."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from deepaw.potential.training.optimizer import AdamInput, OptimizerInput
 
 
 class ModelInput(ModelConfig):
-    """The potential, and how its statistics are taken from the data."""
+    """The potential, and the sampling of the data for its statistics."""
 
-    data_stat_nbatch: int = Field(10, ge=1, description="batches of each system that the statistics are taken from")
-    data_stat_protect: float = Field(1e-2, gt=0, description="the smallest standard deviation of fparam and aparam")
+    data_stat_nbatch: int = Field(10, ge=1, description="batches of each system for the statistics")
+    data_stat_protect: float = Field(1e-2, gt=0, description="lower bound of the standard deviation of fparam, aparam")
     data_bias_nsample: int = Field(
         10,
         ge=1,
-        description="batches of each system that the energies of types are fitted to again, for --finetune and after "
+        description="batches of each system for the second fit of the energies of types, with --finetune and after "
         "training",
     )
 
     @model_validator(mode="after")
-    def _types_are_those_of_the_map(self) -> ModelInput:
+    def _check_types(self) -> ModelInput:
         types = len(self.type_map)
         self.descriptor.check_types(types)
         self.fitting_net.check_types(types)
@@ -44,26 +44,26 @@ class ModelInput(ModelConfig):
         return self
 
     def config(self) -> ModelConfig:
-        """The potential alone."""
+        """Return the configuration of the potential, without the keys of the statistics."""
         return ModelConfig(**{name: getattr(self, name) for name in ModelConfig.model_fields})
 
 
 class PotentialInput(Section):
-    """The whole file; keys that begin with _ are comments."""
+    """The complete input file; keys that begin with _ are comments."""
 
-    model: ModelInput = Field(description="what the potential is made of")
-    learning_rate: RateInput = Field(ExponentialRate(), description="how long the steps are, along the training")
-    optimizer: OptimizerInput = Field(AdamInput(), description="how gradients become steps")
-    loss: LossInput = Field(EnergyLossInput(), description="what is minimised")
-    training: TrainingInput = Field(description="on what, how long, and what is written")
+    model: ModelInput = Field(description="descriptor, fitting net and additional terms of the potential")
+    learning_rate: RateInput = Field(ExponentialRate(), description="learning-rate schedule")
+    optimizer: OptimizerInput = Field(AdamInput(), description="optimization algorithm")
+    loss: LossInput = Field(EnergyLossInput(), description="loss function")
+    training: TrainingInput = Field(description="data sets, number of steps, and output files")
 
     @model_validator(mode="after")
-    def _loss_is_of_what_is_predicted(self) -> PotentialInput:
+    def _check_loss(self) -> PotentialInput:
         check_loss(self.loss, self.model.fitting_net)
         return self
 
     @model_validator(mode="after")
-    def _warm_up_ends(self) -> PotentialInput:
+    def _check_warmup(self) -> PotentialInput:
         steps = self.training.numb_steps
         if steps is not None and self.learning_rate.warmup_steps >= max(steps, 1):
             raise ValueError(
@@ -74,19 +74,19 @@ class PotentialInput(Section):
 
 
 def read_potential_input(path: str | Path) -> PotentialInput:
-    """Read and check an `input.json`; keys that are known and change nothing are left out with a warning.
+    """Read and validate an `input.json`; DeePMD-kit's keys without effect are dropped with a warning.
 
-    Raises InputError: everything `read_input_file` raises, or a key that DeePMD-kit knows and is not supported.
+    Raises InputError: everything `read_input_file` raises, or a key of DeePMD-kit that is not supported.
     """
     return read_input_file(path, PotentialInput, current_layout)
 
 
 def complete(settings: PotentialInput) -> dict[str, Any]:
-    """The input as it was understood, every default filled in; reading it gives the same settings."""
+    """Return the input with every default filled in; reading it gives equal settings."""
     return settings.model_dump(mode="json")
 
 
 def write_complete(settings: PotentialInput, path: str | Path) -> None:
-    """Write `complete` as JSON. Raises InputError: everything `output_file` raises."""
+    """Write the result of `complete` as JSON. Raises InputError: everything `output_file` raises."""
     with output_file(path) as temporary:
         temporary.write_text(json.dumps(complete(settings), indent=4) + "\n", encoding="utf-8")

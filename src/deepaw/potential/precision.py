@@ -1,4 +1,4 @@
-"""Floating-point types by the names that input files give them."""
+"""Names of floating-point types in input files."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ _DTYPES = {
 
 
 def dtype_of(precision: Precision) -> torch.dtype:
-    """The torch type; `default` is float64."""
+    """Return the torch dtype of a name; `default` is float64."""
     return _DTYPES[precision]

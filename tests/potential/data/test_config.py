@@ -22,8 +22,8 @@ def read(tmp_path, **sections) -> Content:
 
 
 def test_defaults_are_those_of_deepmd_kit():
-    given = ValidationDataInput.model_validate_json('{"systems": "data"}', strict=True)
-    assert given.model_dump() == {
+    data_input = ValidationDataInput.model_validate_json('{"systems": "data"}', strict=True)
+    assert data_input.model_dump() == {
         "systems": "data",
         "rglob_patterns": None,
         "batch_size": "auto",
@@ -35,8 +35,8 @@ def test_defaults_are_those_of_deepmd_kit():
 
 def test_every_way_to_write_it(tmp_path):
     section = {"systems": ["a", "b"], "batch_size": [1, 2], "sys_weights": [0.5, -1]}
-    given = read(tmp_path, training_data=section).training_data
-    assert given == DataInput(systems=("a", "b"), batch_size=(1, 2), sys_probs=(0.5, -1.0))
+    data_input = read(tmp_path, training_data=section).training_data
+    assert data_input == DataInput(systems=("a", "b"), batch_size=(1, 2), sys_probs=(0.5, -1.0))
     for rule in (4, "auto", "auto:64", "mixed:8"):
         assert read(tmp_path, training_data={"systems": "a", "batch_size": rule}).training_data.batch_size == rule
     for rule in ("prob_uniform", "prob_sys_size", "prob_sys_size;0:2:0.3;2:5:7e-1"):
@@ -68,8 +68,8 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path, section, said):
 
 def test_the_schema_knows_the_rules():
     schema = DataInput.model_json_schema()["properties"]
-    assert {"integer", "array", "string"} == {each["type"] for each in schema["batch_size"]["anyOf"]}
-    assert all("description" in each for each in schema.values())
+    assert {"integer", "array", "string"} == {field["type"] for field in schema["batch_size"]["anyOf"]}
+    assert all("description" in field for field in schema.values())
     with pytest.raises(ValidationError):
         DataInput(systems="a", batch_size="automatic")
 
@@ -77,11 +77,11 @@ def test_the_schema_knows_the_rules():
 def test_systems_and_their_sampler(tmp_path):
     write_system(tmp_path / "data" / "small", water(4, molecules=1))
     write_system(tmp_path / "data" / "large", water(3, molecules=4), type_map=("H", "O"))
-    given = DataInput(systems="data", batch_size="auto:12")
-    systems = given.read(tmp_path, ["O", "H"])
+    data_input = DataInput(systems="data", batch_size="auto:12")
+    systems = data_input.read(tmp_path, ["O", "H"])
     assert [system.nframes for system in systems] == [3, 4]
     assert {system.type_map for system in systems} == {("O", "H")}
-    sampler = given.sampler(systems, seed=1)
+    sampler = data_input.sampler(systems, seed=1)
     assert sampler.sizes == [1, 4]
     with pytest.raises(InputError, match="batch_size lists 1 numbers, but 2 systems were found"):
         DataInput(systems="data", batch_size=(1,)).sampler(systems, seed=1)

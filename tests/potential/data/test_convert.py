@@ -34,22 +34,22 @@ def test_every_frame_arrives_once_with_its_labels(tmp_path, frames):
     written = convert(frames, tmp_path / "data", validation_fraction=0.2, seed=1)
     systems = {str(path.relative_to(tmp_path / "data")): read_system(path) for path in find_systems("data", tmp_path)}
     assert {name: system.nframes for name, system in systems.items()} == {
-        str(each.path.relative_to(tmp_path / "data")): each.nframes for each in written
+        str(system.path.relative_to(tmp_path / "data")): system.nframes for system in written
     }
     assert set(systems) == {"training/O1H2", "training/O2H4", "training/O1C1", "validation/O1H2", "validation/O2H4"}
     assert {system.type_map for system in systems.values()} == {("O", "H", "C")}
     assert sum(system.nframes for name, system in systems.items() if name.startswith("validation")) == 6
     seen = []
     for system in systems.values():
-        for each in system.frames():
-            energy = float(each.labels["energy"])
+        for structure in system.frames():
+            energy = float(structure.labels["energy"])
             seen.append(energy)
-            np.testing.assert_allclose(each.labels["force"], each.coord * energy, atol=1e-5)
-            original = np.arange(3 * len(each.types)).reshape(-1, 3) + energy / 1000
-            np.testing.assert_allclose(each.coord[each.coord[:, 0].argsort()], original, atol=1e-6)
+            np.testing.assert_allclose(structure.labels["force"], structure.coord * energy, atol=1e-5)
+            original = np.arange(3 * len(structure.types)).reshape(-1, 3) + energy / 1000
+            np.testing.assert_allclose(structure.coord[structure.coord[:, 0].argsort()], original, atol=1e-6)
             oxygen = {0: [0], 10: [2], 20: [0, 1], 30: [1]}[int(energy) // 10 * 10]
-            assert sorted(each.coord[each.types == 0, 0].round().astype(int) // 3) == oxygen
-            assert (each.cell is None) == (energy == 30)
+            assert sorted(structure.coord[structure.types == 0, 0].round().astype(int) // 3) == oxygen
+            assert (structure.cell is None) == (energy == 30)
     assert sorted(seen) == [float(k) for k in range(31)]
 
 
@@ -65,8 +65,8 @@ def test_the_seed_decides_what_is_set_aside(tmp_path, frames):
 
 def test_no_validation(tmp_path, frames):
     written = convert(frames, tmp_path / "data", validation_fraction=0)
-    assert {each.path.parent.name for each in written} == {"training"}
-    assert sum(each.nframes for each in written) == 31
+    assert {system.path.parent.name for system in written} == {"training"}
+    assert sum(system.nframes for system in written) == 31
 
 
 def test_a_given_type_map(tmp_path, frames):
@@ -82,8 +82,8 @@ def test_frames_that_differ_in_their_labels_stay_apart(tmp_path):
     del without.calc.results["forces"]
     write(tmp_path / "mixed.traj", [frame("OH2", 1.0), without, frame("OH2", 3.0, periodic=False)])
     convert([tmp_path / "mixed.traj"], tmp_path / "data")
-    found = {path.name: read_system(path) for path in find_systems("data/training", tmp_path)}
-    assert {name: (list(s.labels), s.is_periodic) for name, s in found.items()} == {
+    systems = {path.name: read_system(path) for path in find_systems("data/training", tmp_path)}
+    assert {name: (list(s.labels), s.is_periodic) for name, s in systems.items()} == {
         "O1H2": (["energy", "force"], True),
         "O1H2_2": (["energy"], True),
         "O1H2_3": (["energy", "force"], False),

@@ -18,22 +18,27 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-def found(folder: Path, *arguments, **options) -> list[str]:
+def relative_paths(folder: Path, *arguments, **options) -> list[str]:
     return [str(path.relative_to(folder / "data")) for path in find_systems(*arguments, folder, **options)]
 
 
 def test_a_string_is_searched(folder):
-    assert found(folder, "data") == ["ice/a", "water/a", "water/b", "water/b/inner"]
-    assert found(folder, "data/water/a") == ["water/a"]
-    assert found(folder, str(folder / "data" / "ice")) == ["ice/a"]
+    assert relative_paths(folder, "data") == ["ice/a", "water/a", "water/b", "water/b/inner"]
+    assert relative_paths(folder, "data/water/a") == ["water/a"]
+    assert relative_paths(folder, str(folder / "data" / "ice")) == ["ice/a"]
 
 
 def test_entries_of_a_list_are_searched_in_their_order(folder):
-    assert found(folder, ["data/water/b", "data/ice", "data/ice/a"]) == ["water/b", "water/b/inner", "ice/a", "ice/a"]
+    assert relative_paths(folder, ["data/water/b", "data/ice", "data/ice/a"]) == [
+        "water/b",
+        "water/b/inner",
+        "ice/a",
+        "ice/a",
+    ]
 
 
 def test_patterns(folder):
-    assert found(folder, "data", patterns=["a", "water/*"]) == ["ice/a", "water/a", "water/b"]
+    assert relative_paths(folder, "data", patterns=["a", "water/*"]) == ["ice/a", "water/a", "water/b"]
 
 
 @pytest.mark.parametrize(

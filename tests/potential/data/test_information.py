@@ -1,4 +1,4 @@
-"""What is said of a data set, of broken ones too."""
+"""Description of data sets, broken ones included."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from potential.systems import water, write_mixed_system, write_system
 def test_ranges_of_a_system(tmp_path):
     frames = water(6, molecules=2)
     folder = write_system(tmp_path / "water", frames, sets=2)
-    found = describe(open_systems([folder], None), 4.0)
-    system = found.systems[0]
+    description = describe(open_systems([folder], None), 4.0)
+    system = description.systems[0]
     assert (system.name, system.nframes, system.formulas) == (str(folder), 6, ("O2 H4",))
     assert (system.natoms.low, system.natoms.high) == (6, 6)
     assert system.is_periodic
@@ -24,7 +24,7 @@ def test_ranges_of_a_system(tmp_path):
     lengths, volumes = np.linalg.norm(frames.cell, axis=2), np.abs(np.linalg.det(frames.cell))
     assert (system.lengths.low, system.lengths.high) == pytest.approx((lengths.min(), lengths.max()))
     assert (system.volumes.low, system.volumes.high) == pytest.approx((volumes.min(), volumes.max()))
-    assert found.broken == []
+    assert description.broken == []
 
 
 def test_what_is_not_there_has_no_range(tmp_path):
@@ -39,10 +39,10 @@ def test_type_maps_are_put_together(tmp_path):
         write_system(tmp_path / "water", water(1, molecules=1), type_map=("H", "O")),
         write_mixed_system(tmp_path / "mixed", [water(1, 1), water(2, 3)], type_map=("C", "O", "H")),
     ]
-    found = describe(open_systems(folders, None), 4.0)
-    assert found.type_map == ("H", "O", "C")
-    assert found.systems[1].formulas == ("H2 O", "H6 O3")
-    assert (found.systems[1].natoms.low, found.systems[1].natoms.high) == (3, 9)
+    description = describe(open_systems(folders, None), 4.0)
+    assert description.type_map == ("H", "O", "C")
+    assert description.systems[1].formulas == ("H2 O", "H6 O3")
+    assert (description.systems[1].natoms.low, description.systems[1].natoms.high) == (3, 9)
     assert open_systems(folders, ["O", "H"])[0].type_map == ("O", "H")
 
 
@@ -60,10 +60,10 @@ def test_broken_frames_are_all_reported(tmp_path):
     arrays["coord"][9, 0] = 1e9
     for name, array in arrays.items():
         np.save(folder / "set.000" / f"{name}.npy", array)
-    found = describe(open_systems([folder], None), 4.0)
-    assert {each.system for each in found.broken} == {str(folder)}
-    reasons = {each.frame: each.reason for each in found.broken}
-    assert len(found.broken) == len(reasons) == 9
+    description = describe(open_systems([folder], None), 4.0)
+    assert {entry.system for entry in description.broken} == {str(folder)}
+    reasons = {entry.frame: entry.reason for entry in description.broken}
+    assert len(description.broken) == len(reasons) == 9
     for frame, said in {
         1: "a number that is not finite",
         2: "a cell of zero volume",
@@ -77,8 +77,8 @@ def test_broken_frames_are_all_reported(tmp_path):
     }.items():
         assert said in reasons[frame]
     # what is not finite or has no neighbours is left out of ranges and counts
-    assert np.isfinite(found.systems[0].energy.high)
-    assert found.neighbours.shortest_distance == 0
+    assert np.isfinite(description.systems[0].energy.high)
+    assert description.neighbours.shortest_distance == 0
 
 
 def test_energies_are_compared_within_a_composition(tmp_path):
@@ -88,10 +88,10 @@ def test_energies_are_compared_within_a_composition(tmp_path):
     energy = np.load(few / "set.000" / "energy.npy")
     np.save(few / "set.000" / "energy.npy", energy + np.array([0, 0, 50]))
     assert describe(open_systems([*folders, few], None), 4.0).broken == []
-    # systems of the same composition are compared with each other
+    # systems of the same composition are compared with entry other
     more = write_system(tmp_path / "more", water(10, molecules=2))
     broken = describe(open_systems([more, few], None), 4.0).broken
-    assert [(each.system, each.frame) for each in broken] == [(str(few), 2)]
+    assert [(entry.system, entry.frame) for entry in broken] == [(str(few), 2)]
 
 
 def test_types_that_are_no_elements_have_no_size(tmp_path):
@@ -99,6 +99,6 @@ def test_types_that_are_no_elements_have_no_size(tmp_path):
     coord = np.load(folder / "set.000" / "coord.npy")
     coord[0, 3:6] = coord[0, :3] + 0.05
     np.save(folder / "set.000" / "coord.npy", coord)
-    found = describe(open_systems([folder], None), 4.0)
-    assert found.systems[0].formulas == ("Type_0 Type_12",)
-    assert found.broken == []
+    description = describe(open_systems([folder], None), 4.0)
+    assert description.systems[0].formulas == ("Type_0 Type_12",)
+    assert description.broken == []

@@ -25,8 +25,8 @@ def test_no_frame_twice_before_all_were_seen():
     sampler = Sampler([7], [3], 3)
     frames = [frame for _ in range(14) for _, frame in sampler.draw()]
     passes = [frames[start : start + 7] for start in range(0, 42, 7)]
-    assert all(sorted(each) == list(range(7)) for each in passes)
-    assert len({tuple(each) for each in passes}) > 1
+    assert all(sorted(order) == list(range(7)) for order in passes)
+    assert len({tuple(order) for order in passes}) > 1
 
 
 def test_systems_are_drawn_as_often_as_they_should_be():

@@ -24,8 +24,8 @@ def as_ase(frames: Frames, index: int, *names: str) -> Atoms:
     if cell is not None:
         stress = -frames.labels["virial"][index] / atoms.get_volume()
         results["stress"] = stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
-    kept = {name: value for name, value in results.items() if name in names or not names}
-    atoms.calc = SinglePointCalculator(atoms, **kept)
+    selected = {name: value for name, value in results.items() if name in names or not names}
+    atoms.calc = SinglePointCalculator(atoms, **selected)
     return atoms
 
 

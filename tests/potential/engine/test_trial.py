@@ -10,7 +10,7 @@ from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.precision import BUDGETS
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.engine.trial import CLUSTERS, trial
-from deepaw.potential.native import make_model
+from deepaw.potential.nativefile import make_model
 from potential.engine.test_engine import SE_A, SE_R, SE_T, against_exact, model
 from potential.structures import crowd, evaluate
 

@@ -1,4 +1,4 @@
-"""Errors of a potential on labelled frames, and how they add up."""
+"""Errors of a potential on labelled frames, and their sums over systems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deepaw.errors import InputError
 from deepaw.infer import DeepPot
 from deepaw.potential.data.system import System, read_system
 from deepaw.potential.engine.engine import PotentialEngine
-from deepaw.potential.evaluation.compare import ENERGIES, Errors, compare
+from deepaw.potential.evaluation.compare import ENERGY_QUANTITIES, Errors, compare
 from deepaw.potential.files.formats import read_potential
 from potential.files.peer_models import path_of
 from potential.systems import Frames, water, write_mixed_system, write_system
@@ -23,42 +23,42 @@ def engine() -> PotentialEngine:
     return PotentialEngine(read_potential(path_of("one_side")))
 
 
-def errors_of(engine: PotentialEngine, *systems: System, most: int | None = None) -> list[Errors]:
-    found = [Errors() for _ in systems]
-    for number, comparison in compare(engine, systems, most):
-        found[number].add(comparison)
-    return found
+def errors_of(engine: PotentialEngine, *systems: System) -> list[Errors]:
+    errors = [Errors() for _ in systems]
+    for number, comparison in compare(engine, systems):
+        errors[number].add(comparison)
+    return errors
 
 
 def expected_errors(frames: Frames) -> dict[str, np.ndarray]:
-    """Of every component, from `DeepPot`."""
+    """Return the errors of all components, from `DeepPot`."""
     energy, force, virial = DeepPot(path_of("one_side")).eval(frames.coord, frames.cell, frames.types)
     natoms = len(frames.types)
-    off = energy[:, 0] - frames.labels["energy"]
-    off_virial = virial.reshape(-1, 3, 3) - frames.labels["virial"]
+    energy_error = energy[:, 0] - frames.labels["energy"]
+    virial_error = virial.reshape(-1, 3, 3) - frames.labels["virial"]
     return {
-        "energy": off,
-        "energy_per_atom": off / natoms,
+        "energy": energy_error,
+        "energy_per_atom": energy_error / natoms,
         "force": force - frames.labels["force"],
-        "virial": off_virial,
-        "virial_per_atom": off_virial / natoms,
+        "virial": virial_error,
+        "virial_per_atom": virial_error / natoms,
     }
 
 
 def check(errors: Errors, expected: dict[str, np.ndarray]) -> None:
-    for name in ENERGIES:
+    for name in ENERGY_QUANTITIES:
         np.testing.assert_allclose(errors.rmse(name), np.sqrt(np.mean(expected[name] ** 2)), rtol=1e-9)
         np.testing.assert_allclose(errors.mae(name), np.abs(expected[name]).mean(), rtol=1e-9)
 
 
-def test_errors_are_those_of_all_components(engine: PotentialEngine, tmp_path: Path) -> None:
+def test_errors_include_all_components(engine: PotentialEngine, tmp_path: Path) -> None:
     frames = water(4)
     (errors,) = errors_of(engine, read_system(write_system(tmp_path / "a", frames, sets=2), ("O", "H")))
     assert errors.frames == 4
     check(errors, expected_errors(frames))
 
 
-def test_in_the_sum_every_component_counts_once(engine: PotentialEngine, tmp_path: Path) -> None:
+def test_added_errors_count_every_component_once(engine: PotentialEngine, tmp_path: Path) -> None:
     several = [water(3, 2), water(2, 5), water(1, 3, periodic=False)]
     systems = [
         read_system(write_system(tmp_path / str(number), frames, type_map=("H", "O")), ("O", "H"))
@@ -69,17 +69,17 @@ def test_in_the_sum_every_component_counts_once(engine: PotentialEngine, tmp_pat
     for found in each[2:]:  # nothing periodic, no virial
         found["virial"] = found["virial_per_atom"] = np.empty(0)
     assert total.frames == 6
-    check(total, {name: np.concatenate([found[name].reshape(-1) for found in each]) for name in ENERGIES})
+    check(total, {name: np.concatenate([found[name].reshape(-1) for found in each]) for name in ENERGY_QUANTITIES})
 
 
-def test_a_mixed_system_is_its_compositions(engine: PotentialEngine, tmp_path: Path) -> None:
+def test_a_mixed_system_gives_the_errors_of_its_compositions(engine: PotentialEngine, tmp_path: Path) -> None:
     several = [water(2, 2), water(3, 4)]
     (errors,) = errors_of(engine, read_system(write_mixed_system(tmp_path / "mixed", several), ("O", "H")))
     each = [expected_errors(frames) for frames in several]
-    check(errors, {name: np.concatenate([found[name].reshape(-1) for found in each]) for name in ENERGIES})
+    check(errors, {name: np.concatenate([found[name].reshape(-1) for found in each]) for name in ENERGY_QUANTITIES})
 
 
-def test_labels_that_are_not_there_do_not_count(engine: PotentialEngine, tmp_path: Path) -> None:
+def test_missing_labels_do_not_count(engine: PotentialEngine, tmp_path: Path) -> None:
     frames = water(2)
     system = read_system(write_system(tmp_path / "a", frames, labels=("force",)), ("O", "H"))
     (errors,) = errors_of(engine, system)
@@ -88,7 +88,7 @@ def test_labels_that_are_not_there_do_not_count(engine: PotentialEngine, tmp_pat
     np.testing.assert_allclose(errors.rmse("force"), np.sqrt(np.mean(expected**2)), rtol=1e-9)
 
 
-def test_some_frames_of_each_system_and_progress(engine: PotentialEngine, tmp_path: Path) -> None:
+def test_max_frames_and_progress(engine: PotentialEngine, tmp_path: Path) -> None:
     systems = [read_system(write_system(tmp_path / str(count), water(count, 2)), ("O", "H")) for count in (3, 1)]
     seen: list[tuple[int, int]] = []
     numbers = [number for number, _ in compare(engine, systems, 2, lambda *pair: seen.append(pair))]

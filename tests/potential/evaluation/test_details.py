@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepaw.errors import InputError
-from deepaw.potential.evaluation.compare import ENERGIES, FrameComparison, Quantity
+from deepaw.potential.evaluation.compare import ENERGY_QUANTITIES, FrameComparison, Quantity
 from deepaw.potential.evaluation.details import SUFFIXES, DetailFiles
 
 
@@ -26,13 +26,15 @@ def comparison(natoms: int) -> FrameComparison:
 
 def test_columns_are_the_reference_and_then_the_prediction(tmp_path: Path) -> None:
     first, second = comparison(2), comparison(3)
-    with DetailFiles(tmp_path / "test.v1", list(ENERGIES)) as details:
+    with DetailFiles(tmp_path / "test.v1", list(ENERGY_QUANTITIES)) as details:
         details.start("water")
         details.add(first)
         details.start("ice")
         details.add(second)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"test.v1{SUFFIXES[name]}" for name in ENERGIES)
-    for name in ENERGIES:
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        f"test.v1{SUFFIXES[name]}" for name in ENERGY_QUANTITIES
+    )
+    for name in ENERGY_QUANTITIES:
         expected = np.concatenate([np.concatenate(each.pairs[name], axis=1) for each in (first, second)])
         np.testing.assert_array_equal(np.loadtxt(tmp_path / f"test.v1{SUFFIXES[name]}"), expected)
     comments = [line for line in (tmp_path / "test.v1.f.out").read_text().splitlines() if line.startswith("#")]
@@ -42,16 +44,16 @@ def test_columns_are_the_reference_and_then_the_prediction(tmp_path: Path) -> No
     assert virial[2:5] == ["data_vxx", "data_vxy", "data_vxz"] and virial[-1] == "pred_vzz" and len(virial) == 20
 
 
-def test_only_what_has_labels_is_written(tmp_path: Path) -> None:
+def test_only_labelled_quantities_are_written(tmp_path: Path) -> None:
     with DetailFiles(tmp_path / "test", ["force"]) as details:
         details.start("water")
         details.add(comparison(2))
     assert [path.name for path in tmp_path.iterdir()] == ["test.f.out"]
 
 
-def test_after_an_error_nothing_is_left(tmp_path: Path) -> None:
+def test_an_error_leaves_existing_files_unchanged(tmp_path: Path) -> None:
     (tmp_path / "test.e.out").write_text("of yesterday")
-    with pytest.raises(InputError, match="frame 2"), DetailFiles(tmp_path / "test", list(ENERGIES)) as details:
+    with pytest.raises(InputError, match="frame 2"), DetailFiles(tmp_path / "test", list(ENERGY_QUANTITIES)) as details:
         details.start("water")
         details.add(comparison(2))
         raise InputError("frame 2")
@@ -59,6 +61,6 @@ def test_after_an_error_nothing_is_left(tmp_path: Path) -> None:
     assert (tmp_path / "test.e.out").read_text() == "of yesterday"
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"), DetailFiles(tmp_path / "none" / "test", ["force"]):
         pass

@@ -1,4 +1,4 @@
-"""What is measured of a potential for `deepaw info`."""
+"""Measurement of accuracy and speed for `deepaw info`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from potential.test_physics import MODELS, config_of
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deviation, "SECONDS", 0.0)
-    monkeypatch.setattr(deviation, "EDGE", 3)
+    monkeypatch.setattr(deviation, "MIN_SECONDS", 0.0)
+    monkeypatch.setattr(deviation, "EDGE_ATOMS", 3)
 
 
 @pytest.mark.parametrize("case", MODELS)
-def test_every_precision_beside_the_equations(case: str) -> None:
+def test_deviations_of_every_precision(case: str) -> None:
     model = random_model(config_of(case))
     rows = {row.precision: row for row in measure_deviations(model)}
     assert list(rows) == ["float64", "float32", "exact"]
@@ -39,7 +39,7 @@ def test_every_precision_beside_the_equations(case: str) -> None:
         assert all(a.polynomials < b.polynomials for a, b in zip(single, double, strict=True))
 
 
-def test_the_sample_is_one_that_the_model_can_take() -> None:
+def test_the_sample_is_valid_input_of_the_model() -> None:
     for case in ("one_side", "three_types", "parameters", "no_slots"):
         model = read_potential(path_of(case))
         frame = sample_frame(model)

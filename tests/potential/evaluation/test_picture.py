@@ -1,4 +1,4 @@
-"""The parity picture: which points it shows."""
+"""Parity plots: sampling of points, and panels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def forces(count: int, seed: int = 0) -> FrameComparison:
     return FrameComparison(count, {"force": (reference, reference + 1.0)})
 
 
-def test_all_points_are_shown_as_long_as_they_are_few() -> None:
+def test_few_points_are_all_shown() -> None:
     sample = ParitySample()
     for seed in range(3):
         sample.add(forces(5, seed))
@@ -28,7 +28,7 @@ def test_all_points_are_shown_as_long_as_they_are_few() -> None:
     assert sample.points("energy_per_atom").shape == (2, 0)
 
 
-def test_of_many_points_some_of_every_frame_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_points_are_sampled_from_all_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture, "POINTS", 300)
     sample = ParitySample()
     for number in range(40):
@@ -41,7 +41,7 @@ def test_of_many_points_some_of_every_frame_are_shown(monkeypatch: pytest.Monkey
     assert shares[:20].sum() > 60 and shares[20:].sum() > 60
 
 
-def test_a_panel_for_what_there_is(tmp_path: Path) -> None:
+def test_one_panel_for_each_quantity(tmp_path: Path) -> None:
     sizes = {}
     for name, quantities in (("one", ["force"]), ("two", ["energy_per_atom", "force"]), ("none", [])):
         sample, errors = ParitySample(), Errors()

@@ -1,4 +1,4 @@
-"""The reference models in `peer/` and what DeePMD-kit says of them (see `peer/make_references.py`)."""
+"""Reference models in `peer/` with results of DeePMD-kit (see `peer/make_references.py`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deepaw.potential.neighbours.pairs import find_environment
 PEER = Path(__file__).parent / "peer"
 CASES = sorted(path.parent.name for path in PEER.glob("*/model.dp"))
 SINGLE = [name for name in CASES if name in ("single", "mixed_precision", "atten_single", "triples_single")]
-"""Those with networks in float32, of which backends of DeePMD-kit differ among each other by some 1e-6."""
+"""Cases with networks in float32, for which backends of DeePMD-kit differ by some 1e-6."""
 QUANTITIES = ("energy", "atom_energy", "force", "virial", "atom_virial", "descriptor")
 
 
@@ -27,7 +27,10 @@ def path_of(case: str) -> Path:
 
 @dataclass(frozen=True)
 class Place:
-    """One structure, with the answers; cell, fparam and aparam may be None, the parameters are given atom by atom."""
+    """One structure with reference results; cell, fparam and aparam may be None.
+
+    fparam, aparam: (natoms, n).
+    """
 
     coord: np.ndarray
     cell: np.ndarray | None
@@ -42,26 +45,26 @@ class Place:
 
 @cache
 def places(case: str) -> dict[str, Place]:
-    """The structures of a case: pbc, tric, nopbc, tiny."""
+    """Return the structures of a case: pbc, tric, nopbc, tiny."""
     with np.load(PEER / case / "ref.npz", allow_pickle=False) as file:
         values = dict(file)
     result = {}
     for name in dict.fromkeys(key.split("/")[0] for key in values):
-        own = {key.split("/")[1]: value for key, value in values.items() if key.startswith(f"{name}/")}
-        fparam, aparam = own.get("fparam"), own.get("aparam")
+        arrays = {key.split("/")[1]: value for key, value in values.items() if key.startswith(f"{name}/")}
+        fparam, aparam = arrays.get("fparam"), arrays.get("aparam")
         result[name] = Place(
-            own["coord"],
-            own.get("cell"),
-            own["atype"],
-            None if fparam is None else torch.from_numpy(fparam).expand(len(own["atype"]), -1),
+            arrays["coord"],
+            arrays.get("cell"),
+            arrays["atype"],
+            None if fparam is None else torch.from_numpy(fparam).expand(len(arrays["atype"]), -1),
             None if aparam is None else torch.from_numpy(aparam),
-            {key: own[key] for key in QUANTITIES},
+            {key: arrays[key] for key in QUANTITIES},
         )
     return result
 
 
 def exact_answers(model: PotentialModel, place: Place) -> dict[str, np.ndarray]:
-    """The same quantities by the exact evaluation."""
+    """Compute the reference quantities by the exact evaluation."""
     env = place.environment(model.rcut)
     result = evaluate_exactly(model, env, place.fparam, place.aparam)
     values = {name: getattr(result, name) for name in QUANTITIES if name != "descriptor"}
@@ -70,7 +73,7 @@ def exact_answers(model: PotentialModel, place: Place) -> dict[str, np.ndarray]:
 
 
 def deviations(case: str, model: PotentialModel) -> dict[str, float]:
-    """Largest deviation of each quantity over the structures, relative to its largest value in any of them."""
+    """Return the largest deviation of each quantity over all structures, relative to its largest reference value."""
     worst = dict.fromkeys(QUANTITIES, 0.0)
     largest = dict.fromkeys(QUANTITIES, 0.0)
     for place in places(case).values():

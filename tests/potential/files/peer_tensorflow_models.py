@@ -1,4 +1,4 @@
-"""The reference models in `peer_tensorflow/` and what DeePMD-kit says of them (see its `make_references.py`)."""
+"""Reference models in `peer_tensorflow/` with results of DeePMD-kit (see `peer_tensorflow/make_references.py`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def path_of(case: str) -> Path:
 
 @cache
 def structures(case: str) -> dict[str, dict[str, np.ndarray]]:
-    """Of a case, with the answers; `training` holds the frames its statistics are of."""
+    """Return the structures of a case with reference results; `training` has the frames of its statistics."""
     with np.load(FOLDER / case / "ref.npz", allow_pickle=False) as file:
         values = dict(file)
     result: dict[str, dict[str, np.ndarray]] = {}

@@ -1,4 +1,4 @@
-"""The models of tensors in `peer_tensors/` and what DeePMD-kit says of them (`make_tensor_references.py` there)."""
+"""Reference tensor models in `peer_tensors/` with results of DeePMD-kit (`peer_tensors/make_tensor_references.py`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def path_of(case: str) -> Path:
 
 @cache
 def places(case: str) -> dict[str, dict[str, np.ndarray]]:
-    """What is known of the structures of a case: pbc, tric, nopbc, tiny."""
+    """Return the structures of a case with reference results: pbc, tric, nopbc, tiny."""
     with np.load(PEER / case / "ref.npz", allow_pickle=False) as file:
         values = dict(file)
     names = dict.fromkeys(key.split("/")[0] for key in values)
@@ -34,13 +34,13 @@ def places(case: str) -> dict[str, dict[str, np.ndarray]]:
 
 
 def components(shape: tuple[int, ...], natoms: int) -> torch.Tensor:
-    """Weights of sums that are the components of a frame's tensor, (n, natoms, *shape)."""
+    """Return weights (n, natoms, *shape) of the sums that are the n components of a frame's tensor."""
     n = int(np.prod(shape))
     return torch.eye(n, dtype=torch.float64).view(n, 1, *shape).expand(n, natoms, *shape)
 
 
 def exact_answers(model: TensorModel, place: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The quantities of a structure by the exact evaluation, in the shapes of the file."""
+    """Compute the reference quantities by the exact evaluation, in the shapes of the file."""
     natoms = len(place["atype"])
     env = find_environment(place["coord"], place.get("cell"), place["atype"], model.rcut)
     fparam, aparam = (torch.from_numpy(place[name]) if name in place else None for name in ("fparam", "aparam"))
@@ -59,7 +59,7 @@ def exact_answers(model: TensorModel, place: dict[str, np.ndarray]) -> dict[str,
 
 
 def deviations(case: str, model: TensorModel) -> dict[str, float]:
-    """Largest deviation of each quantity over the structures, relative to its largest value in any of them."""
+    """Return the largest deviation of each quantity over all structures, relative to its largest reference value."""
     worst: dict[str, float] = {}
     largest: dict[str, float] = {}
     for place in places(case).values():

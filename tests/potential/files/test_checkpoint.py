@@ -14,7 +14,7 @@ PREFIX = "model.Default.atomic_model."
 
 
 def checkpoint_of(tree: Tree) -> dict[str, Any]:
-    """The same model as DeePMD-kit's PyTorch backend saves it in training."""
+    """Return the checkpoint of DeePMD-kit's PyTorch backend with the model of a tree."""
     model = tree["model"]
     state: dict[str, Any] = {PREFIX + name: value for name, value in _tensors(model, ("out_bias", "out_std")).items()}
     state |= _descriptor(model["descriptor"], f"{PREFIX}descriptor.")
@@ -111,7 +111,7 @@ def _layer(layer: dict[str, Any], prefix: str) -> dict[str, torch.Tensor]:
         *("atten_electrons", "triples_resnet_dt", "triples_excluded", "triples_beside_pairs", "hybrid_atten"),
     ],
 )
-def test_a_checkpoint_is_the_model_that_a_dp_file_is(case: str, tmp_path: Path) -> None:
+def test_a_checkpoint_gives_the_model_of_the_dp_file(case: str, tmp_path: Path) -> None:
     torch.save(checkpoint_of(read_tree(path_of(case))), tmp_path / "model.pt")
     found, right = read_checkpoint(tmp_path / "model.pt"), read_deepmd(path_of(case))
     assert found.fixed_slots and found.closest == pytest.approx(0.8)
@@ -124,7 +124,7 @@ def test_a_checkpoint_is_the_model_that_a_dp_file_is(case: str, tmp_path: Path) 
     assert found.config.fitting_net.atom_ener == right.config.fitting_net.atom_ener
 
 
-def test_radial_descriptors_pass_over_type_one_side(tmp_path: Path) -> None:
+def test_radial_descriptors_ignore_type_one_side(tmp_path: Path) -> None:
     content = checkpoint_of(read_tree(path_of("radial")))
     script = content["model"]["_extra_state"]["model_params"]
     script["descriptor"] = script["descriptor"] | {"type_one_side": False}
@@ -139,7 +139,7 @@ def _refused(path: Path, content: object, match: str) -> None:
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_checkpoints_of_something_else(tmp_path: Path) -> None:
+def test_files_that_are_not_checkpoints(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     with pytest.raises(InputError, match="does not exist"):
         read_checkpoint(path)

@@ -23,7 +23,7 @@ TREE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("suffix", [".dp", ".yaml", ".yml"])
-def test_trees_come_back_as_they_were(suffix: str, tmp_path: Path) -> None:
+def test_round_trip_of_trees(suffix: str, tmp_path: Path) -> None:
     write_tree(tmp_path / f"model{suffix}", TREE)
     tree = read_tree(tmp_path / f"model{suffix}")
     model = tree["model"]
@@ -76,7 +76,7 @@ def test_files_that_are_not_models(tmp_path: Path) -> None:
     _refused(tmp_path / "model.txt", r"ends with '\.txt'")
 
 
-def test_hdf5_of_something_else(tmp_path: Path) -> None:
+def test_hdf5_files_without_a_model(tmp_path: Path) -> None:
     path = tmp_path / "model.dp"
     with h5py.File(path, "w") as file:
         file["a"] = 1.0
@@ -88,7 +88,7 @@ def test_hdf5_of_something_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["/gone", "/group", 3, "/text"])
-def test_arrays_that_are_not_there(name: object, tmp_path: Path) -> None:
+def test_missing_datasets(name: object, tmp_path: Path) -> None:
     path = tmp_path / "model.dp"
     with h5py.File(path, "w") as file:
         file.create_group("group")
@@ -117,19 +117,19 @@ def test_truncated_files(tmp_path: Path) -> None:
         ("text", "not a nested list"),
     ],
 )
-def test_arrays_in_yaml_that_are_none(array: str, match: str, tmp_path: Path) -> None:
+def test_invalid_arrays_in_yaml(array: str, match: str, tmp_path: Path) -> None:
     path = tmp_path / "model.yaml"
     path.write_text(f'model:\n  "@variables":\n    w: {array}\n')
     _refused(path, match)
 
 
-def test_yaml_makes_no_objects(tmp_path: Path) -> None:
+def test_yaml_does_not_construct_objects(tmp_path: Path) -> None:
     path = tmp_path / "model.yaml"
     path.write_text("model: !!python/object/apply:os.getcwd []\n")
     _refused(path, "not YAML")
 
 
-def test_nothing_is_left_of_what_cannot_be_written(tmp_path: Path) -> None:
+def test_failed_writing_leaves_no_file(tmp_path: Path) -> None:
     tree = {"model": {"script": object()}}
     for name in ("model.dp", "model.yaml"):
         with pytest.raises(Exception, match="object"):

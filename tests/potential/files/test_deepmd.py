@@ -1,4 +1,4 @@
-"""What fields of a model file mean, and which models are refused by the name of a field."""
+"""Fields of DeePMD-kit's model files: their effect, and refusal of unsupported ones."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -11,7 +11,7 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.files.container import Tree, read_tree
-from deepaw.potential.files.deepmd import differences, model_of, tree_of, write_deepmd
+from deepaw.potential.files.deepmd import deepmd_differences, model_of, tree_of, write_deepmd
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from potential.files.peer_models import path_of, places
@@ -28,7 +28,7 @@ def _energies(model: PotentialModel, case: str = "one_side") -> torch.Tensor:
 
 
 def _set(place: str, value: Any) -> Callable[[Tree], None]:
-    """Sets one entry of a tree, as in 'model.descriptor.embeddings.networks.0'."""
+    """Return a function that sets one entry of a tree, such as 'model.descriptor.embeddings.networks.0'."""
 
     def change(tree: Tree) -> None:
         node: Any = tree
@@ -228,7 +228,7 @@ def test_a_short_list_of_single_atoms_reaches_all_types() -> None:
     assert model_of(tree, "model.dp").config.fitting_net.atom_ener == (-3.0, 0.0)
 
 
-def test_what_is_kept_beside_the_model() -> None:
+def test_provenance_and_shortest_distance() -> None:
     tree = _tree()
     model = model_of(tree, "model.dp")
     assert model.fixed_slots and model.closest is None
@@ -271,14 +271,14 @@ def test_networks_in_bfloat16_stay_in_native_files(tmp_path: Path) -> None:
 
 
 def _nodes(node: Any) -> list[tuple[Any, Any]]:
-    """Every entry of a tree as (container, key)."""
+    """Return every entry of a tree as (container, key)."""
     keys = list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else []
     return [entry for key in keys for entry in ((node, key), *_nodes(node[key]))]
 
 
 @pytest.mark.parametrize("case", ["hybrid_dropped", "parameters"])
 @pytest.mark.parametrize("value", [[], {}, "text", -1, 2.5, None, [[1]], ["a"], {"a": 1}], ids=repr)
-def test_whatever_stands_anywhere_is_understood_or_refused(case: str, value: Any) -> None:
+def test_invalid_values_anywhere_are_read_or_refused(case: str, value: Any) -> None:
     tree = _tree(case)
     for container, key in _nodes(tree):
         right, container[key] = container[key], value
@@ -290,7 +290,7 @@ def test_whatever_stands_anywhere_is_understood_or_refused(case: str, value: Any
         container[key] = right
 
 
-def test_a_type_embedding_that_the_descriptor_describes_is_not_a_section_of_its_own() -> None:
+def test_default_type_embeddings_need_no_section() -> None:
     tree = _tree("atten")
     for precision in ("float64", "default"):
         tree["model"]["descriptor"]["type_embedding"]["precision"] = precision
@@ -322,8 +322,8 @@ def test_nets_of_pairs_of_distances_are_read_and_not_written() -> None:
         ("pair_excluded_radial", {"fixed_slots": False}, 1),
     ],
 )
-def test_it_is_said_what_another_program_does_otherwise(case: str, changes: dict, sentences: int) -> None:
+def test_differences_to_deepmd_kit(case: str, changes: dict, sentences: int) -> None:
     tree = _tree(case) | changes
-    assert len(differences(model_of(tree, "a file"))) == sentences
+    assert len(deepmd_differences(model_of(tree, "a file"))) == sentences
     tree["model"]["descriptor"]["@variables"]["davg"][:] = 0
-    assert len(differences(model_of(tree, "a file"))) == min(sentences, 1)
+    assert len(deepmd_differences(model_of(tree, "a file"))) == min(sentences, 1)

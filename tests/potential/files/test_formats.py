@@ -9,7 +9,7 @@ from potential.files.peer_models import path_of
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".pb"])
-def test_frozen_models_are_refused_with_the_way_out(suffix: str, tmp_path: Path) -> None:
+def test_frozen_models_are_refused_with_a_hint(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"frozen{suffix}"
     path.write_bytes(b"anything")
     with pytest.raises(InputError, match=rf"dp convert-backend frozen{suffix} frozen\.dp"):

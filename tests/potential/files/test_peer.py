@@ -1,4 +1,4 @@
-"""DeePMD-kit's answers for small models of every supported kind."""
+"""Agreement with DeePMD-kit for small models with every supported descriptor and fitting net."""
 
 from pathlib import Path
 
@@ -13,21 +13,21 @@ from potential.files.peer_models import CASES, SINGLE, deviations, path_of, plac
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_exact_evaluation_gives_the_same_answers(case: str) -> None:
+def test_exact_evaluation_agrees_with_deepmd_kit(case: str) -> None:
     limit = 3e-6 if case in SINGLE else 1e-12
     for name, deviation in deviations(case, read_deepmd(path_of(case))).items():
         assert deviation < limit, name
 
 
 @pytest.mark.parametrize("case", ["dropped", "dropped_overall", "dropped_radial", "hybrid_dropped"])
-def test_the_rule_for_too_many_neighbours_is_what_makes_these(case: str) -> None:
+def test_energies_depend_on_the_rule_for_too_many_neighbours(case: str) -> None:
     tree = read_tree(path_of(case))
     tree["fixed_slots"] = False
     path = path_of(case)
     assert deviations(case, model_of(tree, str(path)))["energy"] > 1e-6
 
 
-def test_the_structures_are_those_promised() -> None:
+def test_reference_structures() -> None:
     assert {"pbc", "tric", "nopbc", "tiny"} == set(places("one_side"))
     tiny = places("one_side")["tiny"]
     assert tiny.cell is not None and np.linalg.norm(tiny.cell, axis=1).max() < 3.0
@@ -35,7 +35,7 @@ def test_the_structures_are_those_promised() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("suffix", [".dp", ".yaml"])
-def test_there_and_back_nothing_changes(case: str, suffix: str, tmp_path: Path) -> None:
+def test_round_trip(case: str, suffix: str, tmp_path: Path) -> None:
     first = read_deepmd(path_of(case))
     first.save(tmp_path / "native.safetensors")
     native = read_potential(tmp_path / "native.safetensors")
@@ -49,7 +49,7 @@ def test_there_and_back_nothing_changes(case: str, suffix: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("case", ["pairs_resnet_dt", "hybrid", "parameters", "atom_ener", "three_types"])
-def test_what_is_written_has_all_that_the_original_has(case: str) -> None:
+def test_written_objects_have_all_fields_of_the_original(case: str) -> None:
     original = read_tree(path_of(case))
     written = tree_of(read_deepmd(path_of(case)))
     original["model"]["fitting"]["atom_ener"] = original["model"]["fitting"]["atom_ener"] or []

@@ -1,4 +1,4 @@
-"""DeePMD-kit's answers for models of the descriptors that only its TensorFlow backend has."""
+"""Agreement with DeePMD-kit for descriptors that only its TensorFlow backend has."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_energies_of_local_frames(case: str, precision: str) -> None:
         np.testing.assert_allclose(found[3][0, :, 0], place["atom_energy"], rtol=0, atol=1e-12)
 
 
-def test_forces_where_no_frame_turns() -> None:
-    """Those of DeePMD-kit are right as long as distances are all that counts."""
+def test_forces_of_distances_only() -> None:
+    """Forces agree without angular information, where those of DeePMD-kit are correct."""
     potential = DeepPot(path_of("frame_no_angles"))
     for name in ("pbc", "tric", "nopbc", "small"):
         place = structures("frame_no_angles")[name]
@@ -74,7 +74,7 @@ def test_clusters_with_a_mask(case: str, precision: str, limit: float) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_energies_of_types(case: str) -> None:
-    """By the compositions of frames, virtual atoms counted, as they are in the data."""
+    """Energies of types are fitted to the compositions of frames, including virtual atoms."""
     data, model = structures(case)["training"], read_deepmd(path_of(case))
     frames = [Frame(data["atype"], coord, None, {"energy": energy})
               for coord, energy in zip(data["coord"], data["energy"], strict=True)]  # fmt: skip
@@ -97,7 +97,7 @@ def test_statistics_of_types_that_do_not_occur() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("suffix", [".dp", ".yaml"])
-def test_there_and_back_nothing_changes(case: str, suffix: str, tmp_path: Path) -> None:
+def test_round_trip(case: str, suffix: str, tmp_path: Path) -> None:
     first = read_deepmd(path_of(case))
     first.save(tmp_path / "native.safetensors")
     native = read_potential(tmp_path / "native.safetensors")

@@ -1,4 +1,4 @@
-"""DeePMD-kit's answers for potentials with a table at short range, and their files."""
+"""Agreement with DeePMD-kit for potentials with a short-range table, and their files."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def read(name: str) -> PotentialModel:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_exact_evaluation_gives_the_same_answers(name: str) -> None:
+def test_exact_evaluation_agrees_with_deepmd_kit(name: str) -> None:
     for quantity, deviation in deviations(case_of(name), read(name)).items():
-        # its descriptors of such models pass over excluded pairs, which its energies do not
+        # DeePMD-kit's descriptors of such models ignore the exclusion of pairs, its energies do not
         if (name, quantity) != ("atten_excluded", "descriptor"):
             assert deviation < 1e-12, quantity
 
@@ -48,7 +48,7 @@ def test_some_atoms_have_both_energies(name: str) -> None:
     assert sum(0.1 < weight < 0.9 for weight in weights) > 3
 
 
-def test_a_table_is_led_to_zero_as_in_the_file_made_of_it() -> None:
+def test_extension_of_a_table_agrees_with_deepmd_kit() -> None:
     model = read("extended")
     table = read_table(path_of(case_of("extended")).with_name("table.txt"), ["O", "H"])
     assert table.end == pytest.approx(2.2)
@@ -60,7 +60,7 @@ def test_a_table_is_led_to_zero_as_in_the_file_made_of_it() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("suffix", [".dp", ".yaml", ".safetensors"])
-def test_there_and_back_nothing_changes(name: str, suffix: str, tmp_path: Path) -> None:
+def test_round_trip(name: str, suffix: str, tmp_path: Path) -> None:
     first = read(name)
     write_potential(tmp_path / f"back{suffix}", first)
     back = read_potential(tmp_path / f"back{suffix}")
@@ -70,7 +70,7 @@ def test_there_and_back_nothing_changes(name: str, suffix: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["plain", "no_bias"])
-def test_models_of_ours_go_there_and_back(name: str) -> None:
+def test_round_trip_of_random_models(name: str) -> None:
     first = short_range_model(name)
     back = model_of(tree_of(first), "a tree")
     for key in ("use_srtab", "sw_rmin", "sw_rmax", "smin_alpha", "srtab_add_bias"):
@@ -79,7 +79,7 @@ def test_models_of_ours_go_there_and_back(name: str) -> None:
         assert torch.equal(back.state_dict()[key], value), key
 
 
-def test_what_is_written_has_all_that_the_original_has() -> None:
+def test_written_objects_have_all_fields_of_the_original() -> None:
     original, written = read_tree(path_of(case_of("atten")))["model"], tree_of(read("atten"))["model"]
     assert original.keys() <= written.keys()
     for one, other in zip(original["models"], written["models"], strict=True):
@@ -92,7 +92,7 @@ def test_what_is_written_has_all_that_the_original_has() -> None:
 
 
 @pytest.mark.parametrize("name", ["atten", "atten_excluded"])
-def test_a_checkpoint_is_the_model_that_a_dp_file_is(name: str, tmp_path: Path) -> None:
+def test_a_checkpoint_gives_the_model_of_the_dp_file(name: str, tmp_path: Path) -> None:
     tree = read_tree(path_of(case_of(name)))
     whole, (network, pairs) = tree["model"], tree["model"]["models"]
     content = checkpoint_of({**tree, "model": network})
@@ -154,7 +154,7 @@ def test_what_is_not_supported_is_refused_by_name(change: object, message: str) 
 
 
 @pytest.mark.parametrize(("key", "what"), [("use_srtab", "table of pair energies"), ("modifier", "electrostatics")])
-def test_what_conversion_has_lost_is_said(key: str, what: str) -> None:
+def test_terms_lost_in_conversion_are_refused(key: str, what: str) -> None:
     tree = read_tree(path_of("one_side"))
     tree["model_def_script"] = {**tree["model_def_script"], key: "something"}
     with pytest.raises(InputError, match=rf"g\.dp: model\.type was made with {key} and holds no {what}"):

@@ -1,4 +1,4 @@
-"""DeePMD-kit's answers for small models of dipoles and polarizabilities."""
+"""Agreement with DeePMD-kit for small models of dipoles and polarizabilities."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from potential.files.tensor_models import CASES, DERIVATIVES, deviations, path_o
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_exact_evaluation_gives_the_same_answers(case: str) -> None:
+def test_exact_evaluation_agrees_with_deepmd_kit(case: str) -> None:
     limit = 3e-6 if case.endswith("single") else 1e-12
     found = deviations(case, read_deepmd(path_of(case)))
     assert {"atom_tensor", "tensor", *(DERIVATIVES if case.startswith("dipole") else ())} < set(found)
@@ -31,7 +31,7 @@ def test_only_selected_atoms_have_a_tensor() -> None:
 
 
 @pytest.mark.parametrize("emptied", ["atom_exclude_types", "exclude_types"])
-def test_either_place_says_which_types_have_none(emptied: str) -> None:
+def test_excluded_types_are_read_from_either_place(emptied: str) -> None:
     tree = read_tree(path_of("dipole_selected"))
     expected = model_of(tree, "a file")
     (tree["model"]["fitting"] if emptied == "exclude_types" else tree["model"])[emptied] = []
@@ -42,7 +42,7 @@ def test_either_place_says_which_types_have_none(emptied: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("suffix", [".dp", ".yaml"])
-def test_there_and_back_nothing_changes(case: str, suffix: str, tmp_path: Path) -> None:
+def test_round_trip(case: str, suffix: str, tmp_path: Path) -> None:
     first = read_deepmd(path_of(case))
     first.save(tmp_path / "native.safetensors")
     native = read_any(tmp_path / "native.safetensors")
@@ -55,7 +55,7 @@ def test_there_and_back_nothing_changes(case: str, suffix: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("case", ["dipole_selected", "polar_scaled", "polar_full_selected"])
-def test_what_is_written_has_all_that_the_original_has(case: str) -> None:
+def test_written_objects_have_all_fields_of_the_original(case: str) -> None:
     original, written = (
         tree["model"]["fitting"] for tree in (read_tree(path_of(case)), tree_of(read_any(path_of(case))))
     )

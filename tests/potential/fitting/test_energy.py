@@ -1,4 +1,4 @@
-"""Energies from descriptors: one net for each type, parameters, energies of single atoms."""
+"""Fitting nets of energies: one net for each type, parameters, energies of isolated atoms."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_each_type_has_its_own_net() -> None:
     torch.testing.assert_close(nets(D[order], TYPES[order]), energy[order])
 
 
-def test_parameters_are_normalised_and_beside_the_descriptor() -> None:
+def test_parameters_are_normalised_inputs_of_the_nets() -> None:
     nets, D = fitting(numb_fparam=2, numb_aparam=1), random(5, 4)
     nets.fparam_mean.copy_(torch.tensor([0.5, -1.0]))
     nets.fparam_scale.copy_(torch.tensor([2.0, 3.0]))
@@ -45,7 +45,7 @@ def test_parameters_are_normalised_and_beside_the_descriptor() -> None:
     torch.testing.assert_close(nets(D, TYPES, fparam, aparam), expected)
 
 
-def test_the_default_stands_in() -> None:
+def test_default_fparam() -> None:
     nets, D = fitting(numb_fparam=2, default_fparam=(0.3, 0.4)), random(5, 4)
     given = torch.tensor([[0.3, 0.4]], dtype=torch.float64).expand(5, -1)
     torch.testing.assert_close(nets(D, TYPES), nets(D, TYPES, given))
@@ -53,8 +53,8 @@ def test_the_default_stands_in() -> None:
 
 
 @pytest.mark.parametrize("numb_fparam", [0, 1])
-def test_where_the_energy_of_a_single_atom_is_known(numb_fparam: int) -> None:
-    """A descriptor of zeros gives nothing beside it, whatever the parameters."""
+def test_atom_ener(numb_fparam: int) -> None:
+    """With atom_ener, the net's energy of a descriptor of zeros is 0 for any parameters."""
     keys = {"numb_fparam": numb_fparam}
     nets, plain = fitting(atom_ener=(-3.0, None), **keys), fitting(**keys)
     fparam = random(5, 1, seed=4) if numb_fparam else None
@@ -97,7 +97,7 @@ def test_keys_that_are_wrong() -> None:
         EnergyFittingConfig(neuron=(4, 0))
 
 
-def test_one_word_for_every_layer_is_one_for_all() -> None:
+def test_trainable_as_a_list_of_layers() -> None:
     assert not EnergyFittingConfig(neuron=(6, 6), trainable=[False, False, False]).trainable
     for trainable in ([True, True], [True, False, True], [1, 1, 1]):
         with pytest.raises(ValueError):

@@ -34,7 +34,7 @@ MODIFIER: dict[str, Any] = {
 
 
 def dipole_model(seed: int = 5, **fitting: Any) -> TensorModel:
-    """Dipoles of O atoms, some 0.1 A long; random weights."""
+    """Return a model of the dipoles of O atoms, some 0.1 A long, with random weights."""
     section = {"type": "dipole", "neuron": [6, 6], "sel_type": [0], **fitting}
     config = ModelConfig.model_validate({"type_map": ["O", "H"], "descriptor": DESCRIPTOR, "fitting_net": section})
     generator = torch.Generator().manual_seed(seed)
@@ -52,7 +52,7 @@ def charges(**changes: Any) -> DipoleCharge:
 
 
 def long_range_model(table: PairTable | None = None, **more: Any) -> PotentialModel:
-    """A potential with electrostatics, or with a table at short range besides."""
+    """Return a potential with electrostatics, and with a short-range table if given."""
     content = {"type_map": ["O", "H"], "descriptor": DESCRIPTOR, "fitting_net": {"neuron": [8, 8]}}
     config = ModelConfig.model_validate(content | {"modifier": MODIFIER} | more)
     return random_model(config, table=table, modifier=charges())

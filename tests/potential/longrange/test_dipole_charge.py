@@ -1,4 +1,4 @@
-"""Charges on atoms and centroids, against DeePMD-kit's modifier, and what models of them must be like."""
+"""Charges on atoms and centroids: agreement with DeePMD-kit's modifier, and refusal of unsuitable models."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MODEL = Path(__file__).parents[1] / "files" / "peer_tensors" / "dipole" / "model
 
 @pytest.mark.parametrize(("precision", "limit"), [("exact", 1e-12), ("float64", 1e-8), ("float32", 1e-4)])
 @pytest.mark.parametrize("place", ["pbc", "tric", "tiny"])
-def test_it_is_what_deepmd_kit_says(place: str, precision: str, limit: float) -> None:
-    """Its modifier holds beta and the spacing in float32."""
+def test_agrees_with_deepmd_kit(place: str, precision: str, limit: float) -> None:
+    """Energy, forces and virial agree; DeePMD-kit's modifier has beta and the spacing in float32."""
     with np.load(PEER, allow_pickle=False) as file:
         given = {key.split("/")[1]: file[key] for key in file.files if key.startswith(f"{place}/")}
     config = DipoleChargeConfig(
@@ -44,7 +44,7 @@ def test_it_is_what_deepmd_kit_says(place: str, precision: str, limit: float) ->
         np.testing.assert_allclose(getattr(found, name), expected, rtol=0, atol=limit * np.abs(expected).max())
 
 
-def test_centroids_are_where_dipoles_put_them() -> None:
+def test_positions_of_centroids() -> None:
     coord = torch.tensor([[0.0, 0, 0], [1, 0, 0], [2, 0, 0], [0, 3, 0]], dtype=torch.float64)
     dipoles = torch.tensor([[0.1, 0, 0], [9, 9, 9], [9, 9, 9], [0, 0, -0.2]], dtype=torch.float64)
     places, amounts = charges().sites(coord, torch.tensor([0, 1, 1, 0]), dipoles)
@@ -73,7 +73,7 @@ def test_charges_follow_the_order_of_sel_type() -> None:
         ({}, {"type": "polar"}, ("O", "H"), r"is a model of type polar; modifier\.model_name needs one of dipoles"),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_unsuitable_models_and_charges_are_refused(
     changes: dict[str, Any], fitting: dict[str, Any], types: tuple[str, ...], message: str
 ) -> None:
     config = DipoleChargeConfig.model_validate(MODIFIER | changes)

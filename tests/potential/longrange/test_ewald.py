@@ -1,4 +1,4 @@
-"""The reciprocal part of the Ewald sum against its equation, DeePMD-kit, and sums in real space."""
+"""Reciprocal part of the Ewald sum: agreement with its equation, with DeePMD-kit, and with sums in real space."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def tensors(*arrays: np.ndarray) -> list[torch.Tensor]:
 
 
 def whole_energy(coord: np.ndarray, charge: np.ndarray, cell: np.ndarray, beta: float) -> float:
-    """The energy of point charges, whatever beta is: with what is within reach in real space, less self-energies."""
+    """Return the energy of point charges, for any beta: with the sum in real space, without self-energies."""
     found = ewald_sum(*tensors(coord, charge, cell), beta, spacing=pi / (beta * 7))
     reach = int(np.ceil(7 / beta / np.linalg.norm(cell, axis=1).min())) + 2
     shifts = np.array(list(np.ndindex(*[2 * reach + 1] * 3))) - reach
@@ -36,15 +36,15 @@ def whole_energy(coord: np.ndarray, charge: np.ndarray, cell: np.ndarray, beta: 
 
 
 def water_pair() -> tuple[np.ndarray, np.ndarray]:
-    """Two molecules, O and H as charges +6 and +1, with centroids of -8 a little off each O."""
-    one = np.array([[0.0, 0.0, 0.0], [0.76, 0.59, 0.0], [-0.76, 0.59, 0.0], [0.0, 0.07, 0.0]])
-    turned = one @ np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]) + [0.3, 0.4, 2.9]
-    return np.concatenate([one, turned]), np.tile([6.0, 1.0, 1.0, -8.0], 2)
+    """Return two molecules with charges +6 on O, +1 on H, and -8 on centroids near O."""
+    first = np.array([[0.0, 0.0, 0.0], [0.76, 0.59, 0.0], [-0.76, 0.59, 0.0], [0.0, 0.07, 0.0]])
+    second = first @ np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]) + [0.3, 0.4, 2.9]
+    return np.concatenate([first, second]), np.tile([6.0, 1.0, 1.0, -8.0], 2)
 
 
 @pytest.mark.parametrize("case", ["cubic", "triclinic"])
-def test_it_is_what_deepmd_kit_says(case: str) -> None:
-    """Its operator holds beta and the spacing in float32."""
+def test_agrees_with_deepmd_kit(case: str) -> None:
+    """Energy, forces and virial agree; DeePMD-kit's operator has beta and the spacing in float32."""
     with np.load(PEER, allow_pickle=False) as file:
         given = {key.split("/")[1]: file[key] for key in file.files if key.startswith(case)}
     sizes = [float(np.float32(given[name])) for name in ("beta", "spacing")]
@@ -54,7 +54,7 @@ def test_it_is_what_deepmd_kit_says(case: str) -> None:
         np.testing.assert_allclose(getattr(found, name), expected, rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
-def test_products_of_matrices_are_the_equation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matrix_products_agree_with_the_equation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deepaw.potential.longrange.ewald.CHUNK", 500)  # several chunks
     random = np.random.default_rng(1)
     sites, charges, cell = tensors(8 * random.random((9, 3)) - 2, random.normal(size=9), CELL)
@@ -81,7 +81,7 @@ def test_the_virial_is_minus_the_slope_with_strain(i: int, j: int) -> None:
 
 
 def test_the_madelung_constant_of_rock_salt() -> None:
-    """Per pair of ions, 1.74756459463318 C / d (Crandall, Experimental Mathematics 8, 367, 1999)."""
+    """The energy per pair of ions is -1.74756459463318 C / d (Crandall, Experimental Mathematics 8, 367, 1999)."""
     places = np.array(list(np.ndindex(2, 2, 2)))
     charge = 1.0 - 2.0 * (places.sum(axis=1) % 2)
     for beta in (0.5, 0.9):
@@ -89,7 +89,7 @@ def test_the_madelung_constant_of_rock_salt() -> None:
         assert energy == pytest.approx(-4 * 1.74756459463318 * COULOMB / 2.8, rel=1e-9)
 
 
-def test_two_water_molecules_whatever_is_summed_where() -> None:
+def test_total_energy_does_not_depend_on_beta() -> None:
     coord, charge = water_pair()
     cell = np.array([[7.0, 0.0, 0.0], [0.5, 7.5, 0.0], [-0.4, 0.8, 8.0]])
     energies = [whole_energy(coord, charge, cell, beta) for beta in (0.4, 0.6, 1.0)]
@@ -98,20 +98,20 @@ def test_two_water_molecules_whatever_is_summed_where() -> None:
 
 
 def test_a_pair_of_charges_in_a_large_box_attracts_as_gaussians_do() -> None:
-    """E = C q1 q2 erf(beta r) / r, plus what each has of itself; images in a box of 90 A change little."""
+    """E = C q1 q2 erf(beta r) / r, plus self-energies and the small effect of images in a box of 90 A."""
     coord, charge, beta = np.array([[1.0, 2.0, 3.0], [1.0, 4.5, 3.0]]), np.array([1.0, -1.0]), 0.4
     found = ewald_sum(*tensors(coord, charge, 90.0 * np.eye(3)), beta, 0.75)
-    own = COULOMB * beta / sqrt(pi) * 2
-    # of a dipole p in a cube of volume V, in a conductor: 2 pi C p^2 / (3 V)
+    self_energies = COULOMB * beta / sqrt(pi) * 2
+    # energy of a dipole p in a cube of volume V, surrounded by a conductor: -2 pi C p^2 / (3 V)
     images = 2 * pi * COULOMB * 2.5**2 / (3 * 90.0**3)
-    expected = own - COULOMB * erf(beta * 2.5) / 2.5
+    expected = self_energies - COULOMB * erf(beta * 2.5) / 2.5
     assert float(found.energy) == pytest.approx(expected - images, abs=1e-6)
 
 
-def test_charges_are_the_same_wherever_the_lattice_puts_them() -> None:
+def test_translation_of_charges_by_lattice_vectors() -> None:
     coord, charge = water_pair()
     cell = 7.0 * np.eye(3)
-    moved = coord + np.random.default_rng(3).integers(-2, 3, coord.shape) @ cell
-    here, there = (ewald_sum(*tensors(each, charge, cell), 0.5, 0.8) for each in (coord, moved))
-    torch.testing.assert_close(here.energy, there.energy, rtol=1e-11, atol=0)
-    torch.testing.assert_close(here.force, there.force, rtol=0, atol=1e-9)
+    translated = coord + np.random.default_rng(3).integers(-2, 3, coord.shape) @ cell
+    before, after = (ewald_sum(*tensors(positions, charge, cell), 0.5, 0.8) for positions in (coord, translated))
+    torch.testing.assert_close(before.energy, after.energy, rtol=1e-11, atol=0)
+    torch.testing.assert_close(before.force, after.force, rtol=0, atol=1e-9)

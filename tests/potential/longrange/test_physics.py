@@ -1,4 +1,4 @@
-"""The physics suite for potentials with electrostatics, in periodic cells."""
+"""Physics tests of potentials with electrostatics, in periodic cells."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TestLongRange(PotentialPhysics):
     def model(self) -> PotentialModel:
         return long_range_model()
 
-    # without a cell there are no such potentials; energies of the networks alone are those of batches
+    # these potentials need a cell; batches of training have the energies of the networks only
     test_a_molecule_is_the_crystal_in_a_large_box = None
     test_smooth_where_a_neighbour_comes_within_the_cutoffs = None
     test_a_batch_is_its_frames = None
@@ -51,22 +51,22 @@ class TestLongRange(PotentialPhysics):
         virial = evaluate(engine, structure).virial
         torch.testing.assert_close(virial, virial.T, rtol=0, atol=1e-9 * float(virial.abs().max()))
 
-    def test_it_adds_to_the_energy_of_the_networks(self, engine: PotentialEngine, structure: Structure) -> None:
-        """And those of atoms are of the networks alone."""
+    def test_electrostatics_are_added_to_the_networks(self, engine: PotentialEngine, structure: Structure) -> None:
+        """Totals include electrostatics, atomic energies and virials are those of the networks."""
         content = engine.model.config.model_copy(update={"modifier": None})
         alone = PotentialModel(content)
         alone.load_state_dict({k: v for k, v in engine.model.state_dict().items() if not k.startswith("modifier.")})
         whole, networks = (evaluate(each, structure, atomic_virial=True) for each in (engine, PotentialEngine(alone)))
         assert engine._long_range is not None
-        more = engine._long_range.evaluate(frame_of(engine.model, structure))
-        assert float(more.energy.abs()) > 1.0 and float(more.force.abs().max()) > 1.0
-        same(whole.energy, networks.energy + more.energy, 1e-12)
-        same(whole.force, networks.force + more.force, 1e-12)
-        same(whole.virial, networks.virial + more.virial, 1e-12)
+        long_range = engine._long_range.evaluate(frame_of(engine.model, structure))
+        assert float(long_range.energy.abs()) > 1.0 and float(long_range.force.abs().max()) > 1.0
+        same(whole.energy, networks.energy + long_range.energy, 1e-12)
+        same(whole.force, networks.force + long_range.force, 1e-12)
+        same(whole.virial, networks.virial + long_range.virial, 1e-12)
         same(whole.atom_energy, networks.atom_energy, 1e-12)
         same(whole.atom_virial, networks.atom_virial, 1e-12)
 
-    def test_frames_together_are_each_alone(self, engine: PotentialEngine) -> None:
+    def test_evaluate_frames_agrees_with_evaluate(self, engine: PotentialEngine) -> None:
         structures = [crowd(2), crowd(2, 5, 3)]
         frames = [frame_of(engine.model, each) for each in structures]
         for found, structure in zip(engine.evaluate_frames(frames), structures, strict=True):

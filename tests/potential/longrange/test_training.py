@@ -1,4 +1,4 @@
-"""Training potentials with electrostatics, from the input file to the model."""
+"""Training of potentials with electrostatics, from the input file to the model."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_labels_are_without_the_electrostatics(folder: Path) -> None:
     assert system.frame(2).labels["energy"] == before.labels["energy"]
 
 
-def test_the_trained_model_adds_them_again(folder: Path) -> None:
-    """It holds the model of dipoles; energies of types were fitted to what is left to learn."""
+def test_the_trained_model_adds_electrostatics(folder: Path) -> None:
+    """The model contains the dipole model, and energies of types were fitted to labels without electrostatics."""
     train(given(folder), folder, folder / "out")
     (folder / "dipole.safetensors").unlink()
     for name in ("frozen_model.safetensors", "model.ckpt.pt"):
@@ -62,18 +62,18 @@ def test_the_trained_model_adds_them_again(folder: Path) -> None:
     system = read_system(folder / "train" / "box", ["O", "H"])
     frame = system.frame(0)
     energy = DeepPot(model).eval(frame.coord, frame.cell, frame.types)[0][0, 0]
-    more = LongRange(model.modifier).evaluate(Frame(frame.coord, frame.cell, frame.types)).energy
-    assert abs(energy - frame.labels["energy"]) < 0.3 * abs(float(more))
+    long_range = LongRange(model.modifier).evaluate(Frame(frame.coord, frame.cell, frame.types)).energy
+    assert abs(energy - frame.labels["energy"]) < 0.3 * abs(float(long_range))
 
 
-def test_a_restart_goes_on_as_if_nothing_had_happened(folder: Path) -> None:
+def test_a_restart_gives_identical_results(folder: Path) -> None:
     train(given(folder), folder, folder / "whole")
     train(given(folder, numb_steps=4), folder, folder / "parts")
     train(given(folder), folder, folder / "parts", restart=folder / "parts" / "model.ckpt")
     assert_same(folder / "whole", folder / "parts")
 
 
-def test_the_model_of_dipoles_is_not_trained(folder: Path) -> None:
+def test_the_dipole_model_is_not_trained(folder: Path) -> None:
     model = train(given(folder), folder, folder / "out")
     assert model.modifier is not None
     assert not any(weight.requires_grad for weight in model.modifier.parameters())
@@ -85,7 +85,7 @@ def test_systems_without_cells_are_refused(folder: Path) -> None:
         train(settings(folder, model={"modifier": MODIFIER}, training=section), folder, folder / "out")
 
 
-def test_a_model_of_energies_is_no_model_of_dipoles(folder: Path) -> None:
+def test_a_model_of_energies_as_dipole_model_is_refused(folder: Path) -> None:
     train(settings(folder), folder, folder / "first")
     name = "first/frozen_model.safetensors"
     wrong = settings(folder, model={"modifier": MODIFIER | {"model_name": name}}, **SYSTEMS)
@@ -93,7 +93,7 @@ def test_a_model_of_energies_is_no_model_of_dipoles(folder: Path) -> None:
         train(wrong, folder, folder / "out")
 
 
-def test_a_missing_model_of_dipoles_is_said(folder: Path) -> None:
+def test_a_missing_dipole_model(folder: Path) -> None:
     (folder / "dipole.safetensors").unlink()
     with pytest.raises(InputError, match=r"dipole\.safetensors does not exist"):
         train(given(folder), folder, folder / "out")
@@ -117,6 +117,6 @@ def test_files_of_deepmd_kit_hold_no_electrostatics(folder: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_in_the_input_is_said(folder: Path, section: dict[str, Any], message: str) -> None:
+def test_invalid_sections(folder: Path, section: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         settings(folder, model=section)

@@ -26,7 +26,7 @@ def test_biases_are_added_by_type() -> None:
     torch.testing.assert_close(energies(model) - before, torch.tensor([1.0, -2.0], dtype=torch.float64)[types])
 
 
-def test_types_that_contribute_nothing_are_still_seen() -> None:
+def test_excluded_types_are_still_neighbours() -> None:
     keys = config_of("one_side").model_dump()
     plain = random_model(ModelConfig.model_validate(keys))
     excluded = random_model(ModelConfig.model_validate(keys | {"atom_exclude_types": [1]}))

@@ -8,7 +8,7 @@ from deepaw.potential.shortrange.table import PairTable
 
 
 def smooth_table(ntypes: int, rcut: float, first: float = 0.05, spacing: float = 0.05) -> PairTable:
-    """Screened repulsions that differ by pair of types and go to 0 at rcut, A, with flat ends."""
+    """Return screened repulsions that differ by pair of types and go to 0 at rcut, A, with slope 0."""
     r = np.arange(first, rcut + spacing / 2, spacing)
     left = np.clip(1 - r / rcut, 0, 1)
     pairs = range(1, ntypes * (ntypes + 1) // 2 + 1)

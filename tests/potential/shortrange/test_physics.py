@@ -1,4 +1,4 @@
-"""The physics suite for potentials with a table at short range, and what is theirs alone."""
+"""Physics tests of potentials with a short-range table, and specific tests of the table."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TestShortRange(PotentialPhysics):
         assert ((weights > 0.05) & (weights < 0.95)).sum() >= 3
 
     def test_a_batch_in_shares(self, model: PotentialModel, monkeypatch: pytest.MonkeyPatch) -> None:
-        """On several threads, each with some of the atoms."""
+        """Batches are evaluated on several threads, each with a part of the atoms."""
         monkeypatch.setattr("deepaw.potential.training.shares.SMALLEST_SHARE", 2)
         monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
         self.test_a_batch_is_its_frames(model)
@@ -87,7 +87,7 @@ def zbl_model() -> PotentialModel:
 def test_two_atoms_pushed_together_repel_as_their_nuclei(
     zbl_model: PotentialModel, distance: float, precision: str
 ) -> None:
-    """An O and an H; networks do not matter there, and no distance that short needs to be represented."""
+    """An O and an H at distances where networks do not contribute, and which their approximations need not cover."""
     engine = PotentialEngine(zbl_model, precision)
     found = evaluate(engine, _pair(distance))
     step = 1e-4
@@ -99,7 +99,7 @@ def test_two_atoms_pushed_together_repel_as_their_nuclei(
 
 
 def test_the_crossover_is_smooth(zbl_model: PotentialModel) -> None:
-    """From the table to the network, energies and forces have no jump and no kink, and belong together."""
+    """Between table and network, energies and forces have no jump and no kink, and forces are derivatives."""
     engine = PotentialEngine(zbl_model)
     distances = np.linspace(0.5, 1.1, 601)
     found = [evaluate(engine, _pair(distance)) for distance in distances]
@@ -114,7 +114,7 @@ def test_the_crossover_is_smooth(zbl_model: PotentialModel) -> None:
     assert float(found[-1].energy) == pytest.approx(float(evaluate(without, _pair(1.1)).energy), rel=1e-12)
 
 
-def test_networks_are_represented_no_further_down_than_they_matter(zbl_model: PotentialModel) -> None:
+def test_networks_are_approximated_only_where_they_contribute(zbl_model: PotentialModel) -> None:
     engine = PotentialEngine(zbl_model)
     near = replace(crowd(2, 4, periodic=False), coord=np.array([[0, 0, 0], [0, 0.2, 0], [2.5, 0, 0], [2.6, 1.4, 0]]))
     found, exact = (evaluate(each, near) for each in (engine, PotentialEngine(zbl_model, "exact")))
@@ -129,7 +129,7 @@ def test_a_pair_nearer_than_the_table_begins_is_refused(zbl_model: PotentialMode
 
 
 @pytest.mark.parametrize("options", [{}, {"descriptor": DESCRIPTOR | {"activation_function": "silut:2.0"}}])
-def test_types_without_energies_have_none_of_the_table(options: dict[str, object]) -> None:
+def test_excluded_types_have_no_tabulated_energy(options: dict[str, object]) -> None:
     model = short_range_model(atom_exclude_types=[1], **options)
     exact, found = (
         evaluate(PotentialEngine(model, each), crowd(2), atomic_virial=True) for each in ("exact", "float64")
@@ -139,7 +139,7 @@ def test_types_without_energies_have_none_of_the_table(options: dict[str, object
         same(getattr(found, name), getattr(exact, name), 1e-8)
 
 
-def test_atoms_far_from_each_other_have_no_use_for_it() -> None:
+def test_the_table_does_not_act_at_large_distances() -> None:
     model = short_range_model()
     alone = _pair(3.0)
     env = find_environment(alone.coord, None, alone.types, model.rcut)

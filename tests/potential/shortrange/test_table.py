@@ -1,4 +1,4 @@
-"""Tables of pair energies: their files, their splines, their ends."""
+"""Tables of pair energies: files, splines, and extension to the cutoff."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_rows_of_zeros_are_added_up_to_the_cutoff() -> None:
 
 
 @pytest.mark.parametrize(("rcut", "end"), [(1.31, 1.35), (1.24, 1.25), (1.22, 1.25)])
-def test_energies_that_do_not_end_at_zero_are_led_there(rcut: float, end: float) -> None:
+def test_extension_of_tables_that_do_not_end_at_zero(rcut: float, end: float) -> None:
     table = PairTable(smooth_table(1, 4.0).rows[:24])  # to 1.2 A
     with pytest.warns(UserWarning, match=r"ends at 1\.2 A with energies that are not 0"):
         longer = table.reaching(rcut)
@@ -92,14 +92,14 @@ def test_energies_that_are_cut_off_are_warned_about() -> None:
         ("0.1 1 2 3\n0.2 1 2 3\n0.4 1 2 3\n", r"line 3 has the distance 0.4 A; .* it should be 0.3\."),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_with_its_line(text: str, message: str, tmp_path: Path) -> None:
+def test_invalid_files(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "table.txt"
     path.write_text(text)
     with pytest.raises(InputError, match=rf"table\.txt,? {message}"):
         read_table(path, TYPES)
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.txt does not exist; model\.use_srtab names a table"):
         read_table(tmp_path / "none.txt", TYPES)
     with pytest.raises(InputError, match="cannot be read as text"):

@@ -1,4 +1,4 @@
-"""Training potentials with a table at short range, from the input file to the model."""
+"""Training of potentials with a short-range table, from the input file to the model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_trained_model_has_its_table(folder: Path) -> None:
-    """The file it was read from is found beside the input, and not needed any more."""
+    """The path of the table is relative to the input file; the trained model does not need the file."""
     train(settings(folder, model=SHORT), folder, folder / "out")
     (folder / "tables" / "zbl.txt").unlink()
     for name in ("frozen_model.safetensors", "model.ckpt.pt"):
@@ -40,14 +40,14 @@ def test_the_trained_model_has_its_table(folder: Path) -> None:
 
 
 def test_the_table_takes_part_in_the_training(folder: Path) -> None:
-    """O and H of one molecule are within its reach; the same steps without it lead elsewhere."""
+    """O and H of one molecule are within the range of the table; training without it gives other weights."""
     with_table = train(settings(folder, model=SHORT), folder, folder / "with")
     without = train(settings(folder), folder, folder / "without")
     weights = [model.fitting.nets[0].layers[0].w for model in (with_table, without)]
     assert not torch.allclose(*weights, rtol=1e-3)
 
 
-def test_a_restart_goes_on_as_if_nothing_had_happened(folder: Path) -> None:
+def test_a_restart_gives_identical_results(folder: Path) -> None:
     rate = {"decay_rate": 0.9, "stop_lr": None}
     given = settings(folder, model=SHORT, learning_rate=rate)
     train(given, folder, folder / "whole")
@@ -80,12 +80,12 @@ def test_a_start_with_another_table_is_refused(folder: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_in_the_input_is_said(folder: Path, section: dict[str, Any], message: str) -> None:
+def test_invalid_sections(folder: Path, section: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         settings(folder, model=section)
 
 
-def test_a_table_that_is_missing_is_said(folder: Path) -> None:
+def test_a_missing_table(folder: Path) -> None:
     given = settings(folder, model=SHORT | {"use_srtab": "zbl.txt"})
     with pytest.raises(InputError, match=r"zbl\.txt does not exist; model\.use_srtab names a table"):
         train(given, folder, folder / "out")

@@ -1,4 +1,4 @@
-"""The universal repulsion of nuclei."""
+"""Universal screened repulsion of nuclei."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from deepaw.potential.shortrange.table import read_table
 from deepaw.potential.shortrange.zbl import zbl_energy, zbl_table
 
 
-def test_close_by_it_is_that_of_bare_nuclei() -> None:
-    """The screening function is 1.00007 at 0: its published weights do not quite add up."""
+def test_limit_of_bare_nuclei_at_short_distance() -> None:
+    """The screening function is 1.00007 at 0, the sum of its published weights."""
     r = np.array([1e-6])
     assert float(zbl_energy(8, 14, r)[0]) == pytest.approx(14.399645 * 8 * 14 / 1e-6 * 1.00007, rel=1e-4)
 
 
-def test_it_is_screened_over_the_universal_length() -> None:
-    """Two O atoms at their screening length, 0.8854 a0 / (2 * 8^0.23) = 0.14519 A."""
+def test_screening_length() -> None:
+    """Energy of two O atoms at their screening length, 0.8854 a0 / (2 * 8^0.23) = 0.14519 A."""
     length = 0.8854 * 0.529177 / (2 * 8**0.23)
     screening = 0.1818 * np.exp(-3.2) + 0.5099 * np.exp(-0.9423) + 0.2802 * np.exp(-0.4029) + 0.02817 * np.exp(-0.2016)
     energy = float(zbl_energy(8, 8, np.array([length]))[0])
@@ -29,7 +29,7 @@ def test_it_is_screened_over_the_universal_length() -> None:
     assert energy == pytest.approx(2646, rel=2e-2)
 
 
-def test_a_table_holds_all_pairs_and_fades() -> None:
+def test_a_table_has_all_pairs_and_goes_to_zero() -> None:
     table = zbl_table(["O", "H"], 5.0, 0.01)
     assert table.rows.shape == (500, 4) and table.first == pytest.approx(0.01) and table.end == pytest.approx(5.0)
     r = table.rows[:, 0]
@@ -50,7 +50,7 @@ def test_a_table_holds_all_pairs_and_fades() -> None:
         ((["O"], float("inf"), 0.1), "makes no table"),
     ],
 )
-def test_what_makes_no_table(arguments: tuple, message: str) -> None:
+def test_invalid_arguments(arguments: tuple, message: str) -> None:
     with pytest.raises(InputError, match=message):
         zbl_table(*arguments)
 

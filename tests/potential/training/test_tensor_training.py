@@ -16,7 +16,7 @@ from deepaw.potential.data.system import read_system
 from deepaw.potential.fitting.polar import PolarFitting
 from deepaw.potential.input import read_potential_input
 from deepaw.potential.model.tensor import TensorModel
-from deepaw.potential.native import load_model
+from deepaw.potential.nativefile import load_model
 from deepaw.potential.training.statistics import fit_shifts
 from potential.systems import water
 from potential.tensors import ALONE, tensor_input, tensor_labels, write_tensor_data, write_tensors

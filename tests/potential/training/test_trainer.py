@@ -13,10 +13,11 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from deepaw.errors import InputError
+from deepaw.potential.data import scan, scanrecord
 from deepaw.potential.exact import evaluate_exactly
 from deepaw.potential.files.formats import read_potential
 from deepaw.potential.input import read_potential_input
-from deepaw.potential.native import load_model
+from deepaw.potential.nativefile import load_model
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.training.trainer import Trainer
 from potential.systems import labelled, water, write_mixed_system, write_system
@@ -110,6 +111,27 @@ def test_what_is_left_to_choose_is_in_the_input_as_understood(folder):
     (folder / "input.json").write_text(json.dumps(understood))
     train(read_potential_input(folder / "input.json"), folder, folder / "again")
     assert_same(folder / "a", folder / "again")
+
+
+def test_data_are_scanned_once(folder, monkeypatch):
+    """A restart or another seed finds what the first training counted, and takes the same steps."""
+    given = settings(folder, model={"descriptor": {**DESCRIPTOR, "sel": "auto"}})
+    train(given, folder, folder / "a")
+    monkeypatch.setattr(scanrecord, "SMALLEST_SYSTEM", 1)
+    train(given, folder, folder / "b")
+    assert len(list(folder.rglob(scanrecord.FILE_NAME))) == 3
+
+    def search(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(scan, "frame_neighbours", search)
+    train(given, folder, folder / "c")
+    assert_same(folder / "a", folder / "b")
+    assert_same(folder / "a", folder / "c")
+    assert latest(folder / "a").closest == latest(folder / "c").closest
+    train(given, folder, folder / "c", restart=folder / "c" / "model.ckpt")
+    other = given.model_copy(update={"training": given.training.model_copy(update={"seed": 2})})
+    train(other, folder, folder / "d")
 
 
 @pytest.mark.parametrize(

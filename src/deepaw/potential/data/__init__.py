@@ -1,1 +1,1 @@
-"""Data of potentials: systems of deepmd/npy, batches drawn from them, what they hold, where they come from."""
+"""Data of potentials: systems in deepmd/npy, sampling of batches, descriptions, conversion of other formats."""

@@ -1,4 +1,4 @@
-"""Frames that look broken: by what, and where the limits are."""
+"""Faults of single frames, outliers among energies, and their limits."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from deepaw.potential.data.neighbours import FrameNeighbours
 from deepaw.potential.data.system import Frame
 
 FORCE_LIMIT = 100.0
-"""eV/A; a larger force is hardly that of a structure that was meant."""
+"""eV/A; a frame with a larger force is reported."""
 
 OVERLAP = 0.5
-"""Atoms overlap when they are nearer than this part of the sum of their covalent radii."""
+"""Ratio of a distance to the sum of the covalent radii, below which two atoms overlap."""
 
 CROWDED = 5.0
-"""Atoms in a cubic A, more than in any matter; the neighbours of such a frame are not counted."""
+"""Atoms per cubic A, more than in any matter; the neighbours in such a frame are not counted."""
 
 OUTLIER = 10.0
-"""How many standard deviations, as the median deviation gives them, an energy may lie off its composition's median."""
+"""Standard deviations, estimated by the median deviation, that an energy may lie off the median of its composition."""
 
 OUTLIER_ENERGY = 0.1
-"""eV per atom; an energy nearer to the median than this is no outlier."""
+"""eV per atom; an energy that is nearer to the median is no outlier."""
 
-FEWEST = 8
-"""Frames of one composition that are needed to tell what an outlier is."""
+FEWEST_FRAMES = 8
+"""Frames of one composition from which outliers are looked for."""
 
 
 @dataclass(frozen=True)
 class BrokenFrame:
-    """A frame (from 0) of a system, and what is wrong with it."""
+    """A frame, from 0, of a system, and the reason to report it."""
 
     system: str
     frame: int
     reason: str
 
 
-def wrong_geometry(frame: Frame) -> str | None:
-    """Why neighbours of a frame cannot be counted, if they cannot."""
+def geometry_fault(frame: Frame) -> str | None:
+    """Return why the neighbours in a frame cannot be counted; None where they can."""
     if faults := coord_faults(frame.coord[None]):
         return faults[0]
     if frame.cell is None:
@@ -52,8 +52,8 @@ def wrong_geometry(frame: Frame) -> str | None:
     return f"{density:.3g} atoms in a cubic A, above {CROWDED:g}" if density > CROWDED else None
 
 
-def wrong_labels(frame: Frame) -> list[str]:
-    """What is wrong with the labels of a frame by themselves."""
+def label_faults(frame: Frame) -> list[str]:
+    """Return the faults of the labels of one frame: numbers that are not finite, and large forces."""
     reasons = [f"{NOT_FINITE}, in {name}" for name, rows in frame.labels.items() if not np.isfinite(rows).all()]
     force = frame.labels.get("force")
     largest = 0.0 if force is None else float(np.linalg.norm(force, axis=1).max())
@@ -62,24 +62,29 @@ def wrong_labels(frame: Frame) -> list[str]:
     return reasons
 
 
-def overlap(found: FrameNeighbours, type_map: Sequence[str]) -> str | None:
-    """Which types come too near to each other, if any do; types that are no elements have no size."""
+def overlap_fault(neighbours: FrameNeighbours, type_map: Sequence[str]) -> str | None:
+    """Return a sentence on the two types that overlap most; None where none do. Types that are no elements have no
+    size."""
     radii = np.array([covalent_radii[atomic_numbers[name]] if name in atomic_numbers else 0.0 for name in type_map])
     limits = OVERLAP * (radii[:, None] + radii)
-    if not (found.shortest < limits).any() and found.shortest.min(initial=np.inf) > 0:
+    if not (neighbours.shortest < limits).any() and neighbours.shortest.min(initial=np.inf) > 0:
         return None
-    ratio = found.shortest / np.maximum(limits, 1e-12)
+    ratio = neighbours.shortest / np.maximum(limits, 1e-12)
     first, second = sorted(int(index) for index in np.unravel_index(np.argmin(ratio), ratio.shape))
+    distance = neighbours.shortest[first, second]
     return (
-        f"overlapping atoms: {type_map[first]} and {type_map[second]} {found.shortest[first, second]:.3f} A apart, "
+        f"overlapping atoms: {type_map[first]} and {type_map[second]} {distance:.3f} A apart, "
         f"below {limits[first, second]:.3f}, half the sum of their covalent radii"
     )
 
 
 def energy_outliers(energies: np.ndarray) -> dict[int, str]:
-    """Of the energies per atom (n,), in eV, of one composition: those far off the others, by index."""
+    """Find outliers among the energies per atom of one composition.
+
+    energies: (n,), eV. Returns a sentence for each outlier, by index.
+    """
     finite = energies[np.isfinite(energies)]
-    if len(finite) < FEWEST:
+    if len(finite) < FEWEST_FRAMES:
         return {}
     median = float(np.median(finite))
     deviation = 1.4826 * float(np.median(np.abs(finite - median)))  # of a normal distribution, its standard deviation

@@ -1,4 +1,4 @@
-"""`training_data` and `validation_data` of an input file: which systems, and how batches are drawn from them."""
+"""Sections `training_data` and `validation_data` of an input file: systems, and how batches are drawn from them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from deepaw.inputfile import Section, refusing
 from deepaw.potential.data.find import find_systems
 from deepaw.potential.data.probabilities import AUTO_PROB, BATCH_RULE, check_auto_prob, check_batch_rule
 from deepaw.potential.data.sampler import Sampler
-from deepaw.potential.data.system import System, read_system
+from deepaw.potential.data.system import System, open_system
 
 UNSUPPORTED_RULES = ("max", "filter", "mix")
-"""Rules of batch_size that DeePMD-kit has besides."""
+"""Rules of batch_size that only DeePMD-kit has."""
 
 
 class DataInput(Section):
@@ -79,17 +79,20 @@ class DataInput(Section):
         return value
 
     def read(self, folder: Path, type_map: Sequence[str] | None) -> list[System]:
-        """All systems, looked at; relative paths are relative to `folder`. Raises InputError: as `read_system`."""
-        return [read_system(path, type_map) for path in find_systems(self.systems, folder, self.rglob_patterns)]
+        """Open all systems, without a look at their numbers, which `scan_systems` checks.
+
+        folder: what relative paths are relative to. Raises InputError: as `open_system`.
+        """
+        return [open_system(path, type_map) for path in find_systems(self.systems, folder, self.rglob_patterns)]
 
     def sampler(self, systems: Sequence[System], seed: int) -> Sampler:
-        """Of batches from these systems. Raises InputError: lists that do not fit the number of systems."""
+        """Make the sampler of these systems. Raises InputError: lists that do not fit the number of systems."""
         counts, natoms = [system.nframes for system in systems], [system.natoms for system in systems]
         return Sampler(counts, natoms, self.batch_size, self.auto_prob, self.sys_probs, seed)
 
 
 class ValidationDataInput(DataInput):
-    """Systems that are not trained on, to see how well what was learnt holds there."""
+    """Systems that are not trained on, for errors on frames the model has not learnt from."""
 
     numb_btch: int = Field(
         1,

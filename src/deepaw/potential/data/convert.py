@@ -1,4 +1,4 @@
-"""Labelled frames of other programs, divided and written as deepmd/npy."""
+"""Conversion of labelled frames of other programs to deepmd/npy, divided into training and validation data."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from deepaw.potential.data.sources import read_frames
 
 
 @dataclass(frozen=True)
-class Written:
-    """A system that was written: where, how many frames, and which labels they have, by the names of deepmd/npy."""
+class WrittenSystem:
+    """A system that was written: its folder, number of frames, and labels by their names in deepmd/npy."""
 
     path: Path
     nframes: int
@@ -36,12 +36,12 @@ def convert(
     validation_fraction: float = 0.0,
     seed: int = 0,
     type_map: Sequence[str] | None = None,
-) -> list[Written]:
-    """Write `output/training/<formula>` and `output/validation/<formula>`, all of them or none.
+) -> list[WrittenSystem]:
+    """Write the frames of `inputs` to `output/training/<formula>` and `output/validation/<formula>`, all or none.
 
     Frames of one composition make one system, unless only some of them have a cell, forces or a virial.
-    validation_fraction: of all frames, chosen by the seed; of each system at least one frame is for training.
-    type_map: the types of all systems; without it the elements as they come.
+    validation_fraction: fraction of all frames held back, chosen by the seed; at least one frame of each system is for
+    training. type_map: the types of all systems; by default the elements in order of appearance.
 
     Raises InputError: an input that cannot be read, an element that is not in `type_map`, a fraction outside [0, 1), an
     output folder that is not empty or cannot be written.
@@ -54,25 +54,26 @@ def convert(
     written = []
     with _new_folder(output) as folder:
         for (name, system), held_back in zip(systems.items(), chosen, strict=True):
-            every = np.arange(system.get_nframes())
-            for part, frames in (("training", np.setdiff1d(every, held_back)), ("validation", held_back)):
+            rest = np.setdiff1d(np.arange(system.get_nframes()), held_back)
+            for part, frames in (("training", rest), ("validation", held_back)):
                 if len(frames):
                     _write(system.sub_system(frames), folder / part / name)
-                    written.append(Written(output / part / name, len(frames), _labels(system)))
-    return sorted(written, key=lambda each: each.path)
+                    written.append(WrittenSystem(output / part / name, len(frames), _labels(system)))
+    return sorted(written, key=lambda system: system.path)
 
 
 def check_new_folder(path: Path) -> None:
-    """Raises InputError: there is something in the folder already, or it cannot be made."""
+    """Check that a folder is empty or can be made. Raises InputError: it holds something, or it cannot be made."""
     check_folder(path)
     if path.exists() and any(path.iterdir()):
         raise InputError(f"The output folder {path} is not empty; give a new one.")
 
 
 def gather(systems: Sequence[LabeledSystem], type_map: Sequence[str] | None) -> dict[str, LabeledSystem]:
-    """One system for each composition, by its formula, all with the same types.
+    """Merge systems of the same composition; all results have the same types. Returns them by formula.
 
-    Frames that differ in whether there is a cell or in their labels stay apart: their names end with _2, _3, ...
+    Frames with and without a cell, or with different labels, are not merged: further systems of a formula are named
+    <formula>_2, <formula>_3, ...
 
     Raises InputError: an element that is not in `type_map`.
     """
@@ -88,45 +89,46 @@ def gather(systems: Sequence[LabeledSystem], type_map: Sequence[str] | None) -> 
     names = list(type_map or present)
     kinds: dict[tuple[bool, tuple[str, ...]], MultiSystems] = {}
     for system in systems:
-        known = kinds.setdefault((system.nopbc, _labels(system)), MultiSystems(type_map=list(names)))
-        known.append(_without_absent_types(system))
+        alike = kinds.setdefault((system.nopbc, _labels(system)), MultiSystems(type_map=list(names)))
+        alike.append(_without_absent_types(system))
     result: dict[str, LabeledSystem] = {}
-    met: Counter[str] = Counter()
+    occurrences: Counter[str] = Counter()
     for kind in kinds.values():
         for merged in kind.systems.values():
             counts = zip(merged.data["atom_names"], merged.data["atom_numbs"], strict=True)
             formula = "".join(f"{name}{count}" for name, count in counts if count)
-            met[formula] += 1
-            result[formula if met[formula] == 1 else f"{formula}_{met[formula]}"] = LabeledSystem(data=merged.data)
+            occurrences[formula] += 1
+            name = formula if occurrences[formula] == 1 else f"{formula}_{occurrences[formula]}"
+            result[name] = LabeledSystem(data=merged.data)
     return result
 
 
 def choose_frames(counts: Sequence[int], fraction: float, seed: int) -> list[np.ndarray]:
-    """Which frames of each system are held back, sorted: a `fraction` of them all, but never a whole system."""
+    """Choose a `fraction` of all frames to hold back, never a whole system. Returns sorted indices for each system."""
     random = np.random.default_rng(seed)
     orders = [random.permutation(count) for count in counts]
     spare = [(system, int(frame)) for system, order in enumerate(orders) for frame in order[1:]]
-    wanted = round(fraction * sum(counts))
+    number = round(fraction * sum(counts))
     if fraction > 0:
-        wanted = max(wanted, 1)
+        number = max(number, 1)
     chosen: list[list[int]] = [[] for _ in counts]
-    for index in random.permutation(len(spare))[:wanted]:
+    for index in random.permutation(len(spare))[:number]:
         system, frame = spare[index]
         chosen[system].append(frame)
     return [np.array(sorted(frames), dtype=np.int64) for frames in chosen]
 
 
 def _labels(system: LabeledSystem) -> tuple[str, ...]:
-    found = (
+    names = (
         kind.deepmd_name
         for kind in system.DTYPES
         if kind.name in system.data and kind.shape is not None and Axis.NFRAMES in kind.shape
     )
-    return tuple(sorted(name for name in found if name not in ("coord", "box")))
+    return tuple(sorted(name for name in names if name not in ("coord", "box")))
 
 
 def _without_absent_types(system: LabeledSystem) -> LabeledSystem:
-    """Types that a file lists though no atom has them would otherwise enter the type map."""
+    """Remove types that a file lists although no atom has them, so that they do not enter the type map."""
     used = [index for index, count in enumerate(system.data["atom_numbs"]) if count]
     data: dict[str, Any] = dict(system.data)
     data["atom_names"] = [system.data["atom_names"][index] for index in used]
@@ -141,7 +143,7 @@ def _write(system: LabeledSystem, folder: Path) -> None:
 
 @contextmanager
 def _new_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path`, which takes its place when the block ends without an error."""
+    """Yield a temporary folder beside `path`, which takes its place when the block ends without an error."""
     path = path.resolve()
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:

@@ -1,4 +1,4 @@
-"""Systems below folders: the key `systems` of an input file."""
+"""Search of folders for systems: the key `systems` of an input file."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from deepaw.errors import InputError
 def find_systems(
     systems: str | Sequence[str], folder: Path = Path(), patterns: Sequence[str] | None = None
 ) -> list[Path]:
-    """The folders with a `type.raw` at or below each of `systems`, relative paths being relative to `folder`.
+    """Find the folders with a `type.raw` at or below each entry of `systems`.
 
-    Entry by entry, each sorted; an entry that is given twice counts twice. With `patterns`, such as `*/water*`, those
-    below each entry that match one of them, as `Path.rglob` does.
+    folder: what relative paths are relative to. patterns: such as `*/water*`; take only folders below an entry that
+    match one of them, as in `Path.rglob`. Returns the systems entry by entry, those of an entry sorted; an entry given
+    twice counts twice.
 
-    Raises InputError: an entry is no folder, there is no system at or below it, or a pattern that is none.
+    Raises InputError: an entry that is no folder, no system at or below an entry, or a pattern that cannot be searched
+    for.
     """
     entries = [systems] if isinstance(systems, str) else list(systems)
     if not entries:
         raise InputError("The list of systems is empty; at least one folder is needed.")
-    return [found for entry in entries for found in _below(entry, folder, patterns)]
+    return [path for entry in entries for path in _below(entry, folder, patterns)]
 
 
 def _below(entry: str, folder: Path, patterns: Sequence[str] | None) -> list[Path]:
@@ -29,11 +31,11 @@ def _below(entry: str, folder: Path, patterns: Sequence[str] | None) -> list[Pat
     if not top.is_dir():
         raise InputError(f"There is no folder {top}; it should be a system or hold systems.")
     candidates = {top, *top.rglob("*")} if patterns is None else _matching(top, patterns)
-    found = sorted(path for path in candidates if (path / "type.raw").is_file())
-    if not found:
+    paths = sorted(path for path in candidates if (path / "type.raw").is_file())
+    if not paths:
         which = "" if patterns is None else f" that matches {' or '.join(patterns)}"
         raise InputError(f"There is no system in {top}, that is no folder with type.raw{which}.")
-    return found
+    return paths
 
 
 def _matching(top: Path, patterns: Sequence[str]) -> set[Path]:

@@ -1,4 +1,4 @@
-"""Cells and coordinates that no neighbour list can be made of."""
+"""Checks for cells and coordinates of which no neighbour list can be made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ NOT_FINITE = "a number that is not finite (NaN or infinite)"
 
 
 def cell_faults(cells: np.ndarray) -> dict[int, str]:
-    """What is wrong with cells (n, 3, 3), in A, by index: not finite, of no volume, too thin or too long."""
+    """Find cells that are not finite, have no volume, are too thin or too long.
+
+    cells: (n, 3, 3), A. Returns a phrase for each of them, by index.
+    """
     finite = np.isfinite(cells).all(axis=(1, 2))
     safe = np.where(finite[:, None, None], cells, np.eye(3))
     lengths = np.linalg.norm(safe, axis=2)
@@ -34,7 +37,10 @@ def cell_faults(cells: np.ndarray) -> dict[int, str]:
 
 
 def coord_faults(coord: np.ndarray) -> dict[int, str]:
-    """What is wrong with coordinates (n, natoms, 3), in A, by index: not finite, or absurdly far from the origin."""
+    """Find frames with coordinates that are not finite or absurdly far from the origin.
+
+    coord: (n, natoms, 3), A. Returns a phrase for each of them, by index.
+    """
     farthest = np.abs(coord).max(axis=(1, 2))
     faults = {}
     for index in np.flatnonzero(~(farthest <= FARTHEST_COORDINATE)):

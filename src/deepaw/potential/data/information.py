@@ -1,4 +1,4 @@
-"""What a data set holds, whether or not all of it is fit to learn from."""
+"""Description of a data set, broken frames included: ranges of its numbers, neighbours, and what looks wrong."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from deepaw.potential.data.broken import BrokenFrame, energy_outliers, overlap, wrong_geometry, wrong_labels
-from deepaw.potential.data.neighbours import NeighbourCounter, NeighbourStatistics, frame_neighbours
+from deepaw.potential.data.broken import BrokenFrame, energy_outliers, geometry_fault, label_faults, overlap_fault
+from deepaw.potential.data.neighbours import (
+    NeighbourCounts,
+    NeighbourStatistics,
+    frame_neighbours,
+    neighbour_statistics,
+)
 from deepaw.potential.data.system import Frame, System, open_system
 
 
 @dataclass(frozen=True)
 class Range:
-    """From the lowest to the highest, of finite numbers alone."""
+    """Lowest and highest of the finite numbers."""
 
     low: float
     high: float
@@ -24,10 +29,11 @@ class Range:
 
 @dataclass(frozen=True)
 class SystemInformation:
-    """One system. Ranges are None where there is nothing to take them of.
+    """Description of one system. Ranges are None where there are no finite numbers.
 
-    formulas: of its frames, each once; energy, virial: per atom, eV, the latter of all nine components; force_rms:
-    of components, and force_max: of a whole force, eV/A; lengths: of cell vectors, A; volumes: A^3.
+    formulas: those of its frames, without repetition; energy, virial: per atom, eV, the virial over all nine
+    components; force_rms: root mean square of components, eV/A; force_max: largest norm of a force, eV/A; lengths: of
+    cell vectors, A; volumes: A^3.
     """
 
     name: str
@@ -46,7 +52,7 @@ class SystemInformation:
 
 @dataclass(frozen=True)
 class DataInformation:
-    """All systems, the neighbours in them, and the frames that look broken, in order."""
+    """Description of all systems, the neighbours in them, and the broken frames in order."""
 
     type_map: tuple[str, ...]
     systems: list[SystemInformation]
@@ -55,7 +61,7 @@ class DataInformation:
 
 
 def open_systems(paths: Sequence[Path], type_map: Sequence[str] | None) -> list[System]:
-    """Systems with one type map: the one given, or all the types of their own maps as they come.
+    """Open systems with one type map: `type_map`, or else the types of all their maps in order of appearance.
 
     Raises InputError: as `open_system`.
     """
@@ -68,12 +74,12 @@ def open_systems(paths: Sequence[Path], type_map: Sequence[str] | None) -> list[
 def describe(
     systems: Sequence[System], rcut: float, progress: Callable[[int, int], None] | None = None
 ) -> DataInformation:
-    """Look at every frame of systems with one type map.
+    """Describe systems with one type map, by every frame.
 
-    rcut: A, within which neighbours are counted; progress: called with the frames that are done and all there are.
+    rcut: cutoff within which neighbours are counted, A; progress: called with the frames done and all frames.
     """
     type_map = systems[0].type_map
-    counter = NeighbourCounter(len(type_map), rcut)
+    neighbours = [(system.name, NeighbourCounts(len(type_map))) for system in systems]
     broken: list[BrokenFrame] = []
     energies: dict[str, list[tuple[int, int, float]]] = defaultdict(list)
     described = []
@@ -81,13 +87,13 @@ def describe(
     for number, system in enumerate(systems):
         summary = _Summary(system)
         for index, frame in enumerate(system.frames()):
-            reasons = wrong_labels(frame)
-            geometry = wrong_geometry(frame)
-            if geometry is None:
-                found = frame_neighbours(frame, len(type_map), rcut)
-                counter.add(found, system.name, index)
-                geometry = overlap(found, type_map)
-            reasons = [geometry, *reasons] if geometry else reasons
+            reasons = label_faults(frame)
+            fault = geometry_fault(frame)
+            if fault is None:
+                within_rcut = frame_neighbours(frame, len(type_map), rcut)
+                neighbours[number][1].add(within_rcut, index)
+                fault = overlap_fault(within_rcut, type_map)
+            reasons = [fault, *reasons] if fault else reasons
             broken += [BrokenFrame(system.name, index, reason) for reason in reasons]
             formula = summary.add(frame)
             if "energy" in frame.labels:
@@ -100,12 +106,12 @@ def describe(
         for row, reason in energy_outliers(np.array([energy for _, _, energy in rows])).items():
             broken.append(BrokenFrame(systems[rows[row][0]].name, rows[row][1], reason))
     order = {system.name: number for number, system in enumerate(systems)}
-    broken.sort(key=lambda each: (order[each.system], each.frame))
-    return DataInformation(type_map, described, counter.result(), broken)
+    broken.sort(key=lambda entry: (order[entry.system], entry.frame))
+    return DataInformation(type_map, described, neighbour_statistics(rcut, len(type_map), neighbours), broken)
 
 
 class _Summary:
-    """Takes the frames of a system, one after the other."""
+    """Ranges of one system, widened frame by frame."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -116,7 +122,7 @@ class _Summary:
         self._force_components = 0
 
     def add(self, frame: Frame) -> str:
-        """Returns the formula of the frame."""
+        """Add a frame and return its formula."""
         counts = np.bincount(frame.types, minlength=len(self._system.type_map))
         formula = " ".join(
             f"{name}{count if count > 1 else ''}"
@@ -139,7 +145,7 @@ class _Summary:
         return formula
 
     def result(self) -> SystemInformation:
-        """Of all frames so far."""
+        """Describe the system by the frames added so far."""
         force = self._ranges.get("force")
         return SystemInformation(
             self._system.name,
@@ -160,5 +166,5 @@ class _Summary:
         finite = np.asarray(values)[np.isfinite(values)]
         if finite.size:
             low, high = float(finite.min()), float(finite.max())
-            known = self._ranges.get(name, Range(low, high))
-            self._ranges[name] = Range(min(low, known.low), max(high, known.high))
+            before = self._ranges.get(name, Range(low, high))
+            self._ranges[name] = Range(min(low, before.low), max(high, before.high))

@@ -1,26 +1,25 @@
-"""How near atoms come to each other in a data set and how many neighbours they have: what `sel` is chosen from."""
+"""Neighbour counts and shortest distances in a data set: what `sel` is chosen from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from deepaw.errors import InputError
-from deepaw.potential.data.system import Frame, System
+from deepaw.potential.data.system import Frame
 from deepaw.potential.neighbours.celllist import find_neighbours
-from deepaw.potential.neighbours.pairs import SAME_PLACE
 
 SEL_FACTOR = 1.1
-"""By how much `sel` exceeds the largest count in the data where the input says "auto"."""
+"""Ratio of `sel` to the largest count in the data where the input says "auto"."""
 
 
 @dataclass(frozen=True)
 class FrameNeighbours:
-    """Of one frame: counts (n, ntypes) int64, neighbours of each type of each atom within the cutoff.
+    """Neighbours within a cutoff in one frame.
 
-    shortest: (ntypes, ntypes) float64, symmetric, A, the shortest distance between types, inf where there is none.
+    counts: (natoms, ntypes) int64, neighbours of each type that each atom has; shortest: (ntypes, ntypes) float64, A,
+    symmetric, the shortest distance between two types, inf where there is none.
     """
 
     counts: np.ndarray
@@ -29,7 +28,7 @@ class FrameNeighbours:
 
 @dataclass(frozen=True)
 class Shortest:
-    """The shortest distance between two types, A, and the frame, from 0, of the system where it is found."""
+    """The shortest distance between two types, A, and the frame, from 0, of the system that has it."""
 
     distance: float
     system: str
@@ -38,11 +37,11 @@ class Shortest:
 
 @dataclass(frozen=True)
 class NeighbourStatistics:
-    """Of many frames; types are indices into the type map of the systems.
+    """Neighbours within a cutoff in many frames; types are indices into the type map of the systems.
 
-    largest: (ntypes,) int64, the most neighbours of each type that any atom has within rcut (A); most: of all types
-    together; mean: (ntypes,), the average over all atoms; shortest: by pair of types, the lower first, those that meet
-    within rcut.
+    rcut: A; largest: (ntypes,) int64, the most neighbours of each type that any atom has; most: of all types together;
+    mean: (ntypes,) float64, the average over all atoms; shortest: by pair of types, the lower first, of the pairs that
+    meet within rcut.
     """
 
     rcut: float
@@ -53,21 +52,25 @@ class NeighbourStatistics:
 
     @property
     def shortest_distance(self) -> float:
-        """A, over all pairs; inf where no atom has a neighbour."""
-        return min((each.distance for each in self.shortest.values()), default=float("inf"))
+        """The shortest distance between any two atoms, A; inf where no atom has a neighbour."""
+        return min((pair.distance for pair in self.shortest.values()), default=float("inf"))
 
     def sel(self, factor: float = SEL_FACTOR) -> list[int]:
-        """Neighbours of each type to count with: the largest count, `with_room`."""
+        """Return `sel`: the largest count of each type, `with_room`."""
         return [with_room(count, factor) for count in self.largest.tolist()]
 
 
 def with_room(count: int, factor: float) -> int:
-    """`factor` times the count, up to a multiple of 4; as in DeePMD-kit, decimals of the product are cut off first."""
+    """Return `factor` times the count, rounded up to a multiple of 4. As in DeePMD-kit, decimals of the product are cut
+    off first."""
     return 4 * -(-int(factor * count) // 4)
 
 
 def frame_neighbours(frame: Frame, ntypes: int, rcut: float) -> FrameNeighbours:
-    """Count the neighbours of every atom within `rcut` (A), periodic images included."""
+    """Find the neighbours of every atom within `rcut` (A), periodic images counted.
+
+    Called from several threads at once, each with frames of its own.
+    """
     table = find_neighbours(frame.coord, frame.types, ntypes, rcut, [frame.cell]).table(rcut)
     rows = table.rows.numpy()
     shortest = np.full((ntypes, ntypes), np.inf)
@@ -79,59 +82,60 @@ def frame_neighbours(frame: Frame, ntypes: int, rcut: float) -> FrameNeighbours:
     return FrameNeighbours(table.counts.numpy(), shortest)
 
 
-class NeighbourCounter:
-    """Takes frame after frame."""
+class NeighbourCounts:
+    """Neighbours within a cutoff in the frames of one system, added up frame by frame.
 
-    def __init__(self, ntypes: int, rcut: float) -> None:
-        self._rcut = rcut
-        self._largest = np.zeros(ntypes, dtype=np.int64)
-        self._most = 0
-        self._total = np.zeros(ntypes, dtype=np.int64)
-        self._atoms = 0
-        self._shortest: dict[tuple[int, int], Shortest] = {}
+    largest, total: (ntypes,) int64, the most neighbours of each type that an atom has, and their sum over all atoms;
+    most: the most neighbours of all types that an atom has; natoms: atoms of all frames; distance: (ntypes, ntypes)
+    float64, A, symmetric, the shortest between two types, inf where there is none; frame: (ntypes, ntypes) int64, the
+    first frame that has it.
+    """
 
-    def add(self, found: FrameNeighbours, system: str, frame: int) -> None:
-        """The neighbours of a frame, and where it is."""
-        self._largest = np.maximum(self._largest, found.counts.max(axis=0))
-        self._most = max(self._most, int(found.counts.sum(axis=1).max()))
-        self._total += found.counts.sum(axis=0)
-        self._atoms += len(found.counts)
-        for first, second in np.argwhere(np.triu(np.isfinite(found.shortest))).tolist():
-            distance = float(found.shortest[first, second])
-            known = self._shortest.get((first, second))
-            if known is None or distance < known.distance:
-                self._shortest[first, second] = Shortest(distance, system, frame)
+    def __init__(self, ntypes: int) -> None:
+        self.largest = np.zeros(ntypes, dtype=np.int64)
+        self.total = np.zeros(ntypes, dtype=np.int64)
+        self.most = self.natoms = 0
+        self.distance = np.full((ntypes, ntypes), np.inf)
+        self.frame = np.zeros((ntypes, ntypes), dtype=np.int64)
 
-    def result(self) -> NeighbourStatistics:
-        """Of all frames so far."""
-        mean = self._total / max(self._atoms, 1)
-        return NeighbourStatistics(self._rcut, self._largest, self._most, mean, dict(sorted(self._shortest.items())))
+    def add(self, neighbours: FrameNeighbours, frame: int) -> None:
+        """Add the neighbours in the frame `frame`, from 0."""
+        counts = neighbours.counts
+        np.maximum(self.largest, counts.max(axis=0), out=self.largest)
+        self.total += counts.sum(axis=0)
+        self.most = max(self.most, int((counts @ np.ones(counts.shape[1], dtype=np.int64)).max()))
+        self.natoms += len(counts)
+        self._shorten(neighbours.shortest, frame)
+
+    def merge(self, later: NeighbourCounts) -> None:
+        """Add the counts over frames that come after those here."""
+        np.maximum(self.largest, later.largest, out=self.largest)
+        self.total += later.total
+        self.most = max(self.most, later.most)
+        self.natoms += later.natoms
+        self._shorten(later.distance, later.frame)
+
+    def _shorten(self, distance: np.ndarray, frame: np.ndarray | int) -> None:
+        is_shorter = distance < self.distance
+        if is_shorter.any():
+            self.distance = np.where(is_shorter, distance, self.distance)
+            self.frame = np.where(is_shorter, frame, self.frame)
 
 
 def neighbour_statistics(
-    systems: Sequence[System],
-    rcut: float,
-    progress: Callable[[int, int], None] | None = None,
-    *,
-    masked: bool = False,
+    rcut: float, ntypes: int, systems: Iterable[tuple[str, NeighbourCounts]]
 ) -> NeighbourStatistics:
-    """Of all frames of systems with one type map.
-
-    progress: called with the frames that are done and all there are. masked: only of atoms that the mask in aparam
-    says are there, without a cell.
-
-    Raises InputError: two atoms on one spot, where a potential has no forces.
-    """
-    ntypes = len(systems[0].type_map)
-    counter = NeighbourCounter(ntypes, rcut)
-    done, total = 0, sum(system.nframes for system in systems)
-    for system in systems:
-        for index, frame in enumerate(system.frames()):
-            found = frame_neighbours(frame.masked() if masked else frame, ntypes, rcut)
-            if found.shortest.min() < SAME_PLACE:
-                raise InputError(f"{system.name}, frame {index + 1}, has two atoms on one spot; leave the frame out.")
-            counter.add(found, system.name, index)
-            done += 1
-            if progress is not None:
-                progress(done, total)
-    return counter.result()
+    """Combine the counts within `rcut` (A) of systems, each with its name."""
+    total = NeighbourCounts(ntypes)
+    names = np.full((ntypes, ntypes), "", dtype=object)
+    for name, counts in systems:
+        names[counts.distance < total.distance] = name
+        total.merge(counts)
+    shortest = {
+        (first, second): Shortest(
+            float(total.distance[first, second]), names[first, second], int(total.frame[first, second])
+        )
+        for first, second in np.argwhere(np.triu(np.isfinite(total.distance))).tolist()
+    }
+    mean = total.total / max(total.natoms, 1)
+    return NeighbourStatistics(rcut, total.largest, total.most, mean, shortest)

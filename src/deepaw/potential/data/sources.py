@@ -1,4 +1,4 @@
-"""Labelled frames from the outputs of other programs, read by dpdata, and those of ASE by ASE."""
+"""Readers of labelled frames: outputs of other programs by dpdata, formats of ASE by ASE."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deepaw.errors import InputError
 from deepaw.potential.data.find import find_systems
 
 BY_ASE = {"extxyz": "extxyz", "ase/traj": "traj"}
-"""Formats that ASE reads, by the name that ASE has for them."""
+"""Formats that ASE reads: the name in ASE by the name here."""
 
 BY_NAME = {
     "OUTCAR*": "vasp/outcar",
@@ -29,18 +29,18 @@ BY_NAME = {
     "*.h5": "deepmd/hdf5",
     "*.hdf5": "deepmd/hdf5",
 }
-"""What files are called whose format is clear."""
+"""Format by pattern of the file name, where the name says it."""
 
 
 def known_formats() -> list[str]:
-    """Names of the formats that labelled frames are read from."""
+    """Return the names of all formats that can be read."""
     registered: dict[str, Any] = Format.get_formats()
     readers = {name for name, kind in registered.items() if kind.from_labeled_system is not Format.from_labeled_system}
     return sorted((readers | BY_ASE.keys() | {"deepmd/npy/mixed"}) - {"ase/structure"})
 
 
 def guess_format(path: Path) -> str:
-    """The format of a file by its name. Raises InputError, listing the formats there are: the name does not say."""
+    """Guess the format of a file by its name. Raises InputError, listing all formats: the name does not say."""
     if path.is_dir() and next(path.rglob("type.raw"), None) is not None:
         return "deepmd/npy"
     for pattern, name in BY_NAME.items():
@@ -52,9 +52,9 @@ def guess_format(path: Path) -> str:
 
 
 def read_frames(path: Path, name: str | None = None) -> list[LabeledSystem]:
-    """All frames with energies in a file or folder, as systems of dpdata, some frames in each.
+    """Read all frames with energies in a file or folder as systems of dpdata.
 
-    name: of the format; guessed from the file's name where it is None.
+    name: of the format; None: guess it from the file's name.
 
     Raises InputError: no such file, an unknown format, a file that cannot be read in it, no frames, or no energies.
     """
@@ -84,8 +84,8 @@ def _read_by_dpdata(path: Path, name: str) -> list[LabeledSystem]:
         return [LabeledSystem(str(folder), fmt=name) for folder in find_systems(str(path))]
     several = Format.get_formats()[name].from_multi_systems is not Format.from_multi_systems
     if several and (path.is_dir() or name.endswith("xyz")):
-        found = MultiSystems.from_file(str(path), fmt=name).systems.values()
-        return [LabeledSystem(data=system.data) for system in found]
+        systems = MultiSystems.from_file(str(path), fmt=name).systems.values()
+        return [LabeledSystem(data=system.data) for system in systems]
     return [LabeledSystem(str(path), fmt=name)]
 
 
@@ -106,10 +106,10 @@ def _read_by_ase(path: Path, name: str) -> list[LabeledSystem]:
 
 
 def _labels(atoms: Atoms, name: str) -> dict[str, np.ndarray]:
-    """Energy, forces and virial of a frame, the last two where they are known, under the names of dpdata.
+    """Return the energy of a frame, and its forces and virial where it has them, under the names of dpdata.
 
-    The energy is the one that forces are the gradient of, where there are two, and the forces are those before
-    constraints. Stress, of which ASE counts tension as positive, becomes virial = -volume * stress.
+    Of two energies, the one is taken that the forces are the gradient of; forces are those before constraints. The
+    stress, in which ASE counts tension as positive, becomes virial = -volume * stress.
     """
     if atoms.pbc.any() and atoms.cell.rank < 3:
         raise InputError(f"{name} is periodic but has fewer than three cell vectors; give all three.")
@@ -118,8 +118,8 @@ def _labels(atoms: Atoms, name: str) -> dict[str, np.ndarray]:
     results = _results(atoms)
     energy = results.get("free_energy", results.get("energy"))
     if energy is None:
-        known = sorted(map(str, [*atoms.info, *atoms.arrays]))
-        raise InputError(f"{name} has no energy; what it has is {', '.join(known)}.")
+        content = sorted(map(str, [*atoms.info, *atoms.arrays]))
+        raise InputError(f"{name} has no energy; what it has is {', '.join(content)}.")
     labels = {"energies": np.asarray(energy, dtype=np.float64)}
     if "forces" in results:
         labels["forces"] = np.asarray(results["forces"], dtype=np.float64)
@@ -133,7 +133,7 @@ def _labels(atoms: Atoms, name: str) -> dict[str, np.ndarray]:
 
 
 def _results(atoms: Atoms) -> dict[str, Any]:
-    """What was calculated for a frame, forces without constraints, stress as a matrix."""
+    """Return the calculated results of a frame: forces without constraints, stress as a matrix."""
     results = {name: atoms.info[name] for name in ("energy", "free_energy") if name in atoms.info}
     if (forces := atoms.arrays.get("forces", atoms.arrays.get("force"))) is not None:
         results["forces"] = forces

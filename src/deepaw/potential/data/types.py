@@ -1,4 +1,4 @@
-"""`type.raw` and `type_map.raw`: which atoms a system has."""
+"""Readers of `type.raw`, `type_map.raw` and `real_atom_types.npy`, the types of the atoms of a system."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from deepaw.errors import InputError
+from deepaw.potential.data.sets import Quantity, find_quantity
 
 LARGEST = 9999
-"""The largest type number that is believed."""
+"""Largest type number that is accepted."""
 
 
 def read_type_map(folder: Path) -> tuple[str, ...] | None:
-    """The names in `type_map.raw`, or None where there is no such file. Raises InputError: a name given twice."""
+    """Read the names in `type_map.raw`; None where there is no such file. Raises InputError: a name given twice."""
     path = folder / "type_map.raw"
     if not path.exists():
         return None
@@ -25,7 +26,7 @@ def read_type_map(folder: Path) -> tuple[str, ...] | None:
 
 
 def read_types(folder: Path) -> np.ndarray:
-    """(natoms,) int64, the numbers in `type.raw` as they are.
+    """Read the numbers in `type.raw`: (natoms,) int64.
 
     Raises InputError: no such file, no numbers in it, or one that is no whole number from 0.
     """
@@ -42,29 +43,64 @@ def read_types(folder: Path) -> np.ndarray:
 
 
 def translation(
-    folder: Path, used: np.ndarray, own: Sequence[str] | None, wanted: Sequence[str] | None
+    folder: Path, used: np.ndarray, system_map: Sequence[str] | None, model_map: Sequence[str] | None
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """The type map that indices refer to, and (n + 1,) int64 that turns a type number of the files into such an index.
+    """Return the type map that indices refer to, and (n + 1,) int64, the index for each type number of the files.
 
-    used: the type numbers that occur, without -1; own: the system's type map; wanted: the model's. Types that neither
-    occur nor are in `wanted` become -1, as does the last entry, for virtual atoms. Without any map the types are called
-    Type_0, Type_1, ...
+    used: the type numbers that occur, without -1; system_map, model_map: the type maps of the system and of the model,
+    the first of which to exist gives the names of type numbers. Types that neither occur nor are in `model_map` become
+    -1, as does the last entry, for virtual atoms. Without any map the types are called Type_0, Type_1, ...
 
-    Raises InputError: a type number beyond the map, or a type that is not in `wanted`.
+    Raises InputError: a type number beyond the map, or a type that is not in `model_map`.
     """
-    names = own or wanted or [f"Type_{number}" for number in range(int(used.max(initial=0)) + 1)]
-    which = "type_map.raw" if own else "the model's type map"
+    names = system_map or model_map or [f"Type_{number}" for number in range(int(used.max(initial=0)) + 1)]
+    which = "type_map.raw" if system_map else "the model's type map"
     if len(used) and used.max() >= len(names):
         raise InputError(
             f"{folder} has atoms of type {used.max()}, but {which} ({' '.join(names)}) goes from 0 to {len(names) - 1}."
         )
-    target = tuple(wanted or names)
+    target = tuple(model_map or names)
     for number in used:
         if names[number] not in target:
             raise InputError(
                 f"{folder} has atoms of type {names[number]}, which is not in the type map {' '.join(target)}."
             )
     return target, np.array([target.index(name) if name in target else -1 for name in names] + [-1], dtype=np.int64)
+
+
+def find_mixed_types(sets: Sequence[Path], counts: Sequence[int], natoms: int) -> Quantity | None:
+    """Find the types of each frame (real_atom_types.npy); None where a system is not of mixed type.
+
+    Raises InputError: only some sets have them.
+    """
+    types = find_quantity(sets, counts, ["real_atom_types"], (natoms,), np.int64)
+    is_mixed = [(folder / "real_atom_types.npy").exists() for folder in sets]
+    if any(is_mixed) and not all(is_mixed):
+        missing = sets[is_mixed.index(False)] / "real_atom_types.npy"
+        raise InputError(f"There is no {missing}; either all sets of a system are of mixed type or none.")
+    return types
+
+
+def used_types(types: Quantity) -> np.ndarray:
+    """Find the type numbers that occur in a mixed-type system, without -1.
+
+    Raises InputError: a number that is no type, or a frame of virtual atoms alone.
+    """
+    is_used = np.zeros(LARGEST + 1, dtype=bool)
+    exact = Quantity(types.name, types.files, types.counts, types.shape)
+    for start, rows in exact.blocks():
+        wrong = ~((rows >= -1) & (rows <= LARGEST) & (rows == np.floor(rows)))
+        if wrong.any():
+            frame, value = start + int(np.argwhere(wrong)[0, 0]), rows[wrong][0]
+            raise InputError(
+                f"{types.where(frame)} gives {value:g} as a type; types are whole numbers up to {LARGEST}, or -1 for "
+                "no atom."
+            )
+        empty = np.flatnonzero((rows < 0).all(axis=1))
+        if len(empty):
+            raise InputError(f"{types.where(start + int(empty[0]))} has no atoms, only virtual ones (-1).")
+        is_used[rows[rows >= 0].astype(np.int64)] = True
+    return np.flatnonzero(is_used)
 
 
 def _words(path: Path) -> list[str]:

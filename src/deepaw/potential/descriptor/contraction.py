@@ -90,7 +90,9 @@ class ContractionPasses(ABC):
 
     def _expanded(self, adjoint_A: Tensor, C: Tensor, *, add: bool = False) -> Calls:
         """dE/dB, or what is added to it, from dE/d(B C)."""
-        return [bound_product(adjoint_A[rows], C[kind].t(), self.grad_B[rows], add=add) for kind, rows in self._present()]
+        return [
+            bound_product(adjoint_A[rows], C[kind].t(), self.grad_B[rows], add=add) for kind, rows in self._present()
+        ]
 
     def _add_up(self, out: Tensor, *factors: tuple[Tensor, Tensor]) -> Calls:
         """out = dJ/dC from pairs of B and dJ/d(B C), or of their tangents."""
@@ -205,7 +207,9 @@ class SeE2RPasses(ContractionPasses):
         self._forward += self._contracted(self.B, self._C, columns.D)
         self._backward += self._expanded(columns.grad_D, self._C)
         self._jvp += self._contracted(self.tangent_B, self._C, columns.tangent_D)
-        self._double_backward += self._add_up(self.adjoint_C, (self.B, columns.adjoint_D), (self.tangent_B, columns.grad_D))
+        self._double_backward += self._add_up(
+            self.adjoint_C, (self.B, columns.adjoint_D), (self.tangent_B, columns.grad_D)
+        )
 
 
 Contraction = type[SeE2APasses] | type[FoldedSeE2APasses] | type[SeE2RPasses]

@@ -16,9 +16,9 @@ from deepaw.potential.descriptor.pairwise import PairwiseConfig
 from deepaw.potential.descriptor.se_atten_config import AttentionConfig
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.descriptor.slotted import EmbeddingConfig
-from deepaw.potential.neighbours.switch import environment_rows, switch
 from deepaw.potential.descriptor.type_embedding import TypedNets, TypeEmbedding, TypeEmbeddingConfig
 from deepaw.potential.neighbours.environment import Environment, nearest
+from deepaw.potential.neighbours.switch import environment_rows, switch
 from deepaw.potential.precision import dtype_of
 from deepaw.spectral import ChebyshevBasis
 

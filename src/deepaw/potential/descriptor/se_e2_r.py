@@ -9,8 +9,8 @@ from pydantic import Field
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
-from deepaw.potential.neighbours.switch import environment_rows
 from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.switch import environment_rows
 from deepaw.spectral import ChebyshevBasis
 
 SCALE = 0.2

@@ -12,9 +12,9 @@ from torch import Tensor
 from deepaw.potential.descriptor.dotproducts import DotBasis
 from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.descriptor.slotted import EmbeddingConfig, SlottedDescriptor
-from deepaw.potential.neighbours.switch import environment_rows
 from deepaw.potential.descriptor.triples import TripleKernel
 from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.switch import environment_rows
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.precision import dtype_of
 from deepaw.spectral.product import ProductBasis

@@ -14,8 +14,8 @@ from deepaw.potential.data.neighbours import NeighbourStatistics
 from deepaw.potential.descriptor.base import Descriptor, DescriptorSection
 from deepaw.potential.descriptor.sel import SelByType, check_excluded, check_sel, counted
 from deepaw.potential.descriptor.statistics import RowStatistics
-from deepaw.potential.neighbours.switch import switch
 from deepaw.potential.neighbours.environment import Environment, nearest_by_type
+from deepaw.potential.neighbours.switch import switch
 from deepaw.potential.network.activation import SMOOTH, ActivationName
 from deepaw.potential.precision import Precision
 

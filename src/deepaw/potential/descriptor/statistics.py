@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from deepaw.potential.neighbours.switch import environment_rows
 from deepaw.potential.neighbours.environment import Environment
+from deepaw.potential.neighbours.switch import environment_rows
 
 SMALLEST_SPREAD = 1e-2
 """1/A; a smaller standard deviation of an environment's rows counts as this."""

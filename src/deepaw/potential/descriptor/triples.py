@@ -90,7 +90,9 @@ class TripleKernel(TrainingKernel[TripleGeometry]):
             basis=self.basis,
         )
 
-    def rows(self, part: TriplePart, geometry: TripleGeometry, variables: Tensor, counts: Sequence[int]) -> list[Tensor]:
+    def rows(
+        self, part: TriplePart, geometry: TripleGeometry, variables: Tensor, counts: Sequence[int]
+    ) -> list[Tensor]:
         C = part.coefficients(self.basis).flatten(0, 1)
         return list((variables.flatten(1) @ C).split(list(counts)))
 

@@ -17,13 +17,13 @@ from deepaw.potential.engine.block import Block
 from deepaw.potential.engine.fitting import first_weights
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.kernel import FoldSize, Kernel
+from deepaw.potential.engine.neighbourhood import Neighbourhood
 from deepaw.potential.engine.precision import EXACT, Budget, find_budget
 from deepaw.potential.engine.registry import ENDING, KERNELS, is_spectral
 from deepaw.potential.engine.sorting import AtomSorter, SortedAtoms
 from deepaw.potential.engine.trial import Trial, trial
 from deepaw.potential.exact import describe_exactly
 from deepaw.potential.model.atomic import AtomicModel
-from deepaw.potential.engine.neighbourhood import Neighbourhood
 from deepaw.potential.neighbours.table import NeighbourTable
 from deepaw.potential.threads import each_share
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from deepaw.potential.network.activation import find_activation, tanh_by_sigmoid
+from deepaw.potential.network.activation import find_activation
 from deepaw.potential.network.layer import Layer
 from deepaw.potential.network.products import product
+from deepaw.potential.network.tanh import fill_tanh
 
 
 class FoldedFitting:
@@ -26,9 +27,7 @@ class FoldedFitting:
         self._layers = [_Constants(layer, dtype) for layer in layers]
         self._width = layers[0].w.shape[1]
 
-    def __call__(
-        self, features: Tensor, beside: Tensor | None, factor: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def __call__(self, features: Tensor, beside: Tensor | None, factor: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The only output (n,), and its gradient (n, features), times `factor` (n,) if that is given."""
         outputs, slopes = self.forward(features, beside)
         start = torch.ones_like(outputs) if factor is None else factor.to(outputs).unsqueeze(1)
@@ -111,8 +110,10 @@ class _Constants:
         if self._activation in ("none", "linear"):
             return z, None
         if self._activation == "tanh":
-            y = tanh_by_sigmoid(z)
-            return y, torch.addcmul(torch.ones((), dtype=y.dtype), y, y, value=-1)
+            z = z.contiguous()
+            y, slope = torch.empty_like(z), torch.empty_like(z)
+            fill_tanh(z, y, slope)
+            return y, slope
         with torch.enable_grad():
             z = z.detach().requires_grad_()
             y = self._function(z)

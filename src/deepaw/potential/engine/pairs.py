@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
+from deepaw.potential.engine.columnproducts import ColumnProducts
 from deepaw.potential.engine.folding import Fold, fitting_basis, fold
 from deepaw.potential.engine.kernel import FoldSize, Kernel
 from deepaw.potential.engine.precision import Budget
 from deepaw.potential.engine.typed import split_off_type, with_type
 from deepaw.potential.neighbours.table import NeighbourTable
-from deepaw.potential.network.products import batch_product, product
+from deepaw.potential.network.products import product
 from deepaw.potential.pairs.choice import make_operator
 from deepaw.potential.pairs.operator import PairOperator
 
@@ -30,41 +31,39 @@ class SavedForBackward:
 class PairKernel(Kernel):
     """Moments B of a basis of s, projected on the functions of a fold, Q = B P.
 
-    Features are Q^T Q[:, :axes], or Q itself where axes is 0.
+    Features are the products of the columns of Q with its first `axes` (`ColumnProducts`), or Q itself where axes is 0.
     """
 
     def __init__(self, operator: PairOperator, fold: Fold, width: int) -> None:
         """width: of the descriptor, for `size`."""
-        self._operator, self._axes = operator, fold.axes
+        self._operator = operator
         self._project = torch.cat(fold.project).to(operator.dtype)
         self._project_back = self._project.T.contiguous()
         self._functions = self._project.shape[1]
-        self.weights, self.directions = fold.weights, fold.directions
-        self.size = FoldSize(operator.form.basis.size, self._functions, len(fold.weights), width)
+        self._products = ColumnProducts(self._functions, fold.axes) if fold.axes else None
+        self.weights = fold.weights if self._products is None else self._products.fold_weights(fold.weights)
+        self.directions = fold.directions
+        self.size = FoldSize(operator.form.basis.size, self._functions, len(self.weights), width)
 
     def forward(self, table: NeighbourTable) -> tuple[Tensor, SavedForBackward]:
         B = self._operator.forward(table)
         Q = product(B.view(-1, len(self._project)), self._project).view(len(B), -1, self._functions)
-        features = batch_product(Q.transpose(1, 2), Q[:, :, : self._axes]) if self._axes else Q
-        return features.flatten(1), SavedForBackward(table, Q)
+        features = Q.flatten(1) if self._products is None else self._products.forward(Q)
+        return features, SavedForBackward(table, Q)
 
     def vectors(self, saved: SavedForBackward) -> Tensor:
         """All but the first row of Q."""
         return saved.Q[:, 1:].transpose(1, 2)
 
-    def backward(
-        self, grad_features: Tensor, saved: SavedForBackward, grad_vectors: Tensor | None = None
-    ) -> Tensor:
+    def backward(self, grad_features: Tensor, saved: SavedForBackward, grad_vectors: Tensor | None = None) -> Tensor:
         Q = saved.Q
-        if self._axes:
-            G = grad_features.view(len(Q), self._functions, self._axes)
-            grad_Q = batch_product(Q[:, :, : self._axes], G.transpose(1, 2))
-            batch_product(Q, G, out=grad_Q[:, :, : self._axes], add=True)
+        if self._products is None:
+            grad_Q = grad_features.view_as(Q)
         else:
-            grad_Q = grad_features.view_as(Q).clone()
+            grad_Q = self._products.backward(Q, grad_features)
         if grad_vectors is not None:
             grad_Q[:, 1:] += grad_vectors.transpose(1, 2)
-        grad_B = product(grad_Q.view(-1, self._functions), self._project_back)
+        grad_B = product(grad_Q.reshape(-1, self._functions), self._project_back)
         return self._operator.vjp(saved.table, grad_B)
 
 

@@ -22,7 +22,7 @@ from deepaw.potential.neighbours.pairs import SAME_PLACE
 
 @dataclass(frozen=True, eq=False)
 class SortedAtoms:
-    """Atoms of one frame, or of several one after the other: atom i was atom order[i].
+    """Atoms of one frame, or of several one after the other: atom i was atom order[i], number numbers[i] of its frame.
 
     neighbours: list that may reach beyond rcut (A), or None where `pairs` are given.
     pairs: those of a model without a cutoff.
@@ -30,6 +30,7 @@ class SortedAtoms:
     """
 
     order: np.ndarray
+    numbers: np.ndarray
     rcut: float
     neighbours: NeighbourList | None
     pairs: Environment | None
@@ -73,7 +74,7 @@ class SortedAtoms:
 
     def _numbers(self, one: int, other: int) -> tuple[int, int]:
         """Numbers of two atoms, from 1, as they were given, the lower first."""
-        first, second = sorted((int(self.order[one]) + 1, int(self.order[other]) + 1))
+        first, second = sorted((int(self.numbers[one]) + 1, int(self.numbers[other]) + 1))
         return first, second
 
     @property
@@ -106,7 +107,7 @@ class AtomSorter:
             neighbours = find_neighbours(coord, types, ntypes, cutoff, [frame.cell], [frame.periodic])
             if self._skin:
                 self._listed = (frame, coord, neighbours)
-        return _checked(SortedAtoms(order, self._model.rcut, neighbours, None, *_parameters([frame], order)))
+        return _checked(SortedAtoms(order, order, self._model.rcut, neighbours, None, *_parameters([frame], order)))
 
     def of_frames(self, frames: Sequence[Frame]) -> SortedAtoms:
         """Sort the atoms of several frames, which may differ in everything but which parameters they have.
@@ -116,10 +117,11 @@ class AtomSorter:
         types = np.concatenate([frame.types for frame in frames])
         order = np.argsort(types, kind="stable")
         parameters = _parameters(frames, order)
+        numbers = np.concatenate([np.arange(len(frame.types)) for frame in frames])[order]
         if self._model.config.is_masked:
             pairs = join_environments([self._cluster(frame) for frame in frames], order)
-            return _checked(SortedAtoms(order, self._model.rcut, None, pairs, *parameters))
-        number = np.repeat(np.arange(len(frames)), [len(frame.types) for frame in frames])
+            return _checked(SortedAtoms(order, numbers, self._model.rcut, None, pairs, *parameters))
+        frame_index = np.repeat(np.arange(len(frames)), [len(frame.types) for frame in frames])
         neighbours = find_neighbours(
             np.concatenate([frame.coord for frame in frames])[order],
             types[order],
@@ -127,9 +129,9 @@ class AtomSorter:
             self._model.rcut,
             [frame.cell for frame in frames],
             [frame.periodic for frame in frames],
-            number[order],
+            frame_index[order],
         )
-        return _checked(SortedAtoms(order, self._model.rcut, neighbours, None, *parameters))
+        return _checked(SortedAtoms(order, numbers, self._model.rcut, neighbours, None, *parameters))
 
     def _kept_list(self, frame: Frame, coord: np.ndarray, types: np.ndarray) -> NeighbourList | None:
         """Return the last list with the atoms where they are now, if these have moved by less than half the skin."""
@@ -170,13 +172,13 @@ def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 
 def _parameters(frames: Sequence[Frame], order: np.ndarray) -> tuple[Tensor | None, Tensor | None]:
     """Return fparam and aparam of each atom, sorted, or None where they were not given."""
-    fparam: Any = [frame.fparam for frame in frames]
-    aparam: Any = [frame.aparam for frame in frames]
-    rows = [None, None]
-    if fparam[0] is not None:
+    fparams: Any = [frame.fparam for frame in frames]
+    aparams: Any = [frame.aparam for frame in frames]
+    fparam = aparam = None
+    if fparams[0] is not None:
         sizes = [len(frame.types) for frame in frames]
-        spread = [np.tile(np.reshape(values, (1, -1)), (n, 1)) for values, n in zip(fparam, sizes, strict=True)]
-        rows[0] = torch.from_numpy(np.concatenate(spread)[order])
-    if aparam[0] is not None:
-        rows[1] = torch.from_numpy(np.concatenate(aparam)[order])
-    return rows[0], rows[1]
+        rows = [np.tile(np.reshape(values, (1, -1)), (n, 1)) for values, n in zip(fparams, sizes, strict=True)]
+        fparam = torch.from_numpy(np.concatenate(rows)[order])
+    if aparams[0] is not None:
+        aparam = torch.from_numpy(np.concatenate(aparams)[order])
+    return fparam, aparam

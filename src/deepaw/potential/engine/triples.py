@@ -10,11 +10,11 @@ from torch import Tensor
 
 from deepaw.potential.descriptor.dotproducts import DotBasis
 from deepaw.potential.descriptor.se_e3 import COLUMNS, SeE3
-from deepaw.potential.neighbours.switch import switch, switch_derivative
 from deepaw.potential.engine.folding import polynomials_needed
 from deepaw.potential.engine.kernel import FoldSize, Kernel
 from deepaw.potential.engine.precision import Budget
 from deepaw.potential.neighbours.slots import Slots, slots_of
+from deepaw.potential.neighbours.switch import switch, switch_derivative
 from deepaw.potential.neighbours.table import NeighbourTable
 from deepaw.spectral.product import ProductBasis
 
@@ -68,9 +68,7 @@ class TripleKernel(Kernel):
         saved = SavedForBackward(slots, slots.vector / distance, ratio, bend, rows)
         return S.flatten(1) @ self._coefficients, saved
 
-    def backward(
-        self, grad_features: Tensor, saved: SavedForBackward, grad_vectors: Tensor | None = None
-    ) -> Tensor:
+    def backward(self, grad_features: Tensor, saved: SavedForBackward, grad_vectors: Tensor | None = None) -> Tensor:
         """bend (u.e) e + h u with u = dE/dR over dstd."""
         grad_S = (grad_features @ self._coefficients_back).view(-1, *self._shape)
         parts = [

@@ -1,1 +1,1 @@
-"""Trained potentials applied: structures given as arrays, comparison with labelled frames, what a model is."""
+"""Evaluation of trained potentials: frames given as arrays, comparison with labelled data, accuracy and speed."""

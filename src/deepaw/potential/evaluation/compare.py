@@ -1,4 +1,4 @@
-"""A potential beside labelled frames."""
+"""Comparison of the predictions of a model with labelled frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deepaw.errors import InputError
 from deepaw.potential.data.system import Frame, System
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.tensors import TensorEngine
-from deepaw.potential.evaluation.frames import without_labels
+from deepaw.potential.evaluation.frames import engine_frame
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.tensor import TensorModel
 
@@ -29,45 +29,45 @@ Quantity = Literal[
     "atomic_polarizability",
 ]
 
-ENERGIES: tuple[Quantity, ...] = ("energy", "energy_per_atom", "force", "virial", "virial_per_atom")
-"""Of a model of energies."""
+ENERGY_QUANTITIES: tuple[Quantity, ...] = ("energy", "energy_per_atom", "force", "virial", "virial_per_atom")
+"""Quantities predicted by a model of energies."""
 
-LABELS: dict[Quantity, str] = {"energy_per_atom": "energy", "virial_per_atom": "virial"}
-"""What data call those quantities that have another name there."""
+LABEL_NAMES: dict[Quantity, str] = {"energy_per_atom": "energy", "virial_per_atom": "virial"}
+"""Names of labels in data, where they differ from the quantity."""
 
 
-def predicted(model: AtomicModel) -> list[Quantity]:
-    """The quantities that a model predicts."""
+def predicted_quantities(model: AtomicModel) -> list[Quantity]:
+    """Return the quantities that a model predicts."""
     if isinstance(model, TensorModel):
         label = model.fitting.config.label
         return [name for name in get_args(Quantity) if name.removeprefix("atomic_") == label]
-    return list(ENERGIES)
+    return list(ENERGY_QUANTITIES)
 
 
-def labelled(model: AtomicModel, systems: Sequence[System]) -> list[Quantity]:
-    """Those of them that any of the systems has labels for. Raises InputError: none."""
-    quantities = predicted(model)
-    found = [
+def labelled_quantities(model: AtomicModel, systems: Sequence[System]) -> list[Quantity]:
+    """Return the predicted quantities for which any of the systems has labels. Raises InputError: there are none."""
+    quantities = predicted_quantities(model)
+    labelled = [
         name
         for name in quantities
         if any(
-            (label := LABELS.get(name, name)) in system.labels and (label != "virial" or system.is_periodic)
+            (label := LABEL_NAMES.get(name, name)) in system.labels and (label != "virial" or system.is_periodic)
             for system in systems
         )
     ]
-    if not found:
-        names = list(dict.fromkeys(f"{LABELS.get(name, name)}.npy" for name in quantities))
-        some = f"{', '.join(names[:-1])} or {names[-1]}"
-        raise InputError(f"{systems[0].name} has no {some} to compare with.")
-    return found
+    if not labelled:
+        files = list(dict.fromkeys(f"{LABEL_NAMES.get(name, name)}.npy" for name in quantities))
+        raise InputError(f"{systems[0].name} has no {', '.join(files[:-1])} or {files[-1]} to compare with.")
+    return labelled
 
 
 @dataclass(frozen=True)
 class FrameComparison:
-    """One frame: for each quantity that it has a label for, (reference, predicted), of the same shape.
+    """References and predictions of one frame.
 
-    energy and energy_per_atom (1, 1), force (natoms, 3), virial and virial_per_atom (1, 9); eV and A. dipole (1, 3),
-    polarizability (1, 9), and those of atoms that have one, (n, 3) or (n, 9).
+    pairs: (reference, predicted), of equal shape, for each quantity with a label: energy and energy_per_atom (1, 1),
+    force (natoms, 3), virial and virial_per_atom (1, 9), in eV and A; dipole (1, 3), polarizability (1, 9);
+    atomic_dipole (n, 3) and atomic_polarizability (n, 9) for the n atoms that have one.
     """
 
     natoms: int
@@ -76,10 +76,12 @@ class FrameComparison:
 
 @dataclass
 class Errors:
-    """Errors of some frames: what adds up exactly to the errors of all of them.
+    """Sums over frames from which mean errors follow; adding two of them gives the errors of all frames exactly.
 
-    Of each quantity, of all its components: how many, the sum of their absolute errors and that of the squares. Of its
-    references, by component: the sum and that of the squares.
+    frames: number of frames.
+    count, absolute, square: for each quantity, the number of all its components, the sum of their absolute errors, and
+    the sum of their squared errors.
+    references: for each quantity, the sums of references and of their squares by component, (2, components).
     """
 
     frames: int = 0
@@ -89,7 +91,7 @@ class Errors:
     references: dict[Quantity, np.ndarray] = field(default_factory=dict)
 
     def add(self, comparison: FrameComparison) -> None:
-        """Those of one more frame."""
+        """Add the errors of a frame."""
         self.frames += 1
         for name, (reference, predicted) in comparison.pairs.items():
             error = predicted - reference
@@ -103,23 +105,23 @@ class Errors:
         self.square[name] = self.square.get(name, 0.0) + square
 
     def __add__(self, other: Errors) -> Errors:
-        """Of both together; each component counts once, as in DeePMD-kit's weighted average."""
+        """Return the errors of all frames; each component counts once, as in DeePMD-kit's weighted average."""
         total = Errors(self.frames + other.frames)
-        for each in (self, other):
-            for name, count in each.count.items():
-                total._add(name, count, each.absolute[name], each.square[name], each.references[name])
+        for errors in (self, other):
+            for name, count in errors.count.items():
+                total._add(name, count, errors.absolute[name], errors.square[name], errors.references[name])
         return total
 
     def mae(self, name: Quantity) -> float | None:
-        """Mean of the absolute errors; None where there were no labels."""
+        """Return the mean absolute error, or None without labels."""
         return self.absolute[name] / self.count[name] if name in self.count else None
 
     def rmse(self, name: Quantity) -> float | None:
-        """Root of the mean square error; None where there were no labels."""
+        """Return the root mean square error, or None without labels."""
         return float(np.sqrt(self.square[name] / self.count[name])) if name in self.count else None
 
-    def spread(self, name: Quantity) -> float | None:
-        """Root of the mean square deviation of references from the mean of their component; None without labels."""
+    def reference_deviation(self, name: Quantity) -> float | None:
+        """Return the root mean square deviation of references from the mean of their component; None without labels."""
         if name not in self.count:
             return None
         sums, squares = self.references[name]
@@ -130,17 +132,18 @@ class Errors:
 def compare(
     engine: PotentialEngine | TensorEngine,
     systems: Sequence[System],
-    most: int | None = None,
+    max_frames: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[tuple[int, FrameComparison]]:
-    """Frame after frame, with the number of its system.
+    """Compare frame by frame, and yield the number of the system with each comparison.
 
-    systems: with the model's type map. most: frames of each system, the first ones; None for all. progress: called with
-    the atoms that are done and all there are.
+    systems: with the model's type map.
+    max_frames: number of frames of each system, from its first; None for all.
+    progress: called with the number of atoms done and the total number of atoms.
 
-    Raises InputError, naming system and frame: everything that the engine raises.
+    Raises InputError, naming system and frame: any error of the engine.
     """
-    counts = [system.nframes if most is None else min(most, system.nframes) for system in systems]
+    counts = [system.nframes if max_frames is None else min(max_frames, system.nframes) for system in systems]
     total = sum(count * system.natoms for count, system in zip(counts, systems, strict=True))
     done = 0
     for number, (system, count) in enumerate(zip(systems, counts, strict=True)):
@@ -159,36 +162,39 @@ def compare(
 
 
 def compare_frame(engine: PotentialEngine, frame: Frame) -> FrameComparison:
-    """One frame; a frame without a cell has no virial. Raises InputError: everything that the engine raises."""
+    """Compare energy, forces and virial of one frame; without a cell there is no virial.
+
+    Raises InputError: any error of the engine.
+    """
     labels, natoms = frame.labels, len(frame.types)
-    found = engine.evaluate(without_labels(engine.model, frame))
+    prediction = engine.evaluate(engine_frame(engine.model, frame))
     pairs: dict[Quantity, tuple[np.ndarray, np.ndarray]] = {}
     if "energy" in labels:
-        energies = labels["energy"].reshape(1, 1), found.energy.numpy().reshape(1, 1)
+        energies = labels["energy"].reshape(1, 1), prediction.energy.numpy().reshape(1, 1)
         pairs["energy"] = energies
         pairs["energy_per_atom"] = energies[0] / natoms, energies[1] / natoms
     if "force" in labels:
-        pairs["force"] = labels["force"], found.force.numpy()
+        pairs["force"] = labels["force"], prediction.force.numpy()
     if "virial" in labels and frame.cell is not None:
-        virials = labels["virial"].reshape(1, 9), found.virial.numpy().reshape(1, 9)
+        virials = labels["virial"].reshape(1, 9), prediction.virial.numpy().reshape(1, 9)
         pairs["virial"] = virials
         pairs["virial_per_atom"] = virials[0] / natoms, virials[1] / natoms
     return FrameComparison(natoms, pairs)
 
 
 def compare_tensors(engine: TensorEngine, frame: Frame) -> FrameComparison:
-    """One frame, beside tensors; of atoms only those that have one. Raises InputError: all that the engine raises."""
+    """Compare the tensor of one frame, and those of its selected atoms. Raises InputError: any error of the engine."""
     labels = frame.labels
-    found = engine.evaluate(without_labels(engine.model, frame))
+    prediction = engine.evaluate(engine_frame(engine.model, frame))
     size = int(np.prod(engine.model.shape))
-    atoms = np.isin(frame.types, engine.model.selected)
-    predictions = found.atom_tensor.numpy().reshape(-1, size)
+    selected = np.isin(frame.types, engine.model.selected)
+    tensors = prediction.atom_tensor.numpy().reshape(-1, size)
     pairs: dict[Quantity, tuple[np.ndarray, np.ndarray]] = {}
-    for name in predicted(engine.model):
+    for name in predicted_quantities(engine.model):
         if name in labels:
             rows = labels[name].reshape(-1, size)
-            of_atoms = name.startswith("atomic_")
+            is_atomic = name.startswith("atomic_")
             pairs[name] = (
-                (rows[atoms], predictions[atoms]) if of_atoms else (rows, predictions.sum(axis=0, keepdims=True))
+                (rows[selected], tensors[selected]) if is_atomic else (rows, tensors.sum(axis=0, keepdims=True))
             )
     return FrameComparison(len(frame.types), pairs)

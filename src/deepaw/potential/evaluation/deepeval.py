@@ -1,4 +1,4 @@
-"""What models for other programs have in common, whatever they predict."""
+"""Base class of the Python interfaces to models (`deepaw.infer`), with methods named as in DeePMD-kit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EngineOfModel = TypeVar("EngineOfModel", bound=Engine[Any, Any])
 
 
 class DeepEval(Generic[Model, EngineOfModel]):
-    """A model that takes frames as arrays: what the methods named as in DeePMD-kit say of it."""
+    """Interface to a model for frames given as arrays: descriptors and properties of the model."""
 
     def __init__(self, model: Model, engine: EngineOfModel) -> None:
         self._model, self._engine = model, engine
@@ -33,9 +33,10 @@ class DeepEval(Generic[Model, EngineOfModel]):
         aparam: ArrayLike | None = None,
         mixed_type: bool = False,
     ) -> np.ndarray:
-        """Descriptors (nframes, natoms, width), float64, by the equations whatever the precision; arrays as in `eval`.
+        """Compute descriptors (nframes, natoms, width), float64, by the exact evaluation in every precision.
 
-        fparam and aparam are taken for DeePMD-kit's sake: descriptors do not depend on them, unless aparam is a mask.
+        Arrays as for `eval`. fparam and aparam are accepted for compatibility with DeePMD-kit: descriptors do not
+        depend on them, unless aparam is a mask.
         """
         config = self._model.config.fitting_net
         fparam = np.zeros(config.numb_fparam) if fparam is None and config.numb_fparam else fparam
@@ -44,71 +45,71 @@ class DeepEval(Generic[Model, EngineOfModel]):
         result = np.zeros((*frames.types.shape, self._model.descriptor.width))
         for index in range(len(frames)):
             real = frames.types[index] != VIRTUAL
-            with naming(index, len(frames)):
+            with errors_with_frame(index, len(frames)):
                 result[index, real] = self._engine.descriptors(frames.frame(index)).numpy()
         return result
 
     def get_rcut(self) -> float:
-        """A, beyond which atoms do not see each other."""
+        """Return the cutoff radius, A."""
         return self._model.rcut
 
     def get_type_map(self) -> list[str]:
-        """The name of each type."""
+        """Return the name of each type."""
         return list(self._model.type_map)
 
     def get_ntypes(self) -> int:
-        """How many types there are."""
+        """Return the number of types."""
         return len(self._model.type_map)
 
     def get_sel(self) -> list[int]:
-        """Neighbours of each type that the descriptor counts with."""
+        """Return `sel`, the number of neighbours of each type in the descriptor."""
         return list(self._model.descriptor.sel)
 
     def get_dim_fparam(self) -> int:
-        """Parameters of a frame."""
+        """Return the number of frame parameters."""
         return self._model.config.fitting_net.numb_fparam
 
     def get_dim_aparam(self) -> int:
-        """Parameters of an atom."""
+        """Return the number of atomic parameters."""
         return self._model.config.fitting_net.numb_aparam
 
     def has_default_fparam(self) -> bool:
-        """Whether fparam may be left out though the model has some."""
+        """Return whether fparam may be omitted for a model with frame parameters."""
         return self._model.config.fitting_net.default_fparam is not None
 
     def get_sel_type(self) -> list[int]:
-        """The types whose atoms have what is predicted: of `sel_type`, and none of `atom_exclude_types`."""
+        """Return the types whose atoms have the predicted quantity: in `sel_type` and not in `atom_exclude_types`."""
         return list(self._model.selected)
 
     def get_descriptor_type(self) -> str:
-        """That of the section, such as se_e2_a or hybrid."""
+        """Return the type of the descriptor in the input file, such as se_e2_a or hybrid."""
         return self._model.config.descriptor.type
 
     @property
     def has_efield(self) -> bool:
-        """Whether it takes an electric field: no."""
+        """Whether the model takes an electric field: no."""
         return False
 
     @property
     def has_spin(self) -> bool:
-        """Whether it takes spins: no."""
+        """Whether the model takes spins: no."""
         return False
 
     @property
     def has_hessian(self) -> bool:
-        """Whether `eval` gives second derivatives: no."""
+        """Whether `eval` returns second derivatives: no."""
         return False
 
     def get_ntypes_spin(self) -> int:
-        """Types with a spin: 0."""
+        """Return the number of types with a spin: 0."""
         return 0
 
     def get_model_def_script(self) -> dict[str, Any]:
-        """The section `model` of the input file, with all defaults."""
+        """Return the section `model` of the input file, with all defaults."""
         return self._model.config.model_dump(mode="json")
 
     def get_model_size(self) -> dict[str, int]:
-        """Numbers of weights."""
+        """Return the numbers of weights of the descriptor, of the fitting nets, and in total."""
         sizes = {
             "descriptor": sum(parameter.numel() for parameter in self._model.descriptor.parameters()),
             "fitting-net": sum(parameter.numel() for parameter in self._model.fitting.parameters()),
@@ -116,13 +117,13 @@ class DeepEval(Generic[Model, EngineOfModel]):
         return sizes | {"total": sum(sizes.values())}
 
     def get_model(self) -> Model:
-        """The model."""
+        """Return the model."""
         return self._model
 
 
 @contextmanager
-def naming(frame: int, nframes: int) -> Iterator[None]:
-    """Errors say which of several frames they are about."""
+def errors_with_frame(frame: int, nframes: int) -> Iterator[None]:
+    """Prefix the messages of InputErrors with the number of the frame if there are several."""
     try:
         yield
     except InputError as error:

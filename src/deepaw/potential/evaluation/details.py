@@ -1,4 +1,4 @@
-"""Reference and prediction of every frame in text files, in the columns that DeePMD-kit writes."""
+"""Detail files: references and predictions of every frame as text, in DeePMD-kit's columns."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ _COLUMNS: dict[Quantity, list[str]] = {
 }
 
 
-def detail_files(prefix: Path, quantities: Sequence[Quantity]) -> dict[Quantity, Path]:
-    """PREFIX.e.out and so on."""
+def detail_paths(prefix: Path, quantities: Sequence[Quantity]) -> dict[Quantity, Path]:
+    """Return the paths of the detail files: PREFIX.e.out and so on."""
     return {name: prefix.with_name(prefix.name + SUFFIXES[name]) for name in quantities}
 
 
 class DetailFiles:
-    """Files of some quantities, open while the block lasts; they appear when it ends without an error.
+    """Context manager that writes one file for each quantity; the files appear if the block ends without an error.
 
-    Each has, for every row of the quantity, the columns of the reference and then those of the prediction; a comment
-    begins every system. Raises InputError where a file cannot be written.
+    A row has the components of the reference and then those of the prediction. Each system begins with a comment.
+    Raises InputError if a file cannot be written.
     """
 
     def __init__(self, prefix: Path, quantities: Sequence[Quantity]) -> None:
-        self._paths = detail_files(prefix, quantities)
+        self._paths = detail_paths(prefix, quantities)
         self._stack = ExitStack()
         self._files: dict[Quantity, TextIO] = {}
 
@@ -66,13 +66,13 @@ class DetailFiles:
         return self
 
     def start(self, system: str) -> None:
-        """What follows is of this system."""
+        """Begin a system: write its name and the names of the columns as a comment."""
         for name, file in self._files.items():
-            columns = [f"{kind}_{column}" for kind in ("data", "pred") for column in _COLUMNS[name]]
+            columns = [f"{source}_{column}" for source in ("data", "pred") for column in _COLUMNS[name]]
             file.write(f"# {system}: {' '.join(columns)}\n")
 
     def add(self, comparison: FrameComparison) -> None:
-        """The rows of one frame."""
+        """Write the rows of one frame."""
         for name, pair in comparison.pairs.items():
             if name in self._files:
                 np.savetxt(self._files[name], np.concatenate(pair, axis=1))

@@ -1,4 +1,4 @@
-"""Structures as arrays in the shapes that DeePMD-kit takes, checked before anything is computed from them."""
+"""Validation of frames given as arrays in the shapes of DeePMD-kit's interfaces."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from deepaw.potential.engine.frames import Frame
 from deepaw.potential.model.atomic import AtomicModel
 
 VIRTUAL = -1
-"""The type of places that hold no atom."""
+"""Type of virtual atoms, which fill up frames of mixed types."""
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames of the same number of atoms, float64 and int64.
+    """Frames with equal numbers of atoms; float64 and int64.
 
-    coord: (nframes, natoms, 3), A. cell: (nframes, 3, 3), A, or None without periodicity. types: (nframes, natoms),
-    `VIRTUAL` where there is no atom. fparam: (nframes, numb_fparam) or None. aparam: (nframes, natoms, numb_aparam) or
-    None.
+    coord: (nframes, natoms, 3), A.
+    cell: (nframes, 3, 3), A, or None without periodicity.
+    types: (nframes, natoms), `VIRTUAL` for virtual atoms.
+    fparam: (nframes, numb_fparam) or None.
+    aparam: (nframes, natoms, numb_aparam) or None.
     """
 
     coord: np.ndarray
@@ -37,7 +39,7 @@ class Frames:
         return len(self.coord)
 
     def frame(self, index: int, periodic: Sequence[bool] = (True, True, True)) -> Frame:
-        """The atoms that there are in one of them; periodic: along which cell vectors."""
+        """Return the real atoms of one frame; periodic: along each cell vector."""
         real = self.types[index] != VIRTUAL
         return Frame(
             self.coord[index, real],
@@ -49,8 +51,8 @@ class Frames:
         )
 
 
-def without_labels(model: AtomicModel, frame: LabelledFrame) -> Frame:
-    """A frame of data as the engine of a model takes it: of its labels, the parameters that the model asks for."""
+def engine_frame(model: AtomicModel, frame: LabelledFrame) -> Frame:
+    """Return a frame of data as input for the engine of a model, with the parameters that the model takes."""
     labels, config = frame.labels, model.config.fitting_net
     return Frame(
         frame.coord,
@@ -71,15 +73,16 @@ def read_frames(
     *,
     mixed_type: bool = False,
 ) -> Frames:
-    """Arrays in any of the shapes that DeePMD-kit takes.
+    """Validate arrays in any of DeePMD-kit's shapes, and return them in their full shapes.
 
-    coord: nframes * natoms * 3 numbers in any shape. cell: nframes * 9 in any shape. atype: (natoms,), the same in all
-    frames, or (nframes, natoms), where with `mixed_type` -1 says that there is no atom. fparam: nframes * numb_fparam
-    numbers, or numb_fparam for all frames. aparam: nframes * natoms * numb_aparam numbers, natoms * numb_aparam for all
-    frames, or numb_aparam for all atoms.
+    coord: nframes * natoms * 3 numbers in any shape, A.
+    cell: nframes * 9 numbers in any shape, A, or None without periodicity.
+    atype: (natoms,) for all frames, or (nframes, natoms); with `mixed_type`, -1 is the type of virtual atoms.
+    fparam: nframes * numb_fparam numbers, or numb_fparam for all frames.
+    aparam: nframes * natoms * numb_aparam numbers, natoms * numb_aparam for all frames, or numb_aparam for all atoms.
 
-    Raises InputError: no atoms; a type that is not in the map; arrays of another size; numbers that are not finite; a
-    cell or coordinates that no neighbour list can be made of; parameters that are missing.
+    Raises InputError: no atoms; a type that is not in the type map; arrays of the wrong size; numbers that are not
+    finite; a cell or coordinates without a valid neighbour list; missing parameters.
     """
     types = _types(atype, model.type_map, mixed_type)
     natoms = types.shape[-1]
@@ -94,16 +97,17 @@ def read_frames(
         raise InputError(f"atype has rows for {len(types)} frames and coord has {nframes}; they should agree.")
     types = np.broadcast_to(types, (nframes, natoms))
     if empty := np.flatnonzero((types == VIRTUAL).all(axis=1)).tolist():
-        raise InputError(f"{_where(empty[0], nframes)} has no atoms; at least one is needed.")
+        raise InputError(f"{_frame_name(empty[0], nframes)} has no atoms; at least one is needed.")
     x = np.where((types == VIRTUAL)[:, :, None], 0.0, x)
-    _refuse(coord_faults(x), nframes)
+    _raise_first(coord_faults(x), nframes)
     box = None
     if cell is not None:
         box = _numbers("cell", cell)
         if box.size != 9 * nframes:
-            raise InputError(f"cell has the shape {box.shape}; for {_count(nframes)} it should be ({nframes}, 9).")
+            count = f"{nframes} frame{'s' * (nframes != 1)}"
+            raise InputError(f"cell has the shape {box.shape}; for {count} it should be ({nframes}, 9).")
         box = box.reshape(nframes, 3, 3)
-        _refuse(cell_faults(box), nframes)
+        _raise_first(cell_faults(box), nframes)
     config = model.config.fitting_net
     return Frames(
         x,
@@ -115,33 +119,33 @@ def read_frames(
 
 
 def _types(atype: ArrayLike, type_map: Sequence[str], mixed_type: bool) -> np.ndarray:
-    """(natoms,) or (nframes, natoms)."""
-    given = _numbers("atype", atype)
-    if given.ndim not in (1, 2):
-        raise InputError(f"atype has the shape {given.shape}; it should be (natoms,), or (nframes, natoms).")
-    if given.size == 0:
+    """Validate types; returns int64, (natoms,) or (nframes, natoms)."""
+    types = _numbers("atype", atype)
+    if types.ndim not in (1, 2):
+        raise InputError(f"atype has the shape {types.shape}; it should be (natoms,), or (nframes, natoms).")
+    if types.size == 0:
         raise InputError("There are no atoms in atype; at least one is needed.")
-    least = VIRTUAL if mixed_type else 0
-    wrong = np.argwhere(~((given >= least) & (given < len(type_map)) & (given == np.floor(given))))
-    if len(wrong):
-        known = ", ".join(f"{number} ({name})" for number, name in enumerate(type_map))
-        place = tuple(wrong[0])
-        raise InputError(f"atom {place[-1] + 1} has the type {given[place]:g}; the model knows {known}.")
-    return given.astype(np.int64)
+    lowest = VIRTUAL if mixed_type else 0
+    invalid = np.argwhere(~((types >= lowest) & (types < len(type_map)) & (types == np.floor(types))))
+    if len(invalid):
+        names = ", ".join(f"{number} ({name})" for number, name in enumerate(type_map))
+        index = tuple(invalid[0])
+        raise InputError(f"atom {index[-1] + 1} has the type {types[index]:g}; the model knows {names}.")
+    return types.astype(np.int64)
 
 
 def _parameters(
-    name: str, given: ArrayLike | None, shape: tuple[int, ...], has_default: bool = False
+    name: str, array: ArrayLike | None, shape: tuple[int, ...], has_default: bool = False
 ) -> np.ndarray | None:
-    """In the full shape, (nframes, ..., numbers), from numbers for all of it or for its last axes only."""
+    """Validate parameters, and broadcast them to the full shape (nframes, ..., numbers) from all or its last axes."""
     owner = {"fparam": "frame", "aparam": "atom"}[name]
-    if given is None:
+    if array is None:
         if shape[-1] and not has_default:
             raise InputError(f"{name} is missing; the model needs {shape[-1]} for each {owner}.")
         return None
     if shape[-1] == 0:
         raise InputError(f"{name} is given, but the model takes none; leave it out.")
-    values = _numbers(name, given)
+    values = _numbers(name, array)
     if not np.isfinite(values).all():
         raise InputError(f"{name} holds a number that is not finite (NaN or infinite).")
     for start in range(len(shape)):
@@ -150,25 +154,23 @@ def _parameters(
     raise InputError(f"{name} has the shape {values.shape}; it should be {shape}, {shape[-1]} for each {owner}.")
 
 
-def _numbers(name: str, given: ArrayLike) -> np.ndarray:
+def _numbers(name: str, array: ArrayLike) -> np.ndarray:
+    """Convert an array of real numbers to float64."""
     try:
-        array = np.asarray(given)
-        if array.dtype.kind not in "fiu" and array.size:
+        numbers = np.asarray(array)
+        if numbers.dtype.kind not in "fiu" and numbers.size:
             raise ValueError
-        return array.astype(np.float64)
+        return numbers.astype(np.float64)
     except (ValueError, TypeError):
         raise InputError(f"{name} should be an array of real numbers, with rows of one length.") from None
 
 
-def _refuse(faults: dict[int, str], nframes: int) -> None:
+def _raise_first(faults: dict[int, str], nframes: int) -> None:
+    """Raise InputError for the first frame with a fault; faults: by index of the frame."""
     if faults:
         first = min(faults)
-        raise InputError(f"{_where(first, nframes)} has {faults[first]}.")
+        raise InputError(f"{_frame_name(first, nframes)} has {faults[first]}.")
 
 
-def _where(frame: int, nframes: int) -> str:
+def _frame_name(frame: int, nframes: int) -> str:
     return "The structure" if nframes == 1 else f"Frame {frame + 1} of {nframes}"
-
-
-def _count(nframes: int) -> str:
-    return f"{nframes} frame{'s' * (nframes != 1)}"

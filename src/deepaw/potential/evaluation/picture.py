@@ -1,4 +1,4 @@
-"""Predicted against reference: energies, forces and virials, or tensors."""
+"""Parity plots: predictions against references of energies, forces and virials, or of tensors."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from deepaw.outputfile import output_file
 from deepaw.potential.evaluation.compare import Errors, FrameComparison, Quantity
 
 POINTS = 200_000
-"""Points of each panel, about."""
+"""Approximate number of points of each panel."""
 
-SHOWN: dict[Quantity, tuple[str, str]] = {
+PANELS: dict[Quantity, tuple[str, str]] = {
     "energy_per_atom": ("energy", "eV/atom"),
     "force": ("force", "eV/Å"),
     "virial_per_atom": ("virial", "eV/atom"),
@@ -23,41 +23,42 @@ SHOWN: dict[Quantity, tuple[str, str]] = {
     "polarizability": ("polarizability", "unit of the data"),
     "atomic_polarizability": ("atomic polarizability", "unit of the data"),
 }
+"""Label and unit of the axes of each panel."""
 
 
 class ParitySample:
-    """Points of the picture, from all frames alike: at most twice `POINTS` of each quantity are kept."""
+    """Random sample of points for the plots, uniform over all frames, with at most twice `POINTS` of each quantity."""
 
     def __init__(self) -> None:
-        self._kept: dict[Quantity, list[np.ndarray]] = {name: [] for name in SHOWN}
-        self._count = dict.fromkeys(SHOWN, 0)
-        self._part = dict.fromkeys(SHOWN, 1.0)
+        self._points: dict[Quantity, list[np.ndarray]] = {name: [] for name in PANELS}
+        self._count = dict.fromkeys(PANELS, 0)
+        self._fraction = dict.fromkeys(PANELS, 1.0)
         self._random = np.random.default_rng(0)
 
     def add(self, comparison: FrameComparison) -> None:
-        """Some of one frame."""
-        for name in SHOWN:
+        """Add a sample of the points of one frame."""
+        for name in PANELS:
             if name not in comparison.pairs:
                 continue
-            points = np.stack([each.reshape(-1) for each in comparison.pairs[name]])
-            if self._part[name] < 1:
-                points = points[:, self._random.random(points.shape[1]) < self._part[name]]
-            self._kept[name].append(points)
+            points = np.stack([values.reshape(-1) for values in comparison.pairs[name]])
+            if self._fraction[name] < 1:
+                points = points[:, self._random.random(points.shape[1]) < self._fraction[name]]
+            self._points[name].append(points)
             self._count[name] += points.shape[1]
             while self._count[name] > 2 * POINTS:
                 half = self.points(name)
                 half = half[:, self._random.random(half.shape[1]) < 0.5]
-                self._kept[name], self._count[name] = [half], half.shape[1]
-                self._part[name] /= 2
+                self._points[name], self._count[name] = [half], half.shape[1]
+                self._fraction[name] /= 2
 
     def points(self, name: Quantity) -> np.ndarray:
-        """(2, n), references and predictions."""
-        return np.concatenate(self._kept[name], axis=1) if self._kept[name] else np.empty((2, 0))
+        """Return the references and predictions of the sample, (2, n)."""
+        return np.concatenate(self._points[name], axis=1) if self._points[name] else np.empty((2, 0))
 
 
 def write_picture(path: str | Path, sample: ParitySample, errors: Errors) -> None:
-    """Write a PNG, a panel for each quantity with labels. Raises InputError where the file cannot be written."""
-    names = [name for name in SHOWN if sample.points(name).size]
+    """Write a PNG with a panel for each quantity with labels. Raises InputError if the file cannot be written."""
+    names = [name for name in PANELS if sample.points(name).size]
     figure = Figure(figsize=(4.6 * max(len(names), 1), 4.6), layout="constrained")
     for name, axes in zip(names, figure.subplots(1, max(len(names), 1), squeeze=False)[0], strict=False):
         _draw(axes, name, sample.points(name), errors)
@@ -66,7 +67,7 @@ def write_picture(path: str | Path, sample: ParitySample, errors: Errors) -> Non
 
 
 def _draw(axes: Axes, name: Quantity, points: np.ndarray, errors: Errors) -> None:
-    what, unit = SHOWN[name]
+    label, unit = PANELS[name]
     low, high = float(points.min()), float(points.max())
     margin = 0.03 * (high - low) or 1e-3
     low, high = low - margin, high + margin
@@ -75,6 +76,6 @@ def _draw(axes: Axes, name: Quantity, points: np.ndarray, errors: Errors) -> Non
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
     axes.set_aspect("equal")
-    axes.set_xlabel(f"reference {what} ({unit})")
-    axes.set_ylabel(f"predicted {what} ({unit})")
+    axes.set_xlabel(f"reference {label} ({unit})")
+    axes.set_ylabel(f"predicted {label} ({unit})")
     axes.set_title(f"RMSE {errors.rmse(name):.3g}, MAE {errors.mae(name):.3g} {unit}", fontsize=10)

@@ -1,1 +1,1 @@
-"""DeePMD-kit's model files, read and written: `.dp`, `.yaml` and, to read, `.pt` checkpoints."""
+"""DeePMD-kit's model files: reading and writing of `.dp` and `.yaml`, reading of `.pt` checkpoints."""

@@ -1,4 +1,4 @@
-"""Attention layers of `se_atten` in DeePMD-kit's files."""
+"""Attention layers of `se_atten` in DeePMD-kit's model files."""
 
 from __future__ import annotations
 
@@ -11,70 +11,74 @@ from torch import Tensor, nn
 from deepaw.potential.descriptor.attention import AttentionLayer
 from deepaw.potential.descriptor.se_atten import LN_EPS, SeAtten
 from deepaw.potential.descriptor.se_atten_config import AttentionConfig
-from deepaw.potential.files.fields import Fields, naming
+from deepaw.potential.files.fields import Fields, errors_with_place
 from deepaw.potential.files.networks import Network, load_layers, read_layer, write_layer
 
 
 class AttentionLayers:
-    """Those of a file, whose descriptor has this section. Errors as of `Fields`."""
+    """Attention layers read from a file.
+
+    fields: the object `attention_layers`. config: section of the descriptor. Raises InputError as `Fields`.
+    """
 
     def __init__(self, fields: Fields, config: AttentionConfig) -> None:
-        fields.version(1)
+        fields.check_version(1)
         self._config = config
         self._layers = []
-        _same(fields, config, {"layer_num": config.attn_layer})
+        _expect_config(fields, config, {"layer_num": config.attn_layer})
         fields.ignore("precision", "nnei", "trainable_ln")
-        layers = fields.each("attention_layers")
-        fields.end()
+        layers = fields.take_list("attention_layers")
+        fields.finish()
         if len(layers) != config.attn_layer:
             raise fields.error(f"has {len(layers)} entries where {config.attn_layer} belong", "attention_layers")
         for position, layer in enumerate(layers):
             inner = Fields(layer, fields.file, f"{fields.place}.attention_layers[{position}]")
-            _same(inner, config, {})
+            _expect_config(inner, config, {})
             inner.ignore("precision", "nnei", "trainable_ln")
-            self._layers.append((inner, *self._weights(inner)))
-            inner.end()
+            self._layers.append((inner, *self._read_layer(inner)))
+            inner.finish()
 
-    def _weights(self, fields: Fields) -> tuple[Network, dict[str, np.ndarray]]:
+    def _read_layer(self, fields: Fields) -> tuple[Network, dict[str, np.ndarray]]:
+        """Return the projections into and out of the attention, and the scale and shift of the layer norm."""
         config, width = self._config, self._config.neuron[-1]
-        gate, norm = fields.inner("attention_layer"), fields.inner("attn_layer_norm")
-        _same(gate, config, {"num_heads": 1, "bias": True, "smooth": config.is_smooth}, norm=False)
+        gate, norm = fields.take_object("attention_layer"), fields.take_object("attn_layer_norm")
+        _expect_config(gate, config, {"num_heads": 1, "bias": True, "smooth": config.is_smooth}, norm=False)
         gate.ignore("precision", "nnei")
-        maps = [
-            read_layer(gate.inner("in_proj"), width, 3 * config.attn),
-            read_layer(gate.inner("out_proj"), config.attn, width),
+        projections = [
+            read_layer(gate.take_object("in_proj"), width, 3 * config.attn),
+            read_layer(gate.take_object("out_proj"), config.attn, width),
         ]
-        gate.end()
-        norm.version(1)
-        norm.expect("eps", epsilon_of(config))
+        gate.finish()
+        norm.check_version(1)
+        norm.expect("eps", layer_norm_eps(config))
         norm.ignore("precision", "trainable")
-        values = {"scale": norm.array("w", (width,)), "shift": norm.array("b", (width,))}
-        norm.end()
-        return maps, values
+        norm_values = {"scale": norm.array("w", (width,)), "shift": norm.array("b", (width,))}
+        norm.finish()
+        return projections, norm_values
 
     def load(self, position: int, layer: nn.Module) -> None:
-        """Set the weights of one layer."""
+        """Load the weights of the layer at a position into a module."""
         assert isinstance(layer, AttentionLayer)
-        fields, maps, norm = self._layers[position]
-        with naming(fields):
-            load_layers((layer.into, layer.out), maps)
+        fields, projections, norm = self._layers[position]
+        with errors_with_place(fields):
+            load_layers((layer.into, layer.out), projections)
         for name, values in norm.items():
             getattr(layer, name).detach().copy_(torch.from_numpy(values))
 
 
-def epsilon_of(config: AttentionConfig) -> float:
-    """Of the norms of layers."""
+def layer_norm_eps(config: AttentionConfig) -> float:
+    """Return the epsilon of the layer norms."""
     return LN_EPS if config.ln_eps is None else config.ln_eps
 
 
-def _same(fields: Fields, config: AttentionConfig, more: dict[str, Any], *, norm: bool = True) -> None:
-    """What every object of the attention says again."""
-    of_norm = {"ln_eps": epsilon_of(config)} if norm else {}
-    for key, right in {**_shared(config), **of_norm, **more}.items():
-        fields.expect(key, right)
+def _expect_config(fields: Fields, config: AttentionConfig, extra: dict[str, Any], *, norm: bool = True) -> None:
+    """Check the keys that every object of the attention repeats from the section, and extra ones."""
+    norm_keys = {"ln_eps": layer_norm_eps(config)} if norm else {}
+    for key, value in {**_shared_keys(config), **norm_keys, **extra}.items():
+        fields.expect(key, value)
 
 
-def _shared(config: AttentionConfig) -> dict[str, Any]:
+def _shared_keys(config: AttentionConfig) -> dict[str, Any]:
     return {
         "embed_dim": config.neuron[-1],
         "hidden_dim": config.attn,
@@ -87,14 +91,14 @@ def _shared(config: AttentionConfig) -> dict[str, Any]:
 
 
 def write_attention(module: SeAtten, precision: str) -> dict[str, Any]:
-    """The object of the attention layers in a file."""
+    """Return the object `attention_layers` of a descriptor."""
     config = module.config
-    shared = {**_shared(config), "nnei": module.nnei, "precision": precision}
-    norm = {"trainable_ln": config.trainable_ln, "ln_eps": epsilon_of(config)}
+    shared = {**_shared_keys(config), "nnei": module.nnei, "precision": precision}
+    norm = {"trainable_ln": config.trainable_ln, "ln_eps": layer_norm_eps(config)}
 
-    def array(values: Tensor) -> np.ndarray:
-        result: np.ndarray = values.detach().cpu().numpy()
-        return result
+    def to_numpy(tensor: Tensor) -> np.ndarray:
+        array: np.ndarray = tensor.detach().cpu().numpy()
+        return array
 
     layers = [
         {
@@ -111,10 +115,10 @@ def write_attention(module: SeAtten, precision: str) -> dict[str, Any]:
             "attn_layer_norm": {
                 "@class": "LayerNorm",
                 "@version": 1,
-                "eps": epsilon_of(config),
+                "eps": layer_norm_eps(config),
                 "trainable": config.trainable_ln,
                 "precision": precision,
-                "@variables": {"w": array(layer.scale), "b": array(layer.shift)},
+                "@variables": {"w": to_numpy(layer.scale), "b": to_numpy(layer.shift)},
             },
         }
         for layer in module.attention

@@ -1,4 +1,4 @@
-"""`se_atten` and `se_atten_v2` in DeePMD-kit's checkpoints, as the objects that `.dp` files have of them."""
+"""Conversion of `se_atten` and `se_atten_v2` in DeePMD-kit's checkpoints to their objects in `.dp` files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ TYPES = ("se_atten", "dpa1", "se_atten_v2")
 
 
 def attention_descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray], prefix: str) -> dict[str, Any]:
-    """section: of the input that the checkpoint was trained with. prefix: of the descriptor's tensors."""
+    """Return the object of a descriptor with attention.
+
+    section: of the input of the training. prefix: of the descriptor's tensors.
+    """
     block = f"{prefix}se_atten."
     section = {name: value for name, value in section.items() if value is not None}
     stripped = section.pop("stripped_type_embedding", None)
@@ -21,10 +24,10 @@ def attention_descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray]
     activation = section.get("activation_function", "tanh")
     nets = {
         name: {"ndim": 0, "networks": networks}
-        for name, of in (("embeddings", "filter_layers"), ("embeddings_strip", "filter_layers_strip"))
-        if (networks := read_networks(tensors, f"{block}{of}.networks.", activation))
+        for name, module in (("embeddings", "filter_layers"), ("embeddings_strip", "filter_layers_strip"))
+        if (networks := read_networks(tensors, f"{block}{module}.networks.", activation))
     }
-    of_types = {key: section[key] for key in ("precision", "use_econf_tebd") if key in section}
+    type_keys = {key: section[key] for key in ("precision", "use_econf_tebd") if key in section}
     return {
         "use_tebd_bias": False,
         **section,
@@ -33,7 +36,7 @@ def attention_descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray]
             "neuron": [section.get("tebd_dim", 8)],
             "activation_function": "linear",
             "use_tebd_bias": section.get("use_tebd_bias", False),
-            **of_types,
+            **type_keys,
             "embedding": read_network(tensors, f"{prefix}type_embedding.embedding.embedding_net.", "linear"),
         },
         "attention_layers": {"attention_layers": _layers(tensors, f"{block}dpa1_attention.attention_layers.")},
@@ -44,12 +47,10 @@ def attention_descriptor(section: dict[str, Any], tensors: dict[str, np.ndarray]
 def _layers(tensors: dict[str, np.ndarray], prefix: str) -> list[dict[str, Any]]:
     layers: list[dict[str, Any]] = []
     while (start := f"{prefix}{len(layers)}.") + "attention_layer.in_proj.matrix" in tensors:
-        maps = {
+        projections = {
             name: read_layer(tensors, f"{start}attention_layer.{name}.", "none", residual=False)
             for name in ("in_proj", "out_proj")
         }
-        norm = {
-            short: tensors.get(f"{start}attn_layer_norm.{name}") for short, name in (("w", "matrix"), ("b", "bias"))
-        }
-        layers.append({"attention_layer": maps, "attn_layer_norm": {"@variables": norm}})
+        norm = {key: tensors.get(f"{start}attn_layer_norm.{name}") for key, name in (("w", "matrix"), ("b", "bias"))}
+        layers.append({"attention_layer": projections, "attn_layer_norm": {"@variables": norm}})
     return layers

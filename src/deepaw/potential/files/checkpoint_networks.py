@@ -1,4 +1,4 @@
-"""Networks of DeePMD-kit's checkpoints, as the objects that `.dp` files have of them."""
+"""Conversion of networks in DeePMD-kit's checkpoints to their objects in `.dp` files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def read_networks(tensors: dict[str, np.ndarray], prefix: str, activation: str) -> list[dict[str, Any]]:
-    """The networks whose layers are `<prefix><network>.layers.<layer>.{matrix,bias,idt}`, all layers alike."""
+    """Return the networks with layers `<prefix><network>.layers.<layer>.{matrix,bias,idt}`, all of one activation."""
     networks: list[dict[str, Any]] = []
     while f"{prefix}{len(networks)}.layers.0.matrix" in tensors:
         networks.append(read_network(tensors, f"{prefix}{len(networks)}.", activation))
@@ -16,7 +16,7 @@ def read_networks(tensors: dict[str, np.ndarray], prefix: str, activation: str) 
 
 
 def read_network(tensors: dict[str, np.ndarray], prefix: str, activation: str) -> dict[str, Any]:
-    """The network whose layers are `<prefix>layers.<layer>.{matrix,bias,idt}`."""
+    """Return the network with layers `<prefix>layers.<layer>.{matrix,bias,idt}`."""
     layers: list[dict[str, Any]] = []
     while f"{prefix}layers.{len(layers)}.matrix" in tensors:
         layers.append(read_layer(tensors, f"{prefix}layers.{len(layers)}.", activation, residual=True))
@@ -24,6 +24,6 @@ def read_network(tensors: dict[str, np.ndarray], prefix: str, activation: str) -
 
 
 def read_layer(tensors: dict[str, np.ndarray], prefix: str, activation: str, *, residual: bool) -> dict[str, Any]:
-    """The layer `<prefix>{matrix,bias,idt}`."""
+    """Return the layer `<prefix>{matrix,bias,idt}`."""
     w, b, idt = (tensors.get(prefix + entry) for entry in ("matrix", "bias", "idt"))
     return {"activation_function": activation, "resnet": residual, "@variables": {"w": w, "b": b, "idt": idt}}

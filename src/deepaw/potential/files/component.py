@@ -1,4 +1,4 @@
-"""What reading a component of a file gives."""
+"""Results of reading the components of a model file: descriptors and fitting nets."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
 
 @dataclass(frozen=True)
 class DescriptorPart:
-    """config: the descriptor's section. load: fills the module made from that section with the file's weights and
-    statistics. width: of its rows. channels: its vectors. shares_nets: one fitting net serves all types. types: of the
-    model's type embedding, where it is not the descriptor's own."""
+    """Descriptor read from a file.
+
+    config: section of the descriptor.
+    load: loads weights and statistics of the file into the module of that section.
+    width: width of the descriptor.
+    channels: number of its vectors.
+    shares_nets: whether one fitting net serves all types.
+    types: section `type_embedding` of the model; None if the descriptor's section determines the type embedding.
+    """
 
     config: Section
     load: Callable[[nn.Module], None]
@@ -31,9 +37,12 @@ class DescriptorPart:
 
 @dataclass(frozen=True)
 class FittingPart:
-    """config: the fitting net's section. load: fills the fitting nets of the model made from that section, and what
-    the model adds to them, from the file; its last argument is `out_bias`. outputs: numbers that `out_bias` has for
-    each type."""
+    """Fitting net read from a file.
+
+    config: section of the fitting net.
+    load: load(model, out_bias) loads the fitting nets and the biases of the file into the model of that section.
+    outputs: number of entries of `out_bias` for each type.
+    """
 
     config: Section
     load: Callable[[Any, np.ndarray], None]
@@ -41,7 +50,8 @@ class FittingPart:
 
 
 def precision_name(dtype: torch.dtype) -> str:
-    """`float64` and so on, as files call it; raises InputError for bfloat16, which NumPy and HDF5 do not know."""
+    """Return the name of a dtype in files, such as `float64`; raises InputError for bfloat16, which NumPy and HDF5 do
+    not support."""
     if dtype == torch.bfloat16:
         raise InputError(
             "Networks in bfloat16 cannot be written for DeePMD-kit; keep this model in a .safetensors file."

@@ -1,4 +1,4 @@
-"""The tree of a DeePMD-kit model file, whatever file it is in.
+"""Reading and writing of the tree of a DeePMD-kit model file, in any of its file formats.
 
 A tree is nested dicts and lists of JSON values. Below keys named `@variables` its leaves are NumPy arrays or None.
 """
@@ -20,9 +20,9 @@ Tree = dict[str, Any]
 
 
 def read_tree(path: str | Path) -> Tree:
-    """The tree in a `.dp` (HDF5) or `.yaml` file, arrays with the dtype they are stored in.
+    """Read the tree of a `.dp` (HDF5) or `.yaml` file; arrays keep the dtype of the file.
 
-    Raises InputError: no such file, another kind of file, a truncated or damaged one, or no model in it.
+    Raises InputError: no such file, another type of file, a truncated or damaged one, or no model in it.
     """
     path = Path(path)
     reader = READERS.get(path.suffix)
@@ -39,13 +39,13 @@ def read_tree(path: str | Path) -> Tree:
 
 
 def write_tree(path: str | Path, tree: Tree) -> None:
-    """Write `.dp` or `.yaml` as DeePMD-kit reads them; the tree is left as it is.
+    """Write a `.dp` or `.yaml` file for DeePMD-kit; the tree is not modified.
 
-    Raises InputError: a name that ends otherwise, or the file cannot be written; nothing is left behind.
+    Raises InputError: another suffix, or a file that cannot be written; no partial file remains.
     """
     path = Path(path)
     writer = WRITERS.get(path.suffix)
     if writer is None:
         raise InputError(f"{path} should end with {', '.join(WRITERS)} for a DeePMD-kit model file.")
-    with output_file(path) as beside:
-        writer(beside, tree)
+    with output_file(path) as temporary:
+        writer(temporary, tree)

@@ -1,7 +1,7 @@
-"""Deep Potentials in DeePMD-kit's trees: which of its fields are which of ours.
+"""Conversion between DeePMD-kit's trees and models.
 
-A field that changes what a model predicts is represented, or the model is refused by the field's name. `out_std` is
-read past: DeePMD-kit does not apply it.
+Every field that affects predictions is converted, or the model is refused with the name of the field. `out_std` is
+ignored: DeePMD-kit does not apply it.
 """
 
 from __future__ import annotations
@@ -18,115 +18,117 @@ from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.files.component import DescriptorPart, FittingPart
 from deepaw.potential.files.container import Tree, read_tree, write_tree
 from deepaw.potential.files.descriptors import read_descriptor, write_descriptor
-from deepaw.potential.files.fields import Fields, naming
+from deepaw.potential.files.fields import Fields, errors_with_place
 from deepaw.potential.files.fittings import read_fitting, write_fitting
 from deepaw.potential.files.shortrange import check_short_range, read_short_range, write_short_range
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
-from deepaw.potential.native import make_model
+from deepaw.potential.nativefile import make_model
 
 VERSION = 2
 
-ORIGIN = "deepmd"
-"""The entry of the provenance that keeps what a file says beside the model: software, version, model_def_script."""
+ORIGIN_KEY = "deepmd"
+"""Entry of the provenance with the keys of the file other than `model`: software, version, model_def_script."""
 
-CLOSEST = "min_nbor_dist"
+CLOSEST_KEY = "min_nbor_dist"
+"""Key of the shortest distance in the training data, A."""
 
-RULE = "fixed_slots"
-"""A key of ours beside the model: files written by deepaw keep its own rule for more neighbours than `sel`."""
+FIXED_SLOTS_KEY = "fixed_slots"
+"""Key that deepaw adds to its files: whether DeePMD-kit's rule for more neighbours than `sel` applies."""
 
 
 def read_deepmd(path: str | Path) -> AtomicModel:
-    """The model in a `.dp` or `.yaml` file. Those of DeePMD-kit keep its rule for more neighbours than `sel`.
+    """Read the model of a `.dp` or `.yaml` file; models of DeePMD-kit keep its rule for more neighbours than `sel`.
 
-    Raises InputError: everything `read_tree` raises; a model, or a field of one, that is not supported.
+    Raises InputError: everything `read_tree` raises; a model or a field that is not supported.
     """
     path = Path(path)
     return model_of(read_tree(path), str(path))
 
 
 def write_deepmd(path: str | Path, model: AtomicModel) -> None:
-    """Write a model as `.dp` or `.yaml`, for DeePMD-kit 3; raises InputError where it cannot be written."""
+    """Write a model as `.dp` or `.yaml`, for DeePMD-kit 3; raises InputError if it cannot be written."""
     write_tree(path, tree_of(model))
 
 
-def differences(model: AtomicModel) -> list[str]:
-    """What DeePMD-kit does otherwise with a model that is written for it, in sentences."""
+def deepmd_differences(model: AtomicModel) -> list[str]:
+    """Return sentences that describe how predictions of DeePMD-kit differ for a model written for it."""
     if model.fixed_slots:
         return []
-    found = ["Where an atom has more neighbours than 'sel', DeePMD-kit drops the farthest and deepaw does not."]
+    sentences = ["Where an atom has more neighbours than 'sel', DeePMD-kit drops the farthest and deepaw does not."]
     parts = [part for part in model.descriptor.parts if isinstance(part, PairwiseDescriptor)]
     if any(part.config.exclude_types and part.davg.any() for part in parts):
-        found.append(
+        sentences.append(
             "Neighbours left out by 'exclude_types' take places of 'sel' in DeePMD-kit and none in deepaw, so that its "
             "numbers for this model differ; with 'set_davg_zero' true they would be the same."
         )
-    return found
+    return sentences
 
 
 def model_of(tree: Tree, name: str) -> AtomicModel:
-    """The model a tree describes; `name` is what messages call its file. Raises InputError as `read_deepmd`."""
+    """Return the model of a tree; name: of the file in error messages. Raises InputError as `read_deepmd`."""
     fields = network = Fields(tree["model"], name, "model")
-    short = fields.choose("type", {"standard": False, "zbl": True})
-    _check_complete(fields, tree, short)
-    fields.version(VERSION)
-    type_map = [str(symbol) for symbol in fields.each("type_map")]
+    is_zbl = fields.choose("type", {"standard": False, "zbl": True})
+    _check_complete(fields, tree, is_zbl)
+    fields.check_version(VERSION)
+    type_map = [str(symbol) for symbol in fields.take_list("type_map")]
     ntypes = len(type_map)
-    section = {"type_map": type_map, **fields.known(("atom_exclude_types", "pair_exclude_types"))}
-    given: dict[str, Any] = {}
-    if short:
-        part = read_short_range(fields, type_map, str(_script(tree).get("use_srtab", "table")))
-        network, given["table"] = part.network, part.table
+    section = {"type_map": type_map, **fields.take_present(("atom_exclude_types", "pair_exclude_types"))}
+    options: dict[str, Any] = {}
+    if is_zbl:
+        part = read_short_range(fields, type_map, str(_model_script(tree).get("use_srtab", "table")))
+        network, options["table"] = part.network, part.table
         section |= part.section
-    descriptor = read_descriptor(network.inner("descriptor"), type_map)
-    fitting = read_fitting(network.inner("fitting"), type_map, descriptor, section)
+    descriptor = read_descriptor(network.take_object("descriptor"), type_map)
+    fitting = read_fitting(network.take_object("fitting"), type_map, descriptor, section)
     out_bias = fields.array("out_bias", (ntypes, fitting.outputs))
-    if short:
-        network.end()
+    if is_zbl:
+        network.finish()
     fields.optional_array("out_std")
     fields.ignore("rcond", "preset_out_bias")
-    fields.end()
+    fields.finish()
     section |= {"descriptor": descriptor.config, "type_embedding": descriptor.types, "fitting_net": fitting.config}
     config = fields.section(ModelConfig, section)
-    if short:
+    if is_zbl:
         check_short_range(fields, part, config.descriptor.rcut, out_bias)
-    return _assembled(fields, config, descriptor, fitting, out_bias, tree, given)
+    return _assemble(fields, config, descriptor, fitting, out_bias, tree, options)
 
 
-def _script(tree: Tree) -> dict[str, Any]:
-    """The section `model` of the input that the file was made from, as far as it says."""
+def _model_script(tree: Tree) -> dict[str, Any]:
+    """Return the section `model` of the input of the training, or an empty dict if the file does not have it."""
     script = tree.get("model_def_script")
     return script if isinstance(script, dict) else {}
 
 
-def _check_complete(fields: Fields, tree: Tree, short: bool) -> None:
-    """Refuse a model of DeePMD-kit's TensorFlow backend that conversion has left only the networks of."""
-    for key, what in (("use_srtab", "table of pair energies"), ("modifier", "electrostatics")):
-        if _script(tree).get(key) and not (short and key == "use_srtab"):
-            raise fields.error(f"was made with {key} and holds no {what}, which DeePMD-kit loses in conversion", "type")
+def _check_complete(fields: Fields, tree: Tree, is_zbl: bool) -> None:
+    """Raise InputError for a converted model of DeePMD-kit's TensorFlow backend that has lost its additional terms."""
+    for key, term in (("use_srtab", "table of pair energies"), ("modifier", "electrostatics")):
+        if _model_script(tree).get(key) and not (is_zbl and key == "use_srtab"):
+            raise fields.error(f"was made with {key} and holds no {term}, which DeePMD-kit loses in conversion", "type")
 
 
-def _assembled(
+def _assemble(
     fields: Fields,
     config: ModelConfig,
     descriptor: DescriptorPart,
     fitting: FittingPart,
     out_bias: np.ndarray,
     tree: Tree,
-    given: dict[str, Any],
+    options: dict[str, Any],
 ) -> AtomicModel:
-    distance = Fields(tree, fields.file, "the tree").optional_array(CLOSEST)
+    """Create the model and load its weights; options: further arguments of its constructor."""
+    distance = Fields(tree, fields.file, "the tree").optional_array(CLOSEST_KEY)
     closest = float(distance.max(initial=0.0)) if distance is not None else 0.0
-    origin = {key: value for key, value in tree.items() if key not in ("model", "@variables", RULE)}
-    origin = json.loads(json.dumps(origin, default=str))  # YAML has dates, which JSON has not
-    with naming(fields):
+    origin = {key: value for key, value in tree.items() if key not in ("model", "@variables", FIXED_SLOTS_KEY)}
+    origin = json.loads(json.dumps(origin, default=str))  # YAML has dates, JSON does not
+    with errors_with_place(fields):
         model = make_model(
             config,
-            fixed_slots=bool(tree.get(RULE, True)),
+            fixed_slots=bool(tree.get(FIXED_SLOTS_KEY, True)),
             closest=closest if closest > 0 else None,
-            provenance={ORIGIN: origin},
-            **given,
+            provenance={ORIGIN_KEY: origin},
+            **options,
         )
     descriptor.load(model.descriptor)
     fitting.load(model, out_bias)
@@ -134,10 +136,10 @@ def _assembled(
 
 
 def tree_of(model: AtomicModel) -> Tree:
-    """The tree that describes a model."""
+    """Return the tree of a model; raises InputError for a model that DeePMD-kit's files cannot hold."""
     config = model.config
     type_map = list(config.type_map)
-    origin = model.provenance.get(ORIGIN, {})
+    origin = model.provenance.get(ORIGIN_KEY, {})
     fitting, out_bias = write_fitting(model, type_map)
     script = origin.get("model_def_script") or config.model_dump(mode="json")
     content = {
@@ -166,8 +168,8 @@ def tree_of(model: AtomicModel) -> Tree:
     return {
         "software": "deepaw",
         "version": __version__,
-        RULE: model.fixed_slots,
+        FIXED_SLOTS_KEY: model.fixed_slots,
         "model": content,
         "model_def_script": script,
-        "@variables": {} if model.closest is None else {CLOSEST: np.array(model.closest)},
+        "@variables": {} if model.closest is None else {CLOSEST_KEY: np.array(model.closest)},
     }

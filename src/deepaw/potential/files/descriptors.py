@@ -1,4 +1,4 @@
-"""Descriptors of DeePMD-kit's files, by their `type`. A new one is its file and a line in each table here."""
+"""Registry of descriptors in DeePMD-kit's files by their `type`. A new one needs its own file and two entries here."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ HYBRID_VERSION = 1
 
 
 def read_descriptor(fields: Fields, type_map: list[str]) -> DescriptorPart:
-    """The descriptor in an object of a file; raises InputError for one that is not supported."""
+    """Read a descriptor from its object in a file; raises InputError for one that is not supported."""
     return fields.choose("type", READERS)(fields, type_map)
 
 
 def write_descriptor(module: Descriptor, type_map: list[str]) -> dict[str, Any]:
-    """The object of a descriptor in a file."""
+    """Return the object of a descriptor in a file."""
     return WRITERS[type(module)](module, type_map)
 
 
 def _read_hybrid(fields: Fields, type_map: list[str]) -> DescriptorPart:
-    fields.version(HYBRID_VERSION)
+    fields.check_version(HYBRID_VERSION)
     fields.expect("type_map", None, type_map)
     parts = [
         read_descriptor(Fields(part, fields.file, f"{fields.place}.list[{index}]"), type_map)
-        for index, part in enumerate(fields.each("list"))
+        for index, part in enumerate(fields.take_list("list"))
     ]
-    fields.end()
+    fields.finish()
     for index, part in enumerate(parts):
         if part.types is not None:
             raise fields.error(

@@ -1,4 +1,4 @@
-"""`ener` in DeePMD-kit's files."""
+"""Fitting nets of energies (`ener`) in DeePMD-kit's files."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ VERSION = 4
 
 
 def read_energy(fields: Fields, type_map: list[str], descriptor: DescriptorPart, model: dict[str, Any]) -> FittingPart:
-    """Fitting nets of atomic energies."""
-    fields.version(VERSION)
+    """Read the fitting nets of atomic energies; model: section `model` as far as it is known."""
+    fields.check_version(VERSION)
     ntypes = len(type_map)
     fields.expect("var_name", "energy")
     fields.expect("dim_out", 1)
@@ -33,10 +33,10 @@ def read_energy(fields: Fields, type_map: list[str], descriptor: DescriptorPart,
     if bias.size != ntypes:
         raise fields.error(f"has {bias.size} values; it should have one for each of the {ntypes} types",
                            "@variables.bias_atom_e")  # fmt: skip
-    if descriptor.shares_nets and not set(nets.silent) <= set(model.get("atom_exclude_types") or ()):
-        raise fields.error(f"is {nets.silent}, which is not supported for a net of all types", "exclude_types")
-    bias[nets.silent] = 0
-    fields.end()
+    if descriptor.shares_nets and not set(nets.excluded) <= set(model.get("atom_exclude_types") or ()):
+        raise fields.error(f"is {nets.excluded}, which is not supported for a net of all types", "exclude_types")
+    bias[nets.excluded] = 0
+    fields.finish()
 
     def load(potential: PotentialModel, out_bias: np.ndarray) -> None:
         nets.load(potential.fitting)
@@ -46,19 +46,19 @@ def read_energy(fields: Fields, type_map: list[str], descriptor: DescriptorPart,
 
 
 def _atom_ener(fields: Fields, ntypes: int) -> list[float | None]:
-    """One entry for each type, or none at all."""
-    given = fields.take("atom_ener", None) or []
-    if not isinstance(given, list) or len(given) > ntypes:
-        raise fields.error(f"is {given!r}; it should be a list with an energy or null for each type", "atom_ener")
-    entries = [entry[0] if isinstance(entry, list) and len(entry) == 1 else entry for entry in given]
+    """Read `atom_ener`, with one entry for each type, or empty."""
+    values = fields.take("atom_ener", None) or []
+    if not isinstance(values, list) or len(values) > ntypes:
+        raise fields.error(f"is {values!r}; it should be a list with an energy or null for each type", "atom_ener")
+    entries = [entry[0] if isinstance(entry, list) and len(entry) == 1 else entry for entry in values]
     if all(entry is None for entry in entries):
         return []
-    # DeePMD-kit treats types that a short list does not reach as if they were given
+    # DeePMD-kit takes 0 for types beyond the end of a short list
     return entries + [0.0] * (ntypes - len(entries))
 
 
 def write_energy(model: PotentialModel, type_map: list[str]) -> tuple[dict[str, Any], np.ndarray]:
-    """The object of the fitting net in a file, and `out_bias` (ntypes, 1)."""
+    """Return the object of the fitting net in a file, and `out_bias` (ntypes, 1)."""
     content, variables = write_nets(model.fitting, type_map)
     content |= {
         "type": "ener",

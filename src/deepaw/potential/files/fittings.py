@@ -1,4 +1,4 @@
-"""Fitting nets of DeePMD-kit's files, by their `type`. A new one is its file and a line in each table here."""
+"""Registry of fitting nets in DeePMD-kit's files by their `type`. A new one needs its own file and two entries here."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ WRITERS: dict[str, Callable[[Any, list[str]], tuple[dict[str, Any], np.ndarray]]
 
 
 def read_fitting(fields: Fields, type_map: list[str], descriptor: DescriptorPart, model: dict[str, Any]) -> FittingPart:
-    """The fitting net in an object of a file; raises InputError for one that is not supported.
+    """Read a fitting net from its object in a file; raises InputError for one that is not supported.
 
-    model: what is known of the model's section already.
+    model: section `model` as far as it is known.
     """
     return fields.choose("type", READERS)(fields, type_map, descriptor, model)
 
 
 def write_fitting(model: AtomicModel, type_map: list[str]) -> tuple[dict[str, Any], np.ndarray]:
-    """The object of a fitting net in a file, and what `out_bias` is there, (ntypes, outputs)."""
+    """Return the object of a fitting net in a file, and `out_bias`, (ntypes, outputs)."""
     return WRITERS[model.config.fitting_net.type](model, type_map)

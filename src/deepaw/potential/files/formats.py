@@ -1,4 +1,4 @@
-"""Which files hold potentials: by their suffix."""
+"""Reading and writing of model files of all formats, by their suffix."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from deepaw.potential.files.deepmd import read_deepmd, write_deepmd
 from deepaw.potential.model.atomic import KIND, AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
-from deepaw.potential.native import load_model
+from deepaw.potential.nativefile import load_model
 from deepaw.potential.training.checkpoint import content_of
 
 
 def _read_pt(path: Path) -> AtomicModel:
-    """A checkpoint of our training or of DeePMD-kit's."""
+    """Read a checkpoint of deepaw or of DeePMD-kit."""
     checkpoint = content_of(path) if path.is_file() else None
     return read_checkpoint(path) if checkpoint is None else checkpoint.potential(str(path))
 
@@ -32,11 +32,11 @@ READERS = {
 WRITABLE = (".safetensors", ".dp", ".yaml", ".yml")
 
 FROZEN = (".pth", ".pb", ".pt2", ".pte", ".savedmodel", ".hlo")
-"""Of DeePMD-kit's backends: programs rather than models."""
+"""Suffixes of DeePMD-kit's frozen models: compiled programs, which cannot be read as models."""
 
 
 def holds_potential(name: str | Path) -> bool:
-    """Whether a file is one for `read_any` rather than of a density, by its suffix or what it says of itself."""
+    """Return whether a file holds a potential rather than a density model, by its suffix or its metadata."""
     path = Path(name)
     if path.suffix != ".safetensors":
         return path.suffix in READERS or path.suffix in FROZEN
@@ -44,10 +44,9 @@ def holds_potential(name: str | Path) -> bool:
 
 
 def read_any(path: str | Path) -> AtomicModel:
-    """A model of energies, dipoles or polarizabilities from any file that holds one: native, `.dp`, `.yaml`, or a `.pt`
-    checkpoint.
+    """Read a model of energies, dipoles or polarizabilities from a native file, `.dp`, `.yaml`, or a `.pt` checkpoint.
 
-    Raises InputError: a frozen model, another suffix, and everything the readers raise.
+    Raises InputError: a frozen model, another suffix, or any error of the readers.
     """
     path = Path(path)
     if path.suffix in FROZEN:
@@ -61,7 +60,7 @@ def read_any(path: str | Path) -> AtomicModel:
 
 
 def read_potential(path: str | Path) -> PotentialModel:
-    """A model of energies. Raises InputError: what `read_any` raises; a model of something else."""
+    """Read a model of energies. Raises InputError: any error of `read_any`; a model of another quantity."""
     model = read_any(path)
     if not isinstance(model, PotentialModel):
         kind = model.config.fitting_net.type
@@ -70,7 +69,10 @@ def read_potential(path: str | Path) -> PotentialModel:
 
 
 def read_tensor(path: str | Path, kind: str) -> TensorModel:
-    """A model of tensors, `dipole` or `polar`. Raises InputError: what `read_any` raises; a model of something else."""
+    """Read a tensor model of type `dipole` or `polar`.
+
+    Raises InputError: any error of `read_any`; a model of another type.
+    """
     model = read_any(path)
     if not isinstance(model, TensorModel) or model.config.fitting_net.type != kind:
         raise InputError(f"{path} has a fitting net of type {model.config.fitting_net.type}; {kind} is needed here.")
@@ -78,9 +80,9 @@ def read_tensor(path: str | Path, kind: str) -> TensorModel:
 
 
 def write_potential(path: str | Path, model: AtomicModel) -> None:
-    """Write a native file, or one for DeePMD-kit, by the suffix of the name.
+    """Write a native file, or one for DeePMD-kit, according to the suffix.
 
-    Raises InputError: a suffix that cannot be written, or the file cannot be.
+    Raises InputError: an unsupported suffix, or a file that cannot be written.
     """
     path = Path(path)
     check_writable(path)
@@ -91,6 +93,6 @@ def write_potential(path: str | Path, model: AtomicModel) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a name whose suffix is not that of a file for potentials, before there is one to write."""
+    """Raise InputError unless the suffix is one that potentials can be written to."""
     if path.suffix not in WRITABLE:
         raise InputError(f"{path} ends with {path.suffix!r}; a potential is written to {', '.join(WRITABLE)}.")

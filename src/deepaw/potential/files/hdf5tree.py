@@ -1,4 +1,4 @@
-"""`.dp`: HDF5 with the tree as JSON in the root attribute `json`, and a dataset for every array."""
+"""`.dp` files: HDF5 with the tree as JSON in the root attribute `json`, and a dataset for every array."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ATTRIBUTE = "json"
 
 
 def read_hdf5(path: Path) -> Any:
-    """The tree of a `.dp` file; raises InputError for one that is not HDF5, cut short, or of another layout."""
+    """Read the tree of a `.dp` file; raises InputError for a file that is not HDF5, truncated, or of another layout."""
     try:
         file = h5py.File(path, "r")
     except PermissionError:
@@ -33,10 +33,10 @@ def read_hdf5(path: Path) -> Any:
             tree = json.loads(file.attrs[ATTRIBUTE])
         except (ValueError, TypeError, OSError, RecursionError):
             raise InputError(f"{path}: its attribute {ATTRIBUTE!r} is not the JSON of a model.") from None
-        return map_variables(tree, lambda name: _array(path, file, name))
+        return map_variables(tree, lambda name: _read_array(path, file, name))
 
 
-def _array(path: Path, file: Any, name: Any) -> np.ndarray:
+def _read_array(path: Path, file: Any, name: Any) -> np.ndarray:
     if not isinstance(name, str) or not isinstance(file.get(name), h5py.Dataset):
         raise InputError(f"{path} has no dataset {name!r}, which its description names.")
     try:
@@ -53,9 +53,9 @@ def write_hdf5(path: Path, tree: Any) -> None:
     numbers = count()
     with h5py.File(path, "w") as file:
 
-        def stored(values: Any) -> str:
+        def store(values: Any) -> str:
             name = f"variable_{next(numbers):04d}"
             return str(file.create_dataset(name, data=values).name)
 
-        described = map_variables(tree, stored)
-        file.attrs[ATTRIBUTE] = json.dumps(described, separators=(",", ":"))
+        tree_of_names = map_variables(tree, store)
+        file.attrs[ATTRIBUTE] = json.dumps(tree_of_names, separators=(",", ":"))

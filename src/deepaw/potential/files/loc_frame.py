@@ -1,4 +1,4 @@
-"""`loc_frame` in the layout of DeePMD-kit's files, which itself keeps this descriptor in TensorFlow's files only."""
+"""`loc_frame` in the layout of DeePMD-kit's files. DeePMD-kit itself has it only in TensorFlow files."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ KEYS = ("sel_a", "sel_r", "rcut", "axis_rule")
 
 
 def read_loc_frame(fields: Fields, type_map: list[str]) -> DescriptorPart:
-    """The descriptor of local frames."""
-    fields.version(VERSION)
+    """Read the descriptor of local frames."""
+    fields.check_version(VERSION)
     fields.expect("type_map", None, type_map)
-    config = fields.section(LocFrameConfig, {"type": "loc_frame", **fields.known(KEYS)})
+    config = fields.section(LocFrameConfig, {"type": "loc_frame", **fields.take_present(KEYS)})
     ntypes = len(type_map)
     try:
         config.check_types(ntypes)
@@ -30,7 +30,7 @@ def read_loc_frame(fields: Fields, type_map: list[str]) -> DescriptorPart:
     davg, dstd = (fields.array(name, (ntypes, width)) for name in ("davg", "dstd"))
     if (dstd == 0).any():
         raise fields.error("holds zeros, which rows would be divided by", "@variables.dstd")
-    fields.end()
+    fields.finish()
 
     def load(module: nn.Module) -> None:
         assert isinstance(module, LocFrame)
@@ -41,7 +41,7 @@ def read_loc_frame(fields: Fields, type_map: list[str]) -> DescriptorPart:
 
 
 def write_loc_frame(module: LocFrame, type_map: list[str]) -> dict[str, Any]:
-    """The object of the descriptor in a file."""
+    """Return the object of the descriptor in a file."""
     return {
         "@class": "Descriptor",
         "@version": VERSION,

@@ -1,4 +1,4 @@
-"""What all fitting nets have in common in DeePMD-kit's files."""
+"""Common fields of fitting nets of all types in DeePMD-kit's files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.files.component import precision_name
-from deepaw.potential.files.fields import Fields, naming
+from deepaw.potential.files.fields import Fields, errors_with_place
 from deepaw.potential.files.networks import (
     has_timestep,
     load_fitting,
@@ -36,56 +36,60 @@ STATISTICS = {
     "aparam_avg": "aparam_mean",
     "aparam_inv_std": "aparam_scale",
 }
-"""Buffers of the fitting, by the names in files."""
+"""Buffers of `FittingNets` by their names in files."""
 
 Config = TypeVar("Config", bound=NetsConfig)
 
 
 @dataclass(frozen=True)
 class Nets:
-    """config: the section. load: fills the nets. silent: types whose nets are not used, `exclude_types`."""
+    """Fitting nets read from a file.
+
+    config: their section. load: loads their weights into a module. excluded: types of `exclude_types`, whose nets are
+    not used.
+    """
 
     config: Any
     load: Callable[[FittingNets], None]
-    silent: list[int]
+    excluded: list[int]
 
 
 def read_nets(
-    fields: Fields, type_map: list[str], width: int, outputs: int, kind: type[Config], section: dict[str, Any]
+    fields: Fields, type_map: list[str], width: int, outputs: int, config_class: type[Config], section: dict[str, Any]
 ) -> Nets:
-    """The nets for descriptors of this width, and all fields that fitting nets of every kind have.
+    """Read the nets and the common fields of all types of fitting nets.
 
-    outputs: of each net. section: what is known of the section already; the keys of all fitting nets are added.
+    width: of the descriptor. outputs: number of outputs of each net. section: keys specific to the type of fitting net.
     """
     ntypes = len(type_map)
-    for key, right in (
+    for key, expected in (
         ("ntypes", ntypes),
         ("dim_descrpt", width),
         ("tot_ener_zero", False),
         ("spin", None),
         ("dim_case_embd", 0),
     ):
-        fields.expect(key, right)
+        fields.expect(key, expected)
     fields.expect("type_map", None, type_map)
     trainable = fields.take("trainable", True)
     section = {
         **section,
-        **fields.known(KEYS),
+        **fields.take_present(KEYS),
         "trainable": all(trainable) if isinstance(trainable, list) else trainable,
     }
-    config = fields.section(kind, section)
-    _check_names(fields)
+    config = fields.section(config_class, section)
+    _check_layer_names(fields)
     if config.seen_aparam:
         fields.expect("use_aparam_as_mask", False)
     fields.ignore("use_aparam_as_mask", "rcond")
     shared = bool(fields.take("mixed_types", False))
     widths = (width + config.numb_fparam + config.seen_aparam, *config.neuron, outputs)
-    networks = read_collection(fields.inner("nets"), ntypes, 0 if shared else 1, widths)
+    networks = read_collection(fields.take_object("nets"), ntypes, 0 if shared else 1, widths)
     if shared:
         networks = networks * ntypes
     if has_timestep(networks) and not config.resnet_dt:
-        config = fields.section(kind, {**section, "resnet_dt": True})
-    silent = fields.types("exclude_types", ntypes)
+        config = fields.section(config_class, {**section, "resnet_dt": True})
+    excluded = fields.take_types("exclude_types", ntypes)
     statistics = {
         name: fields.array(name, (count,))
         for name, count in zip(STATISTICS, 2 * [config.numb_fparam] + 2 * [config.seen_aparam], strict=True)
@@ -98,25 +102,26 @@ def read_nets(
         for number, network in enumerate(networks[:1] if module.shared else networks):
             net: Any = module.nets[number]
             if network is not None:
-                with naming(fields):
+                with errors_with_place(fields):
                     load_fitting(net, network)
-            if network is None or (number in silent and not module.shared):
+            if network is None or (number in excluded and not module.shared):
                 for parameter in net.parameters():
                     parameter.detach().zero_()
         for name, values in statistics.items():
             getattr(module, STATISTICS[name]).copy_(torch.from_numpy(values))
 
-    return Nets(config, load, silent)
+    return Nets(config, load, excluded)
 
 
-def _check_names(fields: Fields) -> None:
+def _check_layer_names(fields: Fields) -> None:
+    """Raise InputError for named layers, which nets may share."""
     names = fields.take("layer_name", None)
     if names and (not isinstance(names, list) or any(name is not None for name in names)):
         raise fields.error(f"is {names!r}; layers that nets share are not supported", "layer_name")
 
 
 def write_nets(module: FittingNets, type_map: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields that fitting nets of every kind have, and their `@variables`."""
+    """Return the common fields of all types of fitting nets, and their `@variables`."""
     config = module.config
     precision = precision_name(module.dtype)
     common = {
@@ -125,7 +130,7 @@ def write_nets(module: FittingNets, type_map: list[str]) -> tuple[dict[str, Any]
         "precision": precision,
     }
     nets: list[Any] = list(module.nets)
-    statistics = {name: _array(module, getattr(module, ours)) for name, ours in STATISTICS.items()}
+    statistics = {name: _to_numpy(module, getattr(module, buffer)) for name, buffer in STATISTICS.items()}
     content = {
         "@class": "Fitting",
         "ntypes": len(type_map),
@@ -156,5 +161,5 @@ def write_nets(module: FittingNets, type_map: list[str]) -> tuple[dict[str, Any]
     return content, variables
 
 
-def _array(module: FittingNets, values: Tensor) -> Any:
-    return values.to(module.dtype).cpu().numpy()
+def _to_numpy(module: FittingNets, tensor: Tensor) -> Any:
+    return tensor.to(module.dtype).cpu().numpy()

@@ -1,4 +1,4 @@
-"""Networks of DeePMD-kit's files, and ours."""
+"""Conversion of networks and layers between DeePMD-kit's files and modules."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.network.fitting import FittingNet
 from deepaw.potential.network.layer import Layer
 
-COLLECTION, NETWORK, LAYER = 1, 2, 2
-"""The newest versions of these objects that are known."""
+COLLECTION_VERSION, NETWORK_VERSION, LAYER_VERSION = 1, 2, 2
+"""Newest supported versions of these objects."""
 
 LINEAR = ("none", "linear")
 
 
 @dataclass(frozen=True)
 class LayerValues:
-    """w (inputs, outputs), b (outputs,) or None, idt (outputs,) or None; activation and residual as the file says."""
+    """Weights of a layer: w (inputs, outputs), b (outputs,) or None, idt (outputs,) or None.
+
+    activation, residual: as in the file. fields: the object of the layer, for error messages.
+    """
 
     w: np.ndarray
     b: np.ndarray | None
@@ -37,16 +40,16 @@ Network = list[LayerValues]
 
 
 def read_collection(fields: Fields, ntypes: int, ndim: int, widths: Sequence[int]) -> list[Network | None]:
-    """The networks in the order of the file, index sum_i type_i ntypes^i; None for those that are never used.
+    """Read networks in the order of the file, with index sum_i type_i ntypes^i; None for those that are never used.
 
-    widths: of the input and of every layer.
+    ndim: number of types of a network's index. widths: of the input and of every layer.
     """
-    fields.version(COLLECTION)
+    fields.check_version(COLLECTION_VERSION)
     fields.expect("ndim", ndim)
     fields.expect("ntypes", ntypes)
     fields.ignore("network_type")
-    networks = fields.each("networks")
-    fields.end()
+    networks = fields.take_list("networks")
+    fields.finish()
     if len(networks) != ntypes**ndim:
         raise fields.error(f"has {len(networks)} entries where {ntypes**ndim} belong", "networks")
     return [
@@ -58,12 +61,12 @@ def read_collection(fields: Fields, ntypes: int, ndim: int, widths: Sequence[int
 
 
 def read_network(fields: Fields, widths: Sequence[int]) -> Network:
-    """One network alone; widths as for `read_collection`."""
-    fields.version(NETWORK)
-    # what these say, every layer says again
+    """Read one network; widths as for `read_collection`."""
+    fields.check_version(NETWORK_VERSION)
+    # every layer repeats these
     fields.ignore("in_dim", "out_dim", "neuron", "activation_function", "resnet_dt", "bias", "bias_out", "precision")
-    layers = fields.each("layers")
-    fields.end()
+    layers = fields.take_list("layers")
+    fields.finish()
     if len(layers) != len(widths) - 1:
         raise fields.error(f"has {len(layers)} entries where {len(widths) - 1} belong", "layers")
     return [
@@ -73,8 +76,8 @@ def read_network(fields: Fields, widths: Sequence[int]) -> Network:
 
 
 def read_layer(fields: Fields, inputs: int, outputs: int) -> LayerValues:
-    """One layer alone."""
-    fields.version(LAYER)
+    """Read one layer."""
+    fields.check_version(LAYER_VERSION)
     fields.ignore("bias", "use_timestep", "precision", "trainable")
     values = LayerValues(
         fields.array("w", (inputs, outputs)),
@@ -84,7 +87,7 @@ def read_layer(fields: Fields, inputs: int, outputs: int) -> LayerValues:
         bool(fields.take("resnet", False)),
         fields,
     )
-    fields.end()
+    fields.finish()
     return values
 
 
@@ -96,24 +99,24 @@ def _vector(fields: Fields, key: str, size: int) -> np.ndarray | None:
 
 
 def has_timestep(networks: Sequence[Network | None]) -> bool:
-    """Whether any layer has an `idt`."""
+    """Return whether any layer has an `idt`."""
     return any(layer.idt is not None for network in networks if network for layer in network)
 
 
 def load_embedding(nets: EmbeddingNets, networks: Sequence[Network | None]) -> None:
-    """Fill embedding nets, one for each of the networks; a network that is None is 0."""
+    """Load the weights of embedding nets, one for each of the networks; those of a network that is None become 0."""
     for position, layer in enumerate(_layers(nets)):
         for index, network in enumerate(networks):
             _load(layer, None if network is None else network[position], index)
 
 
 def load_fitting(net: FittingNet, network: Network) -> None:
-    """Fill a fitting net."""
+    """Load the weights of a fitting net."""
     load_layers(_layers(net), network)
 
 
 def load_layers(layers: Iterable[nn.Module], network: Network) -> None:
-    """Fill layers that are one network."""
+    """Load the weights of the layers of one network."""
     for layer, values in zip(layers, network, strict=True):
         assert isinstance(layer, Layer)
         _load(layer, values)
@@ -121,25 +124,28 @@ def load_layers(layers: Iterable[nn.Module], network: Network) -> None:
 
 @torch.no_grad()
 def _load(layer: Layer, values: LayerValues | None, index: int | None = None) -> None:
-    def part(parameter: Tensor) -> Tensor:
+    """Load the weights of a layer, or of net `index` of a layer of several nets; None: set them to 0."""
+
+    def select(parameter: Tensor) -> Tensor:
         return parameter if index is None else parameter[index]
 
     if values is None:
         for parameter in layer.parameters():
-            part(parameter).zero_()
+            select(parameter).zero_()
         return
     _check(layer, values)
-    part(layer.w).copy_(torch.from_numpy(values.w))
+    select(layer.w).copy_(torch.from_numpy(values.w))
     if layer.b is not None:
-        part(layer.b).copy_(torch.from_numpy(np.zeros(values.w.shape[1]) if values.b is None else values.b))
+        select(layer.b).copy_(torch.from_numpy(np.zeros(values.w.shape[1]) if values.b is None else values.b))
     if layer.idt is not None:
-        part(layer.idt).copy_(torch.from_numpy(np.ones(values.w.shape[1]) if values.idt is None else values.idt))
+        select(layer.idt).copy_(torch.from_numpy(np.ones(values.w.shape[1]) if values.idt is None else values.idt))
 
 
 def _check(layer: Layer, values: LayerValues) -> None:
+    """Raise InputError for a layer of the file that differs in kind from the module's."""
     fields, (inputs, outputs) = values.fields, values.w.shape
-    same = values.activation.lower() == layer.activation.lower()
-    if not same and not {values.activation.lower(), layer.activation.lower()} <= set(LINEAR):
+    activations = {values.activation.lower(), layer.activation.lower()}
+    if len(activations) > 1 and not activations <= set(LINEAR):
         raise fields.error(f"is {values.activation!r}, where the other layers have {layer.activation!r}",
                            "activation_function")  # fmt: skip
     if values.residual != bool(layer.copies) and outputs in (inputs, 2 * inputs):
@@ -151,10 +157,10 @@ def _check(layer: Layer, values: LayerValues) -> None:
 
 
 def write_collection(networks: list[dict[str, Any]], ntypes: int, ndim: int, kind: str) -> dict[str, Any]:
-    """kind: 'embedding_network' or 'fitting_network'."""
+    """Return the object of a collection of networks; kind: 'embedding_network' or 'fitting_network'."""
     return {
         "@class": "NetworkCollection",
-        "@version": COLLECTION,
+        "@version": COLLECTION_VERSION,
         "ndim": ndim,
         "ntypes": ntypes,
         "network_type": kind,
@@ -163,28 +169,31 @@ def write_collection(networks: list[dict[str, Any]], ntypes: int, ndim: int, kin
 
 
 def write_embedding(nets: EmbeddingNets, common: dict[str, Any]) -> list[dict[str, Any]]:
-    """One object for each net; common: the keys activation_function, resnet_dt, precision."""
+    """Return one object for each net; common: the keys activation_function, resnet_dt, precision."""
     return [write_embedding_layers(_layers(nets), common, index) for index in range(nets.networks)]
 
 
 def write_embedding_layers(
     layers: Iterable[nn.Module], common: dict[str, Any], index: int | None = None
 ) -> dict[str, Any]:
-    """The object of layers that are one embedding net, or the net `index` of several; common as above."""
-    known = [layer for layer in layers if isinstance(layer, Layer)]
+    """Return the object of one embedding net, or of net `index` of layers of several nets.
+
+    common: as for `write_embedding`.
+    """
+    net_layers = [layer for layer in layers if isinstance(layer, Layer)]
     return {
         "@class": "EmbeddingNetwork",
         "@version": 2,
-        "in_dim": known[0].w.shape[-2],
-        "neuron": [layer.w.shape[-1] for layer in known],
-        "bias": known[0].b is not None,
+        "in_dim": net_layers[0].w.shape[-2],
+        "neuron": [layer.w.shape[-1] for layer in net_layers],
+        "bias": net_layers[0].b is not None,
         **common,
-        "layers": [write_layer(layer, True, common["precision"], index) for layer in known],
+        "layers": [write_layer(layer, True, common["precision"], index) for layer in net_layers],
     }
 
 
 def write_fitting(net: FittingNet, common: dict[str, Any]) -> dict[str, Any]:
-    """The object of a fitting net; common as for `write_embedding`."""
+    """Return the object of a fitting net; common: as for `write_embedding`."""
     *hidden, last = _layers(net)
     return {
         "@class": "FittingNetwork",
@@ -202,18 +211,18 @@ def write_fitting(net: FittingNet, common: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_layer(layer: Layer, residual: bool, precision: str, index: int | None = None) -> dict[str, Any]:
-    """The object of a layer, or of the layer of net `index` of several."""
+    """Return the object of a layer, or that of net `index` of a layer of several nets."""
 
-    def part(parameter: Tensor | None) -> np.ndarray | None:
+    def to_numpy(parameter: Tensor | None) -> np.ndarray | None:
         if parameter is None:
             return None
-        values: np.ndarray = (parameter if index is None else parameter[index]).detach().cpu().numpy()
-        return values
+        array: np.ndarray = (parameter if index is None else parameter[index]).detach().cpu().numpy()
+        return array
 
-    b, idt = part(layer.b), part(layer.idt)
+    b, idt = to_numpy(layer.b), to_numpy(layer.idt)
     return {
         "@class": "Layer",
-        "@version": LAYER,
+        "@version": LAYER_VERSION,
         "bias": b is not None,
         "use_timestep": idt is not None,
         "activation_function": layer.activation,
@@ -221,7 +230,7 @@ def write_layer(layer: Layer, residual: bool, precision: str, index: int | None 
         "precision": precision,
         "trainable": layer.w.requires_grad,
         "@variables": {
-            "w": part(layer.w),
+            "w": to_numpy(layer.w),
             "b": None if b is None else b.ravel(),
             "idt": None if idt is None else idt.ravel(),
         },

@@ -1,4 +1,4 @@
-"""`se_atten` (`dpa1` there) and `se_atten_v2` in DeePMD-kit's files."""
+"""`se_atten` (named `dpa1`) and `se_atten_v2` in DeePMD-kit's files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import nn
 
 from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_atten_config import AttentionConfig, SeAttenConfig, SeAttenV2Config
-from deepaw.potential.files.attention import AttentionLayers, epsilon_of, write_attention
+from deepaw.potential.files.attention import AttentionLayers, layer_norm_eps, write_attention
 from deepaw.potential.files.component import DescriptorPart, precision_name
-from deepaw.potential.files.fields import Fields, naming
+from deepaw.potential.files.fields import Fields, errors_with_place
 from deepaw.potential.files.networks import (
     Network,
     has_timestep,
@@ -27,7 +27,7 @@ from deepaw.potential.files.type_embedding import read_type_embedding, write_typ
 from deepaw.potential.precision import dtype_of
 
 VERSION = 4
-"""The newest that is known: 2; 3 where a tabulated copy of the nets lies beside them, 4 where lmax may not be 1."""
+"""Newest supported version: 2 is the basic one, 3 may have a tabulated copy of the nets, 4 a key lmax."""
 
 ATTENTION_KEYS = (
     *KEYS,
@@ -47,51 +47,54 @@ ATTENTION_KEYS = (
 )
 
 MODE_KEYS = ("tebd_input_mode", "smooth_type_embedding")
-"""What `se_atten_v2` has no choice of."""
+"""Keys with a fixed value in `se_atten_v2`."""
 
 
 def read_se_atten(fields: Fields, type_map: list[str]) -> DescriptorPart:
-    """Any mode, any number of attention layers."""
+    """Read `se_atten` with any `tebd_input_mode` and any number of attention layers."""
     return _read(fields, type_map, SeAttenConfig, (*ATTENTION_KEYS, *MODE_KEYS))
 
 
 def read_se_atten_v2(fields: Fields, type_map: list[str]) -> DescriptorPart:
-    """Stripped, smooth types."""
+    """Read `se_atten_v2`, with `tebd_input_mode` strip and smooth type embedding."""
     return _read(fields, type_map, SeAttenV2Config, ATTENTION_KEYS)
 
 
-def _read(fields: Fields, type_map: list[str], kind: type[AttentionConfig], keys: tuple[str, ...]) -> DescriptorPart:
-    fields.version(VERSION)
+def _read(
+    fields: Fields, type_map: list[str], config_class: type[AttentionConfig], keys: tuple[str, ...]
+) -> DescriptorPart:
+    fields.check_version(VERSION)
     ntypes = len(type_map)
-    for key, right in (("ntypes", ntypes), ("spin", None), ("attn_mask", False), ("lmax", 1)):
-        fields.expect(key, right)
+    for key, expected in (("ntypes", ntypes), ("spin", None), ("attn_mask", False), ("lmax", 1)):
+        fields.expect(key, expected)
     fields.expect("type_map", None, type_map)
-    # the table of a compressed model approximates the nets, which are there too
+    # the table of a compressed model approximates the nets, which the file has as well
     fields.ignore("compress")
-    section = {"use_tebd_bias": True, **fields.known(keys)}  # the first version had a bias and no key for it
+    section = {"use_tebd_bias": True, **fields.take_present(keys)}  # the first version had a bias and no key for it
     slots = section.get("sel")
     slots = sum(slots) if isinstance(slots, list) else slots
-    davg, dstd = (_of_types(fields, name, ntypes, slots) for name in ("davg", "dstd"))
-    # where the mean is 0 all the same, the key means nothing
+    davg, dstd = (_read_statistics(fields, name, ntypes, slots) for name in ("davg", "dstd"))
+    # the key has no effect if the mean is 0 anyway
     section["set_davg_zero"] = not davg.any()
-    config = fields.section(kind, section)
+    config = fields.section(config_class, section)
     check_environment(fields, config)
-    types, of_types = read_type_embedding(fields.inner("type_embedding"), type_map)
-    inputs = types.neuron[-1] * (1 if config.type_one_side else 2)
-    nets = {"layers": _one_net(fields.inner("embeddings"), ntypes, config, 1 + inputs * (config.mode == "concat"))}
+    types, type_network = read_type_embedding(fields.take_object("type_embedding"), type_map)
+    type_inputs = types.neuron[-1] * (1 if config.type_one_side else 2)
+    inputs = 1 + type_inputs * (config.mode == "concat")
+    nets = {"layers": _read_net(fields.take_object("embeddings"), ntypes, config, inputs)}
     if config.mode == "strip":
-        nets["type_layers"] = _one_net(fields.inner("embeddings_strip"), ntypes, config, inputs)
+        nets["type_layers"] = _read_net(fields.take_object("embeddings_strip"), ntypes, config, type_inputs)
     if has_timestep([*nets.values()]) and not config.resnet_dt:
-        config = fields.section(kind, {**section, "resnet_dt": True})
-    attention = AttentionLayers(fields.inner("attention_layers"), config)
+        config = fields.section(config_class, {**section, "resnet_dt": True})
+    attention = AttentionLayers(fields.take_object("attention_layers"), config)
     if (dstd == 0).any():
         raise fields.error("holds zeros, which rows would be divided by", "@variables.dstd")
-    fields.end()
+    fields.finish()
 
     def load(module: nn.Module) -> None:
         assert isinstance(module, SeAtten)
-        with naming(fields):
-            load_layers(module.nets.types.layers, of_types)
+        with errors_with_place(fields):
+            load_layers(module.nets.types.layers, type_network)
             for name, network in nets.items():
                 load_layers(getattr(module.nets, name), network)
         for position, layer in enumerate(module.attention):
@@ -101,12 +104,12 @@ def _read(fields: Fields, type_map: list[str], kind: type[AttentionConfig], keys
 
     width = config.neuron[-1] * config.axis_neuron + (types.neuron[-1] if config.concat_output_tebd else 0)
     same_precision = dtype_of(types.precision) == dtype_of(config.precision)
-    usual = same_precision and types == config.types.model_copy(update={"precision": types.precision})
-    return DescriptorPart(config, load, width, config.neuron[-1], shares_nets=True, types=None if usual else types)
+    is_default = same_precision and types == config.types.model_copy(update={"precision": types.precision})
+    return DescriptorPart(config, load, width, config.neuron[-1], shares_nets=True, types=None if is_default else types)
 
 
-def _of_types(fields: Fields, name: str, ntypes: int, slots: Any) -> np.ndarray:
-    """(ntypes, 4) of what a file repeats over the slots."""
+def _read_statistics(fields: Fields, name: str, ntypes: int, slots: Any) -> np.ndarray:
+    """Read davg or dstd (ntypes, 4), which files repeat over the slots."""
     if not isinstance(slots, int):
         raise fields.error(f"is {slots!r}; it should be a number of neighbours", "sel")
     values = fields.array(name, (ntypes, slots, 4))
@@ -115,7 +118,8 @@ def _of_types(fields: Fields, name: str, ntypes: int, slots: Any) -> np.ndarray:
     return values[:, 0]
 
 
-def _one_net(fields: Fields, ntypes: int, config: AttentionConfig, inputs: int) -> Network:
+def _read_net(fields: Fields, ntypes: int, config: AttentionConfig, inputs: int) -> Network:
+    """Read the only net of a collection; inputs: width of its input."""
     (network,) = read_collection(fields, ntypes, 0, (inputs, *config.neuron))
     if network is None:
         raise fields.error("is null", "networks[0]")
@@ -123,7 +127,7 @@ def _one_net(fields: Fields, ntypes: int, config: AttentionConfig, inputs: int) 
 
 
 def write_se_atten(module: SeAtten, type_map: list[str]) -> dict[str, Any]:
-    """The object of the descriptor in a file."""
+    """Return the object of the descriptor in a file."""
     config, nets = module.config, module.nets
     precision = precision_name(module.dtype)
     common = {
@@ -134,7 +138,7 @@ def write_se_atten(module: SeAtten, type_map: list[str]) -> dict[str, Any]:
     is_v2 = isinstance(config, SeAttenV2Config)
     keys = ATTENTION_KEYS if is_v2 else (*ATTENTION_KEYS, *MODE_KEYS)
 
-    def one_net(layers: nn.ModuleList) -> dict[str, Any]:
+    def write_net(layers: nn.ModuleList) -> dict[str, Any]:
         return write_collection([write_embedding_layers(layers, common)], module.ntypes, 0, "embedding_network")
 
     return {
@@ -143,15 +147,15 @@ def write_se_atten(module: SeAtten, type_map: list[str]) -> dict[str, Any]:
         "@version": 2,
         **config.model_dump(mode="json", include=set(keys)),
         "tebd_dim": nets.types.width,
-        "ln_eps": epsilon_of(config),
+        "ln_eps": layer_norm_eps(config),
         "sel": list(module.sel),
         "ntypes": module.ntypes,
         "attn_mask": False,
         "spin": None,
         "precision": precision,
         "type_map": type_map,
-        "embeddings": one_net(nets.layers),
-        **({} if nets.type_layers is None else {"embeddings_strip": one_net(nets.type_layers)}),
+        "embeddings": write_net(nets.layers),
+        **({} if nets.type_layers is None else {"embeddings_strip": write_net(nets.type_layers)}),
         "attention_layers": write_attention(module, precision),
         "env_mat": {
             "rcut": config.rcut,

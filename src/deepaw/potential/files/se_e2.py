@@ -14,7 +14,7 @@ from deepaw.potential.descriptor.se_e2_r import SeE2R, SeE2RConfig
 from deepaw.potential.descriptor.type_embedding import TypedNets
 from deepaw.potential.files import slotted
 from deepaw.potential.files.component import DescriptorPart
-from deepaw.potential.files.fields import Fields, naming
+from deepaw.potential.files.fields import Fields, errors_with_place
 from deepaw.potential.files.networks import load_embedding
 from deepaw.potential.network.embedding import EmbeddingNets
 
@@ -22,19 +22,19 @@ KEYS = (*slotted.KEYS, "type_one_side")
 
 
 def read_se_e2_a(fields: Fields, type_map: list[str]) -> DescriptorPart:
-    """The two-body descriptor with angles."""
+    """Read the two-body descriptor with angular information."""
     return _read(fields, type_map, SeE2AConfig, (*KEYS, "axis_neuron"), 4)
 
 
 def read_se_e2_r(fields: Fields, type_map: list[str]) -> DescriptorPart:
-    """The two-body descriptor of distances."""
+    """Read the two-body descriptor of distances."""
     return _read(fields, type_map, SeE2RConfig, KEYS, 1)
 
 
 def _read(
-    fields: Fields, type_map: list[str], kind: type[PairwiseConfig], keys: tuple[str, ...], components: int
+    fields: Fields, type_map: list[str], config_class: type[PairwiseConfig], keys: tuple[str, ...], components: int
 ) -> DescriptorPart:
-    config = slotted.read_section(fields, type_map, kind, keys)
+    config = slotted.read_section(fields, type_map, config_class, keys)
     ntypes = len(type_map)
     config, networks = slotted.read_embeddings(fields, config, ntypes, 1 if config.type_one_side else 2)
     excluded = {tuple(pair) for pair in config.exclude_types} | {pair[::-1] for pair in config.exclude_types}
@@ -43,12 +43,12 @@ def _read(
             raise fields.error(f"is null, and types {index % ntypes} and {index // ntypes} are not excluded",
                                f"embeddings.networks[{index}]")  # fmt: skip
     davg, dstd = slotted.read_statistics(fields, config, ntypes, components)
-    fields.end()
+    fields.finish()
 
     def load(module: nn.Module) -> None:
         assert isinstance(module, PairwiseDescriptor)
         assert isinstance(module.nets, EmbeddingNets)
-        with naming(fields):
+        with errors_with_place(fields):
             load_embedding(module.nets, networks)
         module.with_statistics(torch.from_numpy(davg), torch.from_numpy(dstd))
 
@@ -59,21 +59,24 @@ def _read(
 
 
 def write_se_e2_a(module: SeE2A, type_map: list[str]) -> dict[str, Any]:
-    """The object of the descriptor in a file."""
-    return {**_written(module, type_map), "type": "se_e2_a", "axis_neuron": module.config.axis_neuron}
+    """Return the object of the descriptor in a file."""
+    return {**_write(module, type_map), "type": "se_e2_a", "axis_neuron": module.config.axis_neuron}
 
 
 def write_se_e2_r(module: SeE2R, type_map: list[str]) -> dict[str, Any]:
-    """The object of the descriptor in a file; raises InputError for nets of pairs, which most backends misread."""
+    """Return the object of the descriptor in a file.
+
+    Raises InputError: nets of pairs of types, which most backends misread.
+    """
     if not module.config.type_one_side:
         raise InputError(
             "A model of se_e2_r with type_one_side false cannot be written for DeePMD-kit, whose backends, but for "
             "TensorFlow, take it for another model; keep it in a .safetensors file."
         )
-    return {**_written(module, type_map), "type": "se_r"}
+    return {**_write(module, type_map), "type": "se_r"}
 
 
-def _written(module: PairwiseDescriptor, type_map: list[str]) -> dict[str, Any]:
+def _write(module: PairwiseDescriptor, type_map: list[str]) -> dict[str, Any]:
     if isinstance(module.nets, TypedNets):
         raise InputError(
             "A model of se_e2_a with type_embedding cannot be written for DeePMD-kit, whose files have no place for "
@@ -81,4 +84,4 @@ def _written(module: PairwiseDescriptor, type_map: list[str]) -> dict[str, Any]:
         )
     networks = slotted.write_networks(module, module.nets)
     ndim = 1 if module.config.type_one_side else 2
-    return {**slotted.written(module, type_map, KEYS, networks, ndim), "spin": None}
+    return {**slotted.write_descriptor(module, type_map, KEYS, networks, ndim), "spin": None}

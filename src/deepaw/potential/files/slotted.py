@@ -1,4 +1,4 @@
-"""What descriptors with embedding nets and `sel` by type have in common in DeePMD-kit's files."""
+"""Common fields of descriptors with embedding nets and `sel` by type in DeePMD-kit's files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from deepaw.potential.files.networks import Network, has_timestep, read_collecti
 from deepaw.potential.network.embedding import EmbeddingNets
 
 VERSION = 3
-"""The newest that is known: 2, or 3 where a tabulated copy of the embedding nets lies beside them."""
+"""Newest supported version: 2 is the basic one, 3 may have a tabulated copy of the embedding nets."""
 
 KEYS = (
     "rcut",
@@ -32,15 +32,14 @@ KEYS = (
 Config = TypeVar("Config", bound=EmbeddingConfig)
 
 
-def read_section(fields: Fields, type_map: list[str], kind: type[Config], keys: tuple[str, ...]) -> Config:
-    """The section that the keys of an object make, with numbers for `sel`; what else such objects begin with is read
-    too."""
-    fields.version(VERSION)
+def read_section(fields: Fields, type_map: list[str], config_class: type[Config], keys: tuple[str, ...]) -> Config:
+    """Read the section of a descriptor, with numbers for `sel`, and the general fields of its object."""
+    fields.check_version(VERSION)
     fields.expect("spin", None)
     fields.expect("type_map", None, type_map)
-    # the table of a compressed model approximates the nets, which are there too
+    # the table of a compressed model approximates the nets, which the file has as well
     fields.ignore("compress")
-    config = fields.section(kind, fields.known(keys))
+    config = fields.section(config_class, fields.take_present(keys))
     ntypes = len(type_map)
     if len(config.sel) != ntypes:
         raise fields.error(f"has {len(config.sel)} entries; it should have one for each of the {ntypes} types", "sel")
@@ -49,30 +48,30 @@ def read_section(fields: Fields, type_map: list[str], kind: type[Config], keys: 
 
 
 def read_embeddings(fields: Fields, config: Config, ntypes: int, ndim: int) -> tuple[Config, list[Network | None]]:
-    """The nets, and the section with `resnet_dt` as they have it."""
-    networks = read_collection(fields.inner("embeddings"), ntypes, ndim, (1, *config.neuron))
+    """Return the section with `resnet_dt` according to the nets, and the nets."""
+    networks = read_collection(fields.take_object("embeddings"), ntypes, ndim, (1, *config.neuron))
     return config.model_copy(update={"resnet_dt": config.resnet_dt or has_timestep(networks)}), networks
 
 
 def read_statistics(
     fields: Fields, config: EmbeddingConfig, ntypes: int, components: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """davg and dstd, (ntypes, components), of what a file repeats over the slots."""
+    """Read davg and dstd, (ntypes, components), which files repeat over the slots."""
     assert not isinstance(config.sel, str)
-    found = []
+    statistics = []
     for name in ("davg", "dstd"):
         values = fields.array(name, (ntypes, sum(config.sel), components))
         if (values != values[:, :1]).any():
             raise fields.error("differs from slot to slot of one type, which is not supported", f"@variables.{name}")
-        found.append(values[:, 0])
-    davg, dstd = found
+        statistics.append(values[:, 0])
+    davg, dstd = statistics
     if (dstd == 0).any():
         raise fields.error("holds zeros, which rows would be divided by", "@variables.dstd")
     return davg, dstd
 
 
 def check_environment(fields: Fields, config: EmbeddingConfig) -> None:
-    """The environment matrix is that of the section."""
+    """Raise InputError unless the environment matrix `env_mat` agrees with the section."""
     environment = fields.take("env_mat", None)
     if environment is None:
         return
@@ -80,23 +79,26 @@ def check_environment(fields: Fields, config: EmbeddingConfig) -> None:
     inner.expect("use_exp_switch", False)
     inner.expect("rcut", config.rcut)
     inner.expect("rcut_smth", config.rcut_smth)
-    # DeePMD-kit goes by env_protection, and writes 0 here for se_e2_r whatever that is
+    # DeePMD-kit uses env_protection, and writes 0 here for se_e2_r in any case
     inner.ignore("protection")
-    inner.end()
+    inner.finish()
 
 
 def write_networks(module: SlottedDescriptor, nets: EmbeddingNets) -> list[dict[str, Any]]:
-    """One object for each net."""
+    """Return one object for each embedding net."""
     config = module.config
     names = ("activation_function", "resnet_dt")
     common = {name: getattr(config, name) for name in names} | {"precision": precision_name(module.dtype)}
     return write_embedding(nets, common)
 
 
-def written(
+def write_descriptor(
     module: SlottedDescriptor, type_map: list[str], keys: tuple[str, ...], networks: list[dict[str, Any]], ndim: int
 ) -> dict[str, Any]:
-    """The object of a descriptor without its `type`."""
+    """Return the object of a descriptor without its `type`.
+
+    keys: of the section. networks: objects of the nets. ndim: number of types of a net's index.
+    """
     config = module.config
     return {
         "@class": "Descriptor",

@@ -1,4 +1,4 @@
-"""`dipole` and `polar` in DeePMD-kit's files.
+"""Fitting nets of tensors (`dipole` and `polar`) in DeePMD-kit's files.
 
 DeePMD-kit's PyTorch and NumPy backends do not add `out_bias` to dipoles. To polarizabilities they add the mean of its
 diagonal, times the unit matrix and the scale, with `shift_diag`; `constant_matrix`, which its TensorFlow backend
@@ -20,13 +20,13 @@ from deepaw.potential.fitting.polar import PolarFitting, PolarFittingConfig
 from deepaw.potential.fitting.tensor import TensorConfig
 from deepaw.potential.model.tensor import TensorModel
 
-DIPOLE, POLAR = 4, 5
-"""The newest versions of these objects that are known."""
+DIPOLE_VERSION, POLAR_VERSION = 4, 5
+"""Newest supported versions of these objects."""
 
 
 def read_dipole(fields: Fields, type_map: list[str], descriptor: DescriptorPart, model: dict[str, Any]) -> FittingPart:
-    """Fitting nets of atomic dipoles."""
-    fields.version(DIPOLE)
+    """Read the fitting nets of atomic dipoles; model: section `model` as far as it is known."""
+    fields.check_version(DIPOLE_VERSION)
     fields.ignore("r_differentiable", "c_differentiable")
     section = {"type": "dipole"}
     nets, bias = _read(fields, type_map, descriptor, model, DipoleFittingConfig, section, descriptor.channels)
@@ -39,10 +39,10 @@ def read_dipole(fields: Fields, type_map: list[str], descriptor: DescriptorPart,
 
 
 def read_polar(fields: Fields, type_map: list[str], descriptor: DescriptorPart, model: dict[str, Any]) -> FittingPart:
-    """Fitting nets of atomic polarizabilities."""
-    fields.version(POLAR)
+    """Read the fitting nets of atomic polarizabilities; model: section `model` as far as it is known."""
+    fields.check_version(POLAR_VERSION)
     ntypes = len(type_map)
-    section = {"type": "polar", **fields.known(("fit_diag", "shift_diag")), "scale": _scale(fields, ntypes)}
+    section = {"type": "polar", **fields.take_present(("fit_diag", "shift_diag")), "scale": _scale(fields, ntypes)}
     constant = fields.optional_array("constant_matrix")
     if constant is not None and constant.size != ntypes:
         raise fields.error(f"has {constant.size} values; it should have one for each of the {ntypes} types",
@@ -63,9 +63,9 @@ def read_polar(fields: Fields, type_map: list[str], descriptor: DescriptorPart, 
 
 
 def _scale(fields: Fields, ntypes: int) -> tuple[float, ...]:
-    """In a file of a model among the variables, in the section of an input file a number or a list."""
-    given = fields.optional_array("scale")
-    values = np.atleast_1d(np.asarray(fields.take("scale", 1.0), dtype=np.float64)) if given is None else given
+    """Read the scale of each type: from the variables of a model file, or as a number or a list from its section."""
+    array = fields.optional_array("scale")
+    values = np.atleast_1d(np.asarray(fields.take("scale", 1.0), dtype=np.float64)) if array is None else array
     if values.size not in (1, ntypes):
         raise fields.error(f"has {values.size} values; it should have one for each of the {ntypes} types", "scale")
     return tuple(np.broadcast_to(values.reshape(-1), ntypes).tolist())
@@ -76,11 +76,11 @@ def _read(
     type_map: list[str],
     descriptor: DescriptorPart,
     model: dict[str, Any],
-    kind: type[TensorConfig],
+    config_class: type[TensorConfig],
     section: dict[str, Any],
     outputs: int,
 ) -> tuple[Nets, np.ndarray | None]:
-    """The nets, and what is added to their outputs by type, (ntypes, outputs)."""
+    """Read the nets, and the bias of their outputs (ntypes, outputs), if any."""
     ntypes = len(type_map)
     fields.expect("var_name", section["type"])
     fields.expect("embedding_width", descriptor.channels)
@@ -88,9 +88,9 @@ def _read(
         raise fields.error("needs a descriptor with vectors, such as se_e2_a")
     # DeePMD-kit's PyTorch backend writes the types without a tensor in both places, its TensorFlow backend in one
     fields.ignore("sel_type")
-    excluded = {*(model.get("atom_exclude_types") or ()), *fields.types("exclude_types", ntypes)}
+    excluded = {*(model.get("atom_exclude_types") or ()), *fields.take_types("exclude_types", ntypes)}
     section["sel_type"] = tuple(kind for kind in range(ntypes) if kind not in excluded) if excluded else None
-    nets = read_nets(fields, type_map, descriptor.width, outputs, kind, section)
+    nets = read_nets(fields, type_map, descriptor.width, outputs, config_class, section)
     bias = fields.optional_array("bias_atom_e")
     if bias is not None:
         if bias.size != ntypes * outputs:
@@ -99,51 +99,54 @@ def _read(
         if bias.any() and descriptor.shares_nets:
             raise fields.error("is not 0, which is not supported for a net of all types", "@variables.bias_atom_e")
         bias = bias.reshape(ntypes, outputs)
-    fields.end()
+    fields.finish()
     return nets, bias
 
 
 @torch.no_grad()
 def _add_bias(model: TensorModel, bias: np.ndarray | None) -> None:
+    """Add the bias of the outputs (ntypes, outputs) to the last layers of the nets."""
     if bias is not None:
         for kind, row in enumerate(bias):
-            last: Any = model.fitting.net(kind)
-            last.layers[-1].b += torch.from_numpy(row)
+            net: Any = model.fitting.net(kind)
+            net.layers[-1].b += torch.from_numpy(row)
 
 
 def write_dipole(model: TensorModel, type_map: list[str]) -> tuple[dict[str, Any], np.ndarray]:
-    """The object of the fitting net in a file, and `out_bias` (ntypes, 3)."""
-    content, variables = _written(model, type_map)
-    content |= {"@version": DIPOLE, "r_differentiable": True, "c_differentiable": True, "@variables": variables}
+    """Return the object of the fitting net in a file, and `out_bias` (ntypes, 3)."""
+    content, variables = _write(model, type_map)
+    content |= {"@version": DIPOLE_VERSION, "r_differentiable": True, "c_differentiable": True}
+    content |= {"@variables": variables}
     return content, np.zeros((len(type_map), 3))
 
 
 def write_polar(model: TensorModel, type_map: list[str]) -> tuple[dict[str, Any], np.ndarray]:
-    """The object of the fitting net in a file, and `out_bias` (ntypes, 9)."""
+    """Return the object of the fitting net in a file, and `out_bias` (ntypes, 9)."""
     fitting = model.fitting
     assert isinstance(fitting, PolarFitting)
-    content, variables = _written(model, type_map)
+    content, variables = _write(model, type_map)
     variables |= {
         "scale": fitting.scale.cpu().numpy().reshape(-1, 1),
         "constant_matrix": np.zeros(len(type_map)),
     }
     content |= {
-        "@version": POLAR,
+        "@version": POLAR_VERSION,
         **fitting.config.model_dump(mode="json", include={"fit_diag", "shift_diag"}),
         "@variables": variables,
     }
     return content, fitting.shift.cpu().numpy()[:, None] * np.eye(3).reshape(1, 9)
 
 
-def _written(model: TensorModel, type_map: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _write(model: TensorModel, type_map: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the common fields of dipoles and polarizabilities, and their `@variables`."""
     fitting = model.fitting
     content, variables = write_nets(fitting, type_map)
-    kind = fitting.config.model_dump()["type"]
+    fitting_type = fitting.config.model_dump()["type"]
     outputs = fitting.nets[0].layers[-1].w.shape[1]  # type: ignore[union-attr, index]
     content |= {
-        "type": kind,
-        "var_name": kind,
+        "type": fitting_type,
+        "var_name": fitting_type,
         "embedding_width": fitting.channels,
-        "exclude_types": [each for each in range(len(type_map)) if each not in model.selected],
+        "exclude_types": [kind for kind in range(len(type_map)) if kind not in model.selected],
     }
     return content, {"bias_atom_e": np.zeros((len(type_map), outputs)), **variables}

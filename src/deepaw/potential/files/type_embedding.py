@@ -11,28 +11,28 @@ from deepaw.potential.files.networks import Network, read_network, write_embeddi
 from deepaw.potential.network.electrons import SIZE
 
 VERSION = 2
-"""The newest that is known; the first had a bias and no key for it."""
+"""Newest supported version; version 1 has a bias and no key for it."""
 
 KEYS = ("neuron", "resnet_dt", "activation_function", "precision", "use_econf_tebd", "use_tebd_bias")
 
 
 def read_type_embedding(fields: Fields, type_map: list[str]) -> tuple[TypeEmbeddingConfig, Network]:
-    """The section, and the layers."""
-    fields.version(VERSION)
+    """Read a type embedding: its section, and its layers."""
+    fields.check_version(VERSION)
     fields.expect("ntypes", len(type_map))
     fields.expect("type_map", None, type_map)
     fields.ignore("trainable", "padding")
-    section = {"use_tebd_bias": True, **fields.known(KEYS)}
+    section = {"use_tebd_bias": True, **fields.take_present(KEYS)}
     section["activation_function"] = str(section.get("activation_function", "tanh")).lower()
     config = fields.section(TypeEmbeddingConfig, section)
     inputs = SIZE if config.use_econf_tebd else len(type_map)
-    network = read_network(fields.inner("embedding"), (inputs, *config.neuron))
-    fields.end()
+    network = read_network(fields.take_object("embedding"), (inputs, *config.neuron))
+    fields.finish()
     return config, network
 
 
 def write_type_embedding(module: TypeEmbedding, type_map: list[str]) -> dict[str, Any]:
-    """The object of a type embedding in a file."""
+    """Return the object of a type embedding in a file."""
     config = module.config
     precision = precision_name(module.dtype)
     common = {

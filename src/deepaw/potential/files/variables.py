@@ -1,4 +1,4 @@
-"""The leaves below `@variables`, which files store in their own ways."""
+"""Conversion of the leaves below `@variables`, the arrays of a tree."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ KEY = "@variables"
 
 
 def map_variables(node: Any, change: Callable[[Any], Any], *, inside: bool = False) -> Any:
-    """A copy of the tree in which every leaf below `@variables` that is not None is changed.
+    """Return a copy of a tree with `change` applied to every leaf below `@variables` that is not None.
 
-    Objects with `@is_variable`, as YAML files write arrays, are leaves. Dicts and lists are copied, leaves are not.
+    Objects with `@is_variable`, the arrays of YAML files, are leaves. Dicts and lists are copied, leaves are not.
+    inside: whether the node is below `@variables`.
     """
     if isinstance(node, dict):
         if node.get("@is_variable"):

@@ -1,4 +1,4 @@
-"""`.yaml`: the tree as it is, each array an object with its dtype and its values as nested lists."""
+"""`.yaml` files: the tree as YAML, with each array as an object of its dtype and its values as nested lists."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from deepaw.potential.files.variables import map_variables
 ARRAY = "np.ndarray"
 DTYPES = ("float64", "float32", "float16", "int64", "int32")
 
-# the parsers written in C, which PyYAML has wherever libyaml was there to build it, are ten times faster
+# the C parsers, which PyYAML has if it was built with libyaml, are ten times faster
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def read_yaml(path: Path) -> Any:
-    """The tree of a `.yaml` file; raises InputError for one that is not YAML or describes an array wrongly."""
+    """Read the tree of a `.yaml` file; raises InputError for a file that is not YAML, or has an invalid array."""
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
@@ -28,10 +28,10 @@ def read_yaml(path: Path) -> Any:
         raise InputError(f"{path} is not YAML, or is cut short: {reason}.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from None
-    return map_variables(tree, lambda leaf: _array(path, leaf))
+    return map_variables(tree, lambda leaf: _read_array(path, leaf))
 
 
-def _array(path: Path, leaf: Any) -> np.ndarray:
+def _read_array(path: Path, leaf: Any) -> np.ndarray:
     if not isinstance(leaf, dict):
         leaf = {"value": leaf, "dtype": "float64"}
     dtype, value = leaf.get("dtype"), leaf.get("value")
@@ -45,12 +45,12 @@ def _array(path: Path, leaf: Any) -> np.ndarray:
 
 def write_yaml(path: Path, tree: Any) -> None:
     """Write a `.yaml` file that DeePMD-kit reads."""
-    described = map_variables(tree, _described)
+    tree_of_objects = map_variables(tree, _array_object)
     with path.open("w", encoding="utf-8") as file:
-        yaml.dump(described, file, Dumper=_Dumper)
+        yaml.dump(tree_of_objects, file, Dumper=_Dumper)
 
 
-def _described(values: Any) -> dict[str, Any]:
+def _array_object(values: Any) -> dict[str, Any]:
     array = np.asarray(values)
     return {
         "@class": ARRAY,

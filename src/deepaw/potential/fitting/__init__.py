@@ -1,1 +1,1 @@
-"""Fitting nets, from descriptors to what is predicted: one file each, listed in `registry.py`."""
+"""Fitting nets, which map descriptors to atomic quantities: one file each, listed in `registry.py`."""

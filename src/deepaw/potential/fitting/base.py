@@ -1,4 +1,4 @@
-"""What all fitting nets have in common: one for each type of atom, or for all, of descriptors and parameters."""
+"""Base class of fitting nets: one net for each type of atom, or one for all, applied to descriptors and parameters."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _OWNER = {"fparam": "frame", "aparam": "atom"}
 
 
 class NetsConfig(Section):
-    """Keys of fitting nets, whatever they predict."""
+    """Keys of fitting nets of any type."""
 
     neuron: tuple[int, ...] = Field((120, 120, 120), description="widths of the hidden layers")
     resnet_dt: bool = Field(True, description="a timestep in residual layers")
-    activation_function: ActivationName = Field("tanh", description="of the hidden layers")
-    precision: Precision = Field("default", description="of the fitting nets; default is float64")
-    numb_fparam: int = Field(0, ge=0, description="parameters of a frame that the nets see beside the descriptor")
-    numb_aparam: int = Field(0, ge=0, description="parameters of an atom that the nets see beside the descriptor")
-    default_fparam: tuple[float, ...] | None = Field(None, description="what fparam is where a frame does not say")
-    trainable: bool = Field(True, description="whether training changes it")
-    seed: int | None = Field(None, description="of the initial weights; by default that of the training")
+    activation_function: ActivationName = Field("tanh", description="activation function of the hidden layers")
+    precision: Precision = Field("default", description="precision of the fitting nets; default is float64")
+    numb_fparam: int = Field(0, ge=0, description="number of frame parameters, inputs of the nets")
+    numb_aparam: int = Field(0, ge=0, description="number of atomic parameters, inputs of the nets")
+    default_fparam: tuple[float, ...] | None = Field(None, description="fparam of frames without fparam")
+    trainable: bool = Field(True, description="whether training changes the fitting nets")
+    seed: int | None = Field(None, description="seed of the initial weights; by default that of the training")
 
     @field_validator("neuron")
     @classmethod
-    def _widths(cls, neuron: tuple[int, ...]) -> tuple[int, ...]:
+    def _check_widths(cls, neuron: tuple[int, ...]) -> tuple[int, ...]:
         if min(neuron, default=1) < 1:
             raise ValueError(f"{list(neuron)} should be widths of layers, 1 or more")
         return neuron
 
     @field_validator("trainable", mode="before")
     @classmethod
-    def _all_layers_alike(cls, trainable: object, info: ValidationInfo) -> object:
+    def _trainable_of_layers(cls, trainable: object, info: ValidationInfo) -> object:
         if not isinstance(trainable, list) or not all(type(layer) is bool for layer in trainable):
             return trainable
         layers = len(info.data.get("neuron", trainable[1:])) + 1
@@ -49,7 +49,7 @@ class NetsConfig(Section):
         return trainable[0]
 
     @model_validator(mode="after")
-    def _default_parameters(self) -> NetsConfig:
+    def _check_default_fparam(self) -> NetsConfig:
         if self.default_fparam is not None and len(self.default_fparam) != self.numb_fparam:
             raise ValueError(
                 f"default_fparam has {len(self.default_fparam)} numbers; it should have numb_fparam, {self.numb_fparam}"
@@ -58,18 +58,18 @@ class NetsConfig(Section):
 
     @property
     def seen_aparam(self) -> int:
-        """Parameters of an atom that the nets see."""
+        """Number of atomic parameters that are inputs of the nets."""
         return self.numb_aparam
 
     def check_types(self, ntypes: int) -> None:
-        """Raise ValueError where lists by type do not fit the number of types."""
+        """Raise ValueError if lists by type do not fit the number of types."""
 
 
 class FittingNets(nn.Module):
     """A net for each type of atom, or one for all: R^(width + parameters) -> R^outputs.
 
-    Buffers: fparam_mean, fparam_scale (numb_fparam,), aparam_mean, aparam_scale (seen_aparam,): parameters enter the
-    nets as (p - mean) * scale.
+    Buffers: fparam_mean, fparam_scale (numb_fparam,), aparam_mean, aparam_scale (seen_aparam,). The inputs of the nets
+    are (p - mean) * scale of each parameter p.
     """
 
     config: NetsConfig
@@ -88,7 +88,7 @@ class FittingNets(nn.Module):
         shared: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        """shared: one net for all types, for descriptors that say which type an atom is of."""
+        """Create nets with random weights; shared: one net for all types, for descriptors that encode the type."""
         super().__init__()
         try:
             config.check_types(ntypes)
@@ -118,46 +118,51 @@ class FittingNets(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the fitting nets."""
+        """Floating-point type of the fitting nets."""
         return next(self.nets.parameters()).dtype
 
     def net(self, kind: int) -> FittingNet:
-        """That of a type."""
-        found = self.nets[0 if self.shared else kind]
-        assert isinstance(found, FittingNet)
-        return found
+        """Return the net of a type."""
+        net = self.nets[0 if self.shared else kind]
+        assert isinstance(net, FittingNet)
+        return net
 
     def parameters_of(self, atoms: int, fparam: Tensor | None, aparam: Tensor | None) -> Tensor | None:
-        """Normalised parameters beside the descriptor, (atoms, numb_fparam + seen_aparam), or None if there are none.
+        """Return normalised parameters (atoms, numb_fparam + seen_aparam), inputs of the nets, or None without any.
 
-        fparam: (atoms, numb_fparam), that of each atom's frame; default_fparam stands in where it is None.
-        aparam: (atoms, numb_aparam). Raises InputError: parameters that are missing or of the wrong number.
+        atoms: number of atoms.
+        fparam: (atoms, numb_fparam), that of each atom's frame; default_fparam is used if it is None.
+        aparam: (atoms, numb_aparam).
+
+        Raises InputError: parameters that are missing or of the wrong number.
         """
         default = self.config.default_fparam
         if fparam is None and default is not None:
             fparam = self.fparam_mean.new_tensor(default).expand(atoms, -1)
         columns = []
-        for name, given, count in (
+        for name, values, count in (
             ("fparam", fparam, self.config.numb_fparam),
             ("aparam", aparam, self.config.seen_aparam),
         ):
             if count == 0:
                 continue
-            if given is None:
+            if values is None:
                 raise InputError(f"{name} is missing; the model needs {count} for each {_OWNER[name]}.")
-            if given.shape != (atoms, count):
+            if values.shape != (atoms, count):
                 raise InputError(
-                    f"{name} has {given.shape[-1]} numbers for each {_OWNER[name]}; the model needs {count}."
+                    f"{name} has {values.shape[-1]} numbers for each {_OWNER[name]}; the model needs {count}."
                 )
             mean, scale = getattr(self, f"{name}_mean"), getattr(self, f"{name}_scale")
-            columns.append((given.to(mean) - mean) * scale)
+            columns.append((values.to(mean) - mean) * scale)
         return torch.cat(columns, dim=1).to(self.dtype) if columns else None
 
-    def outputs_of(self, kind: int, D: Tensor, beside: Tensor | None, compute: torch.dtype | None = None) -> Tensor:
-        """(n, outputs) of the net of one type, from descriptors (n, width) and what `parameters_of` gave for them.
+    def net_outputs(
+        self, kind: int, D: Tensor, parameters: Tensor | None, compute: torch.dtype | None = None
+    ) -> Tensor:
+        """Compute the outputs (n, outputs) of the net of one type.
 
-        compute: as of `FittingNet`.
+        D: descriptors (n, width). parameters: their rows of `parameters_of`. compute: as for `FittingNet`.
         """
         D = D.to(self.dtype)
-        result: Tensor = self.net(kind)(D if beside is None else torch.cat([D, beside], dim=1), compute)
+        result: Tensor = self.net(kind)(D if parameters is None else torch.cat([D, parameters], dim=1), compute)
         return result

@@ -1,4 +1,4 @@
-"""Atomic dipoles from descriptors (`dipole`)."""
+"""Fitting net of atomic dipoles (`dipole`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deepaw.potential.fitting.tensor import TensorConfig, TensorFitting
 
 
 class DipoleFittingConfig(TensorConfig):
-    """One fitting net for each type of atom; it weighs the vectors of the descriptor, whose sum is the dipole.
+    """One fitting net for each type of atom; the dipole is the sum of the descriptor's vectors weighted by its outputs.
 
     The unit is that of the labels.
     """
@@ -21,7 +21,7 @@ class DipoleFittingConfig(TensorConfig):
 
 
 class DipoleFitting(TensorFitting):
-    """mu_i = sum_m c_m T_m with c = net of the centre's type (D_i, parameters); T (channels, 3) of the descriptor.
+    """mu_i = sum_m c_m T_m with c = net of the centre's type (D_i, parameters) and the vectors T (channels, 3).
 
     Source: Zhang et al., Phys. Rev. B 102, 041121 (2020), eq. 5.
     """
@@ -42,9 +42,9 @@ class DipoleFitting(TensorFitting):
         super().__init__(config, ntypes, width, channels, channels, shared=shared, generator=generator)
 
     def assembled(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
-        """(n, 3)."""
+        """Return dipoles (n, 3)."""
         return torch.einsum("nm,nma->na", outputs, T).double()
 
     def turned(self, outputs: Tensor, directions: Tensor) -> Tensor:
-        """directions c."""
+        """Return the coefficients of V: directions c, (n, functions)."""
         return outputs @ directions.T

@@ -1,4 +1,4 @@
-"""Atomic energies from descriptors (`ener`)."""
+"""Fitting net of atomic energies (`ener`)."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ class EnergyFittingConfig(NetsConfig):
 
     type: Literal["ener"] = "ener"
     atom_ener: tuple[float | None, ...] = Field(
-        (), description="energies of single atoms by type, eV, fixed instead of fitted; null where not known"
+        (), description="energies of isolated atoms by type, eV, fixed instead of fitted; null if unknown"
     )
     use_aparam_as_mask: bool = Field(
-        False, description="aparam says which atoms are there (1) and which fill up a frame (0), for se_a_mask"
+        False, description="aparam is a mask, 1 for real atoms and 0 for virtual ones, for se_a_mask"
     )
 
     @model_validator(mode="after")
-    def _mask(self) -> Self:
+    def _check_mask(self) -> Self:
         if self.use_aparam_as_mask and self.numb_aparam != 1:
             raise ValueError(f"numb_aparam is {self.numb_aparam}; it should be 1, for use_aparam_as_mask")
         return self
 
     @property
     def seen_aparam(self) -> int:
-        """None where it is a mask."""
+        """Number of atomic parameters that are inputs of the nets: 0 if aparam is a mask."""
         return 0 if self.use_aparam_as_mask else self.numb_aparam
 
     def check_types(self, ntypes: int) -> None:
-        """Raise ValueError unless there are as many energies, or none."""
+        """Raise ValueError unless `atom_ener` is empty or has an entry for each type."""
         if len(self.atom_ener) not in (0, ntypes):
             raise ValueError(
                 f"atom_ener has {len(self.atom_ener)} entries; it should have one for each of the {ntypes} types"
@@ -46,8 +46,8 @@ class EnergyFittingConfig(NetsConfig):
 class EnergyFitting(FittingNets):
     """E_i = net of the centre's type (D_i, frame parameters, atom parameters).
 
-    Types whose energy as single atoms is given (`atom_ener`) have net(0, parameters) subtracted, so that it is that; if
-    one net serves all types, it is subtracted for all of them.
+    For types with an energy in `atom_ener`, net(0, parameters) is subtracted, so that an isolated atom has that energy;
+    if one net serves all types, it is subtracted for all of them.
     """
 
     config: EnergyFittingConfig
@@ -63,45 +63,48 @@ class EnergyFitting(FittingNets):
     ) -> None:
         super().__init__(config, ntypes, width, 1, shared=shared, generator=generator)
 
-    def of_type(self, kind: int, D: Tensor, beside: Tensor | None, compute: torch.dtype | None = None) -> Tensor:
-        """Energies (n,) of atoms of one type, from descriptors (n, width) and what `parameters_of` gave for them.
+    def of_type(self, kind: int, D: Tensor, parameters: Tensor | None, compute: torch.dtype | None = None) -> Tensor:
+        """Compute energies (n,), eV, of atoms of one type.
 
-        compute: as of `FittingNet`.
+        D: descriptors (n, width). parameters: their rows of `parameters_of`. compute: as for `FittingNet`.
         """
-        return self.outputs_of(kind, D, beside, compute).squeeze(1) - self.alone(kind, beside)
+        return self.net_outputs(kind, D, parameters, compute).squeeze(1) - self.alone(kind, parameters)
 
     def with_gradient(
-        self, kind: int, D: Tensor, beside: Tensor | None, factor: Tensor, compute: torch.dtype | None = None
+        self, kind: int, D: Tensor, parameters: Tensor | None, factor: Tensor, compute: torch.dtype | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The energies E of `of_type`, and the gradients of factor * E in D, (n, width), for factors (n,).
+        """Compute the energies E of `of_type` and grad_D = factor dE/dD, (n, width), for factors (n,).
 
         Both are differentiable once, in D and in the weights.
         """
         x = D.to(self.dtype)
         net = self.net(kind)
         if has_passes(net):
-            E, gradient = with_gradient(net, x if beside is None else torch.cat([x, beside], dim=1), factor, compute)
-            return E - self.alone(kind, beside), gradient[:, : self.width].to(D.dtype)
-        E = self.of_type(kind, D, beside, compute)
-        (gradient,) = torch.autograd.grad(E, D, factor.to(E.dtype), create_graph=True)
-        return E, gradient
+            x = x if parameters is None else torch.cat([x, parameters], dim=1)
+            E, grad_x = with_gradient(net, x, factor, compute)
+            return E - self.alone(kind, parameters), grad_x[:, : self.width].to(D.dtype)
+        E = self.of_type(kind, D, parameters, compute)
+        (grad_D,) = torch.autograd.grad(E, D, factor.to(E.dtype), create_graph=True)
+        return E, grad_D
 
-    def alone(self, kind: int, beside: Tensor | None) -> Tensor | float:
-        """What is subtracted where an atom's own energy is given: net(0, parameters), (n,) or (1,), and 0 elsewhere."""
-        given = self.config.atom_ener
-        if all(energy is None for energy in given) or (given[kind] is None and not self.shared):
+    def alone(self, kind: int, parameters: Tensor | None) -> Tensor | float:
+        """Compute net(0, parameters), (n,) or (1,), which is subtracted with `atom_ener`; 0 for types without it."""
+        atom_ener = self.config.atom_ener
+        if all(energy is None for energy in atom_ener) or (atom_ener[kind] is None and not self.shared):
             return 0.0
-        zero = torch.zeros(
-            1 if beside is None else len(beside), self.width, dtype=self.dtype, device=self.fparam_mean.device
-        )
-        return self.outputs_of(kind, zero, beside).squeeze(1)
+        natoms = 1 if parameters is None else len(parameters)
+        zero = torch.zeros(natoms, self.width, dtype=self.dtype, device=self.fparam_mean.device)
+        return self.net_outputs(kind, zero, parameters).squeeze(1)
 
     def forward(self, D: Tensor, types: Tensor, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
-        """Energies (natoms,), eV, of descriptors (natoms, width) and types (natoms,); parameters as `parameters_of`."""
-        beside = self.parameters_of(len(D), fparam, aparam)
+        """Compute energies (natoms,), eV.
+
+        D: descriptors (natoms, width). types: (natoms,). fparam, aparam: as for `parameters_of`.
+        """
+        parameters = self.parameters_of(len(D), fparam, aparam)
         energy = torch.zeros(len(D), dtype=self.dtype, device=D.device)
         for kind in types.unique().tolist():
             atoms = torch.nonzero(types == kind).squeeze(1)
-            of_type = self.of_type(kind, D[atoms], None if beside is None else beside[atoms])
-            energy = energy.index_put((atoms,), of_type)
+            type_energy = self.of_type(kind, D[atoms], None if parameters is None else parameters[atoms])
+            energy = energy.index_put((atoms,), type_energy)
         return energy

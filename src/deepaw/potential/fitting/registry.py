@@ -1,4 +1,4 @@
-"""All fitting nets, by the `type` of their section in an input file. A new one is its file and a line here."""
+"""Registry of fitting nets by the `type` of their section. A new fitting net needs its own file and an entry here."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ def make_fitting(
     shared: bool = False,
     generator: torch.Generator | None = None,
 ) -> EnergyFitting:
-    """The fitting nets of energies that a section asks for, with random weights, for descriptors of this width."""
+    """Return fitting nets of energies with random weights, for descriptors of this width."""
     return EnergyFitting(config, ntypes, width, shared=shared, generator=generator)
 
 
 def make_tensor_fitting(
     config: TensorConfig, ntypes: int, descriptor: Descriptor, *, generator: torch.Generator | None = None
 ) -> TensorFitting:
-    """The fitting nets of tensors that a section asks for, with random weights, for this descriptor.
+    """Return fitting nets of tensors with random weights, for this descriptor.
 
-    Raises InputError: a descriptor without vectors; what the fitting nets raise.
+    Raises InputError: a descriptor without vectors, or any error of the fitting nets.
     """
     if descriptor.channels == 0:
         raise InputError(
             f"a descriptor of distances alone has no vectors, which a fitting net of {config.label} needs; use se_e2_a"
         )
-    kind = _TENSORS[type(config)]
-    return kind(
+    fitting_class = _TENSORS[type(config)]
+    return fitting_class(
         config,  # type: ignore[arg-type]
         ntypes,
         descriptor.width,

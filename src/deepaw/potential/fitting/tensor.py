@@ -1,4 +1,4 @@
-"""What fitting nets of atomic tensors have in common: the nets weigh vectors that turn with the atoms."""
+"""Base class of fitting nets of atomic tensors: the outputs of the nets are weights of equivariant vectors."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ class TensorConfig(NetsConfig):
     """Keys of fitting nets of tensors."""
 
     label: ClassVar[str]
-    """What the labels of data call the tensor."""
+    """Name of the tensor in the labels of data."""
 
     sel_type: tuple[int, ...] | None = Field(None, description="types of the atoms that have a tensor; by default all")
 
     @field_validator("sel_type", mode="before")
     @classmethod
-    def _one_is_a_list(cls, sel_type: object) -> object:
+    def _int_to_tuple(cls, sel_type: object) -> object:
         if type(sel_type) is int:
             return (sel_type,)
         return tuple(sel_type) if isinstance(sel_type, list) else sel_type
 
     def check_types(self, ntypes: int) -> None:
-        """Raise ValueError unless `sel_type` lists types, one at least."""
+        """Raise ValueError unless `sel_type` is None or a list of one or more types."""
         if self.sel_type is not None and not (self.sel_type and all(0 <= kind < ntypes for kind in self.sel_type)):
             raise ValueError(f"sel_type is {list(self.sel_type)}; it should list types from 0 to {ntypes - 1}")
 
 
 class TensorFitting(FittingNets, ABC):
-    """Tensors of atoms from their descriptors and from vectors T (channels, 3) that turn as the structure does.
+    """Tensors of atoms from their descriptors and from equivariant vectors T (channels, 3).
 
-    channels: how many vectors an atom has. shape: of a tensor.
+    channels: number of vectors of an atom. shape: shape of an atomic tensor.
     """
 
     config: TensorConfig
@@ -58,32 +58,40 @@ class TensorFitting(FittingNets, ABC):
 
     @abstractmethod
     def assembled(self, kind: int, outputs: Tensor, T: Tensor) -> Tensor:
-        """Tensors (n, *shape), float64, of atoms of one type, from what their net gives (n, outputs) and their vectors
-        (n, channels, 3)."""
+        """Return tensors (n, *shape), float64, of atoms of one type.
+
+        outputs: of their net, (n, outputs). T: their vectors, (n, channels, 3).
+        """
 
     @abstractmethod
     def turned(self, outputs: Tensor, directions: Tensor) -> Tensor | None:
-        """What stands for outputs (n, outputs) where vectors V (functions, 3) stand for T = directions^T V.
+        """Return the outputs that give the same tensors with vectors V instead of T = directions^T V.
 
-        directions: (functions, channels). None where there is nothing shorter than the outputs and T.
+        outputs: (n, outputs). directions: (functions, channels), for V (functions, 3). None if there is no such form.
         """
 
     def of_type(
-        self, kind: int, D: Tensor, T: Tensor, beside: Tensor | None, compute: torch.dtype | None = None
+        self, kind: int, D: Tensor, T: Tensor, parameters: Tensor | None, compute: torch.dtype | None = None
     ) -> Tensor:
-        """Tensors (n, *shape), float64, of atoms of one type: descriptors (n, width), vectors (n, channels, 3), and
-        what `parameters_of` gave for them; compute: as of `FittingNet`."""
-        return self.assembled(kind, self.outputs_of(kind, D, beside, compute), T.to(self.dtype))
+        """Compute tensors (n, *shape), float64, of atoms of one type.
+
+        D: descriptors (n, width). T: vectors (n, channels, 3). parameters: their rows of `parameters_of`.
+        compute: as for `FittingNet`.
+        """
+        return self.assembled(kind, self.net_outputs(kind, D, parameters, compute), T.to(self.dtype))
 
     def forward(
         self, D: Tensor, T: Tensor, types: Tensor, fparam: Tensor | None = None, aparam: Tensor | None = None
     ) -> Tensor:
-        """Tensors (natoms, *shape), float64, of descriptors (natoms, width), vectors (natoms, channels, 3) and types
-        (natoms,); parameters as `parameters_of`."""
-        beside = self.parameters_of(len(D), fparam, aparam)
+        """Compute tensors (natoms, *shape), float64.
+
+        D: descriptors (natoms, width). T: vectors (natoms, channels, 3). types: (natoms,).
+        fparam, aparam: as for `parameters_of`.
+        """
+        parameters = self.parameters_of(len(D), fparam, aparam)
         result = torch.zeros(len(D), *self.shape, dtype=torch.float64, device=D.device)
         for kind in types.unique().tolist():
             atoms = torch.nonzero(types == kind).squeeze(1)
-            of_type = self.of_type(kind, D[atoms], T[atoms], None if beside is None else beside[atoms])
-            result = result.index_put((atoms,), of_type)
+            tensors = self.of_type(kind, D[atoms], T[atoms], None if parameters is None else parameters[atoms])
+            result = result.index_put((atoms,), tensors)
         return result

@@ -1,4 +1,4 @@
-"""The section `model.modifier`."""
+"""Section `model.modifier` of the input."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from deepaw.inputfile import Section
 
 
 class DipoleChargeConfig(Section):
-    """Electrostatics of Gaussian charges on atoms and on Wannier centroids, which a model of dipoles places (DPLR)."""
+    """Electrostatics of Gaussian charges on atoms and on Wannier centroids, at positions from a dipole model (DPLR)."""
 
     type: Literal["dipole_charge"]
-    model_name: str = Field(description="the file of the model of dipoles, which are those of centroids from atoms, A")
+    model_name: str = Field(description="file of the dipole model, which predicts centroids relative to their atoms, A")
     model_charge_map: tuple[float, ...] = Field(
-        min_length=1, description="e: the charge of the centroid of each type that has dipoles"
+        min_length=1, description="e: charge of the centroid of each type that has dipoles"
     )
-    sys_charge_map: tuple[float, ...] = Field(min_length=1, description="e: the charge of each type of atom")
-    ewald_beta: float = Field(0.4, gt=0, description="1/A: how narrow the Gaussians are")
-    ewald_h: float = Field(1.0, gt=0, description="A: the spacing that says how many waves there are")
+    sys_charge_map: tuple[float, ...] = Field(min_length=1, description="e: charge of each type of atom")
+    ewald_beta: float = Field(0.4, gt=0, description="1/A: inverse width of the Gaussian charges")
+    ewald_h: float = Field(1.0, gt=0, description="A: grid spacing, which determines the number of reciprocal vectors")

@@ -1,4 +1,4 @@
-"""Charges on atoms and on Wannier centroids: Zhang et al., J. Chem. Phys. 156, 124107 (2022) (DPLR)."""
+"""Charges on atoms and on Wannier centroids (DPLR): Zhang et al., J. Chem. Phys. 156, 124107 (2022)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from deepaw.potential.model.tensor import TensorModel
 
 
 class DipoleCharge(nn.Module):
-    """Every atom has the charge of its type, and atoms of the types that have dipoles one more, at r_i + mu_i.
+    """Charges of a potential: one on each atom, and one on the Wannier centroid r_i + mu_i of types with dipoles.
 
-    dipole: the model of dipoles, in A, whose weights stay as they are; its type map is that of the potential.
+    dipole: model of the dipoles mu_i, A, with frozen weights and the type map of the potential.
 
-    Buffers atom_charge, centroid_charge: (ntypes,), e; 0 for types without centroids.
+    Buffers:
+    atom_charge: (ntypes,), e.
+    centroid_charge: (ntypes,), e, 0 for types without centroids.
 
-    Raises InputError: a model of something else, of other types or with parameters; charges of the wrong number.
+    Raises InputError: a model that does not predict dipoles, has other types or takes parameters; a wrong number of
+    charges.
     """
 
     atom_charge: Tensor
@@ -41,10 +44,10 @@ class DipoleCharge(nn.Module):
             raise InputError(f"{name} takes fparam or aparam, which a model of modifier.model_name cannot have.")
         selected = section.sel_type if section.sel_type is not None else dipole.selected
         for key, count in (("model_charge_map", len(selected)), ("sys_charge_map", len(type_map))):
-            if len(given := getattr(config, key)) != count:
-                which = "type that has dipoles" if key == "model_charge_map" else "type of type_map"
+            if len(charges := getattr(config, key)) != count:
+                owner = "type that has dipoles" if key == "model_charge_map" else "type of type_map"
                 raise InputError(
-                    f"modifier.{key} has {len(given)} entries; it should have {count}, one for each {which}."
+                    f"modifier.{key} has {len(charges)} entries; it should have {count}, one for each {owner}."
                 )
         self.config = config
         self.dipole = dipole.double().requires_grad_(False).eval()
@@ -54,15 +57,15 @@ class DipoleCharge(nn.Module):
         self.register_buffer("atom_charge", atom_charge, persistent=False)
         self.register_buffer("centroid_charge", centroid_charge * dipole.contributes, persistent=False)
 
-    def hosts(self, types: Tensor) -> Tensor:
-        """The atoms (n,) that have a centroid; types: (natoms,)."""
+    def centroid_atoms(self, types: Tensor) -> Tensor:
+        """Return the indices (n,) of the atoms that have a centroid; types: (natoms,)."""
         return torch.nonzero(self.dipole.contributes[types]).squeeze(1)
 
     def sites(self, coord: Tensor, types: Tensor, dipoles: Tensor) -> tuple[Tensor, Tensor]:
-        """Where charges are (natoms + n, 3), A, and how large (natoms + n,), e: atoms first, then centroids.
+        """Return the positions (natoms + n, 3), A, and the charges (natoms + n,), e, of atoms and then centroids.
 
         coord, dipoles: (natoms, 3), A. types: (natoms,).
         """
-        hosts = self.hosts(types)
-        places = torch.cat([coord, coord[hosts] + dipoles[hosts]])
-        return places, torch.cat([self.atom_charge[types], self.centroid_charge[types[hosts]]])
+        atoms = self.centroid_atoms(types)
+        positions = torch.cat([coord, coord[atoms] + dipoles[atoms]])
+        return positions, torch.cat([self.atom_charge[types], self.centroid_charge[types[atoms]]])

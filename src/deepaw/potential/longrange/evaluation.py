@@ -1,4 +1,4 @@
-"""What electrostatics of atoms and centroids add to energies, forces and virials."""
+"""Electrostatic energy, forces and virial of the charges on atoms and Wannier centroids."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from deepaw.potential.longrange.ewald import ewald_sum
 
 
 @dataclass(frozen=True)
-class LongRangePart:
-    """energy: (), eV. force: (natoms, 3), eV/A. virial: (3, 3), eV, -dE/d(strain); float64."""
+class LongRangeEvaluation:
+    """Electrostatic contribution to one frame; all float64.
+
+    energy: (), eV. force: (natoms, 3), eV/A. virial: -dE/d(strain), (3, 3), eV.
+    """
 
     energy: Tensor
     force: Tensor
@@ -25,9 +28,9 @@ class LongRangePart:
 
 
 class LongRange:
-    """Evaluates the energy of the charges of `DipoleCharge` in a periodic cell.
+    """Evaluator of the energy of the charges of `DipoleCharge` in a periodic cell.
 
-    precision, skin: of the model of dipoles, as of `Engine`.
+    precision, skin: for the engine of the dipole model, as for `Engine`.
     """
 
     def __init__(self, charges: DipoleCharge, precision: str = "float64", *, skin: float = 0.0) -> None:
@@ -35,11 +38,13 @@ class LongRange:
         self._engine = TensorEngine(charges.dipole, precision, skin=skin)
 
     @torch.no_grad()
-    def evaluate(self, frame: Frame) -> LongRangePart:
-        """One frame.
+    def evaluate(self, frame: Frame) -> LongRangeEvaluation:
+        """Evaluate one frame.
 
-        Forces pass through the dipoles: with f_W the force on the centroid of atom i, dE/dr contains
-        -f_W . d(r_i + mu_i)/dr. Raises InputError: no cell, or not periodic in all directions; two atoms on one spot.
+        Forces include the dependence of the centroids on all atoms: with f_W the force on the centroid of atom i,
+        dE/dr contains -f_W . d(r_i + mu_i)/dr.
+
+        Raises InputError: no cell, or not periodic in all directions; two atoms at the same position.
         """
         cell = frame.cell
         if cell is None or not all(frame.periodic):
@@ -49,15 +54,15 @@ class LongRange:
             )
         charges, config = self._charges, self._charges.config
         dipoles = self._engine.evaluate(frame).atom_tensor
-        kinds = torch.from_numpy(np.asarray(frame.types, dtype=np.int64))
-        places = torch.from_numpy(np.array(frame.coord))
-        hosts = charges.hosts(kinds)
-        sites, amounts = charges.sites(places, kinds, dipoles)
-        found = ewald_sum(sites, amounts, torch.from_numpy(np.array(cell)), config.ewald_beta, config.ewald_h)
-        natoms = len(places)
-        on_centroids = torch.zeros(natoms, 3, dtype=torch.float64)
-        on_centroids[hosts] = found.force[natoms:]
-        through = self._engine.evaluate(frame, weights=-on_centroids[None].numpy())
-        # centroids move with their atoms, not with the strain
-        virial = found.virial - on_centroids.T @ dipoles + through.virial[0]
-        return LongRangePart(found.energy, found.force[:natoms] + on_centroids + through.force[0], virial)
+        types = torch.from_numpy(np.asarray(frame.types, dtype=np.int64))
+        coord = torch.from_numpy(np.array(frame.coord))
+        sites, site_charges = charges.sites(coord, types, dipoles)
+        ewald = ewald_sum(sites, site_charges, torch.from_numpy(np.array(cell)), config.ewald_beta, config.ewald_h)
+        natoms = len(coord)
+        centroid_force = torch.zeros(natoms, 3, dtype=torch.float64)
+        centroid_force[charges.centroid_atoms(types)] = ewald.force[natoms:]
+        # derivatives of E through the dipoles, those of w = -sum_i f_W,i . mu_i
+        dipole_part = self._engine.evaluate(frame, weights=-centroid_force[None].numpy())
+        # ewald.virial includes a scaling of the dipoles with the strain, which is subtracted
+        virial = ewald.virial - centroid_force.T @ dipoles + dipole_part.virial[0]
+        return LongRangeEvaluation(ewald.energy, ewald.force[:natoms] + centroid_force + dipole_part.force[0], virial)

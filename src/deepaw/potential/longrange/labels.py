@@ -1,4 +1,4 @@
-"""Labels of frames without the electrostatics that a potential adds to what it learns."""
+"""Subtraction of the electrostatic energy of a potential from the labels of its training data."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from deepaw.potential.longrange.evaluation import LongRange
 
 
 def without_long_range(charges: DipoleCharge, systems: Sequence[System]) -> list[System]:
-    """The systems, with energies, forces and virials of their frames less those of the charges.
+    """Return the systems with the energies, forces and virials of the charges subtracted from their labels.
 
     Raises InputError: a system without cells.
     """
     long_range = LongRange(charges)
 
     def correction(frame: Frame) -> Frame:
-        found = long_range.evaluate(EngineFrame(frame.coord, frame.cell, frame.types))
-        parts = {name: getattr(found, name).numpy() for name in ("energy", "force", "virial")}
+        evaluation = long_range.evaluate(EngineFrame(frame.coord, frame.cell, frame.types))
+        parts = {name: getattr(evaluation, name).numpy() for name in ("energy", "force", "virial")}
         labels = {name: label - parts[name] if name in parts else label for name, label in frame.labels.items()}
         return replace(frame, labels=labels)
 

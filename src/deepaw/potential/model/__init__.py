@@ -1,1 +1,1 @@
-"""What a Deep Potential is made of and predicts, by the equations: `docs/potential.md`."""
+"""Models: configuration, weights and reference equations of Deep Potentials (`docs/potential.md`)."""

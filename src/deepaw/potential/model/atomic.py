@@ -1,4 +1,4 @@
-"""What models of atoms have in common, whatever they predict: a descriptor, fitting nets, which atoms see which."""
+"""Base class of models of energies and of tensors: descriptor, fitting nets, excluded types and pairs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ from deepaw.potential.neighbours.pairs import find_environment, real_atoms
 from deepaw.potential.neighbours.table import NeighbourTable, table_of
 
 KIND = "potential"
-"""What native files call these models."""
+"""Kind of model in native files."""
 
 
 class AtomicModel(nn.Module, ABC):
-    """A descriptor and fitting nets, which predict something of atoms that is summed over them.
+    """Descriptor and fitting nets that predict an atomic quantity, summed over the atoms of a frame.
 
-    fixed_slots: models converted from DeePMD-kit keep its rule for more neighbours than `sel`
-    (`PairwiseDescriptor`). provenance: JSON-serialisable facts about where the model comes from.
-    closest: A, the shortest distance of the data it was trained on, or None.
+    fixed_slots: keep DeePMD-kit's rule for more neighbours than `sel` (`PairwiseDescriptor`); true for converted
+    models.
+    closest: shortest distance between atoms in the training data, A, or None.
+    provenance: origin of the model, JSON-serialisable.
 
-    Buffers that follow from the section: neighbours (ntypes, ntypes) bool, which types see each other. contributes
-    (ntypes,), 1 for types whose atoms have what is predicted, 0 for others.
+    Buffers derived from the configuration:
+    neighbours: (ntypes, ntypes) bool, false for pairs of types excluded by `pair_exclude_types`.
+    contributes: (ntypes,), 1 for types whose atoms have the predicted quantity, 0 for others.
     """
 
     fitting: FittingNets
@@ -66,42 +68,44 @@ class AtomicModel(nn.Module, ABC):
         for first, second in config.pair_exclude_types:
             neighbours[first, second] = neighbours[second, first] = False
         contributes = torch.ones(ntypes, dtype=torch.float64)
-        contributes[sorted(self._silent())] = 0
+        contributes[sorted(self._excluded_types())] = 0
         self.register_buffer("neighbours", neighbours, persistent=False)
         self.register_buffer("contributes", contributes, persistent=False)
 
     @abstractmethod
     def _make_fitting(self, generator: torch.Generator | None) -> FittingNets:
-        """Those that the section asks for, for `self.descriptor`."""
+        """Return the configured fitting nets, for `self.descriptor`."""
 
-    def _silent(self) -> set[int]:
-        """Types whose atoms have nothing of what is predicted."""
+    def _excluded_types(self) -> set[int]:
+        """Return the types whose atoms do not have the predicted quantity."""
         return set(self.config.atom_exclude_types)
 
     @property
     @abstractmethod
     def units(self) -> dict[str, str]:
-        """Of lengths and of what is predicted."""
+        """Units of lengths and of the predicted quantity."""
 
     @property
     def rcut(self) -> float:
-        """A."""
+        """Cutoff radius, A."""
         return self.descriptor.rcut
 
     @property
     def selected(self) -> list[int]:
-        """Types whose atoms have what is predicted."""
-        found: list[int] = torch.nonzero(self.contributes).flatten().tolist()
-        return found
+        """Types whose atoms have the predicted quantity."""
+        types: list[int] = torch.nonzero(self.contributes).flatten().tolist()
+        return types
 
     def environment(
         self, coord: np.ndarray, cell: np.ndarray | None, types: np.ndarray, aparam: np.ndarray | None = None
     ) -> Environment:
-        """The pairs of one frame that the model sees.
+        """Return the neighbour list of one frame, without the pairs that the model excludes.
 
-        coord: (natoms, 3), A. cell: (3, 3), A, or None. types: (natoms,). aparam: (natoms, numb_aparam), which matters
-        where it is a mask; then virtual atoms have no neighbours, and there is no cell. Raises InputError: as
-        `real_atoms`.
+        coord: (natoms, 3), A. cell: (3, 3), A, or None. types: (natoms,).
+        aparam: (natoms, numb_aparam), used only as a mask (`use_aparam_as_mask`); then virtual atoms have no
+        neighbours, and the cell is ignored.
+
+        Raises InputError: as `real_atoms`.
         """
         if not self.config.is_masked:
             return self.visible(find_environment(coord, cell, types, self.rcut))
@@ -111,9 +115,9 @@ class AtomicModel(nn.Module, ABC):
         return self.visible(env.among(torch.from_numpy(real), torch.from_numpy(np.asarray(types, dtype=np.int64))))
 
     def visible(self, env: Environment) -> Environment:
-        """Without the pairs that the model has no eyes for, from those within `rcut`."""
+        """Return the pairs that the model takes into account, from all pairs within `rcut`."""
         if self.fixed_slots:
-            # before pairs of excluded types go: to DeePMD-kit they are neighbours like any other up to here
+            # before the removal of excluded pairs: in DeePMD-kit they occupy places of sel
             env = nearest(env, sum(self.descriptor.sel))
         if self.config.pair_exclude_types:
             env = env.select(self.neighbours[env.types[env.centre], env.types[env.neighbour]])
@@ -138,12 +142,12 @@ class AtomicModel(nn.Module, ABC):
         return [tables[id(each)] for each in chosen]
 
     def descriptors(self, env: Environment) -> Tensor:
-        """(natoms, width), from pairs within `rcut`."""
+        """Compute descriptors (natoms, width); env: pairs within `rcut`."""
         result: Tensor = self.descriptor(self.visible(env))
         return result
 
     def description(self) -> dict[str, Any]:
-        """All but the tensors, JSON-serialisable: the metadata of a native file."""
+        """Return everything but the tensors, JSON-serialisable: the metadata of a native file."""
         return {
             "model": self.config.model_dump(mode="json"),
             "fixed_slots": self.fixed_slots,
@@ -153,5 +157,5 @@ class AtomicModel(nn.Module, ABC):
         }
 
     def save(self, path: str | Path) -> None:
-        """Write a native file (`deepaw.modelfile`); raises InputError where that cannot be written."""
+        """Write a native file (`deepaw.modelfile`); raises InputError if it cannot be written."""
         write_model(path, ModelFile(KIND, self.description(), dict(self.state_dict())))

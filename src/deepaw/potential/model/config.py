@@ -1,4 +1,4 @@
-"""The section `model` of the input: which elements, which descriptor, which fitting net, what is added to them."""
+"""Section `model` of the input: types of atoms, descriptor, fitting net, and additional energy terms."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from deepaw.potential.longrange.config import DipoleChargeConfig
 
 
 class ModelConfig(Section):
-    """What a potential is made of.
+    """Descriptor, fitting net and additional energy terms of a potential.
 
     type_map: the name of each type, usually its chemical symbol.
-    pair_exclude_types: pairs of types that are no neighbours of each other; atom_exclude_types: types that contribute
-    nothing of their own.
+    pair_exclude_types: pairs of types that are no neighbours of each other.
+    atom_exclude_types: types whose atoms do not contribute to the prediction.
     """
 
     type_map: tuple[str, ...] = Field(min_length=1, description="the name of each type of atom, such as its element")
     descriptor: DescriptorConfig = SeE2AConfig()
     type_embedding: TypeEmbeddingConfig | None = Field(
-        None, description="one embedding net for all types, which sees the types through this net of theirs"
+        None, description="one embedding net for all types, with this embedding of the types as additional input"
     )
     fitting_net: FittingConfig = EnergyFittingConfig()
     pair_exclude_types: tuple[tuple[int, int], ...] = Field((), description="pairs of types that are no neighbours")
-    atom_exclude_types: tuple[int, ...] = Field((), description="types whose atoms have nothing of what is predicted")
+    atom_exclude_types: tuple[int, ...] = Field((), description="types whose atoms do not contribute to the prediction")
     use_srtab: str | None = Field(
-        None, description="the file of a tabulated pair potential, which takes over where atoms are close"
+        None, description="file of a tabulated pair potential, which replaces the networks at short distances"
     )
-    smin_alpha: float = Field(0.1, gt=0, description="A: how soft the minimum of an atom's distances is")
-    sw_rmin: float | None = Field(None, ge=0, description="A: with a soft minimum below, the table alone holds")
-    sw_rmax: float | None = Field(None, gt=0, description="A: with a soft minimum above, the table does not matter")
-    srtab_add_bias: bool = Field(True, description="whether energies of types are added to the table's, too")
+    smin_alpha: float = Field(0.1, gt=0, description="A: softness of the minimum over an atom's distances")
+    sw_rmin: float | None = Field(None, ge=0, description="A: soft minimum below which only the table is used")
+    sw_rmax: float | None = Field(None, gt=0, description="A: soft minimum above which the table is not used")
+    srtab_add_bias: bool = Field(True, description="whether the energies of types are added to those of the table, too")
     modifier: DipoleChargeConfig | None = Field(
-        None, description="electrostatics that are added to what the networks say, and taken off the labels"
+        None, description="electrostatics, added to the prediction of the networks and subtracted from the labels"
     )
 
     @property
     def is_masked(self) -> bool:
-        """Whether aparam says which atoms are there."""
+        """Whether aparam is a mask that distinguishes real atoms from virtual ones."""
         return isinstance(self.fitting_net, EnergyFittingConfig) and self.fitting_net.use_aparam_as_mask
 
     @model_validator(mode="after")
-    def _mask_is_of_clusters(self) -> Self:
+    def _check_mask(self) -> Self:
         if self.is_masked and not isinstance(self.descriptor, SeAMaskConfig):
             raise ValueError("fitting_net.use_aparam_as_mask is given; it belongs to the descriptor se_a_mask")
         if isinstance(self.descriptor, SeAMaskConfig) and not self.is_masked:
@@ -61,21 +61,21 @@ class ModelConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _types_are_embedded(self) -> Self:
+    def _check_type_embedding(self) -> Self:
         if self.type_embedding is not None and not isinstance(self.descriptor, SeE2AConfig | AttentionConfig):
             raise ValueError("type_embedding is given; it belongs to the descriptors se_e2_a and se_atten")
         return self
 
     @model_validator(mode="after")
-    def _what_is_added_is_whole(self) -> Self:
+    def _check_added_energies(self) -> Self:
         if self.modifier is not None and not isinstance(self.fitting_net, EnergyFittingConfig):
             raise ValueError(f"modifier is given for a fitting net of type {self.fitting_net.type}; it adds energies")
-        given = [name for name in ("sw_rmin", "sw_rmax") if getattr(self, name) is not None]
+        limits = [name for name in ("sw_rmin", "sw_rmax") if getattr(self, name) is not None]
         if self.use_srtab is None:
-            if given:
-                raise ValueError(f"{given[0]} is given without use_srtab, the table that it is about")
+            if limits:
+                raise ValueError(f"{limits[0]} is given without use_srtab, the table that it is about")
             return self
-        if len(given) < 2 or self.sw_rmin is None or self.sw_rmax is None:
+        if self.sw_rmin is None or self.sw_rmax is None:
             raise ValueError("use_srtab needs sw_rmin and sw_rmax, between which the table fades")
         if self.sw_rmin >= self.sw_rmax:
             raise ValueError(f"sw_rmin is {self.sw_rmin:g} and sw_rmax {self.sw_rmax:g}; sw_rmin should be less")

@@ -1,4 +1,4 @@
-"""Potentials: the energy of each atom, whose sum is that of the frame."""
+"""Potentials: models of atomic energies, whose sum is the energy of the frame."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class PotentialModel(AtomicModel):
-    """E = sum_i (fitting(descriptor_i) + bias of i's type); with `use_srtab`, mixed with tabulated energies.
+    """E = sum_i (fitting(descriptor_i) + bias of i's type); with `use_srtab`, blended with tabulated energies.
 
-    table: the pair potential, up to rcut, with `use_srtab`. modifier: with the section of that name. What it adds is
-    part of `deepaw.potential.engine`, not of the energies of atoms here.
+    table: pair potential up to rcut, for `use_srtab`.
+    modifier: charges of the section `modifier`. Their energy is added by `deepaw.potential.engine`; it is not part of
+    the atomic energies here.
 
     Buffer bias: (ntypes,), eV, float64.
     """
@@ -66,45 +67,49 @@ class PotentialModel(AtomicModel):
 
     @property
     def units(self) -> dict[str, str]:
-        """Of lengths and energies."""
+        """Units of lengths and energies."""
         return {"length": "A", "energy": "eV"}
 
     def description(self) -> dict[str, Any]:
-        """As of every model; `modifier` is that of its model of dipoles."""
-        found = super().description()
-        return found if self.modifier is None else {**found, "modifier": self.modifier.dipole.description()}
+        """Return the description of `AtomicModel`, with that of the modifier's dipole model as `modifier`."""
+        content = super().description()
+        return content if self.modifier is None else {**content, "modifier": self.modifier.dipole.description()}
 
     def with_bias(self, types: Tensor | int, energy: Tensor) -> Tensor:
-        """Energies of atoms in float64, from what the fitting nets say of them; types: (natoms,), or that of all."""
+        """Return atomic energies in float64 from the outputs of the fitting nets: add the bias, mask excluded types.
+
+        types: (natoms,), or one type for all atoms.
+        """
         return (energy.double() + self.bias[types]) * self.contributes[types]
 
     def table_shift(self, types: Tensor) -> Tensor:
-        """What energies of atoms from the table begin with (natoms,), eV: with `srtab_add_bias` that of their types."""
+        """Return the constants c_i (natoms,), eV, added to tabulated energies: the bias with `srtab_add_bias`, else
+        0."""
         return self.bias[types] * (self.contributes[types] if self.config.srtab_add_bias else 0)
 
-    def interpolated(self, env: Environment, energy: Tensor) -> Tensor:
-        """Energies of the first n atoms (n,) with the table, differentiable in env.vector, from those without.
+    def blend_with_table(self, env: Environment, energy: Tensor) -> Tensor:
+        """Blend network energies of the first n atoms (n,), eV, with tabulated ones; differentiable in env.vector.
 
-        env: pairs within `rcut`. Raises InputError: a pair closer than the table begins.
+        env: pairs within `rcut`. Raises InputError: a pair below the first distance of the table.
         """
         if self.interpolation is None:
             return energy
-        weight, of_table = (values[: len(energy)] for values in self.interpolation(self.visible(env)))
+        weight, table_energy = (values[: len(energy)] for values in self.interpolation(self.visible(env)))
         types = env.types[: len(energy)]
-        return (1 - weight) * energy + weight * (self.table_shift(types) + self.contributes[types] * of_table)
+        return (1 - weight) * energy + weight * (self.table_shift(types) + self.contributes[types] * table_energy)
 
     def mixture(self, env: Environment, distances: Tensor | None = None) -> Mixture | None:
-        """What the table adds, with derivatives in closed form; None where it adds nothing.
+        """Return the contribution of the table with derivatives in closed form, or None if there is none.
 
-        env: the pairs that the model sees. distances: their lengths, where they are known. Errors as of `interpolated`.
+        env: pairs from `visible`. distances: their lengths (npairs,), A, if known. Errors as of `blend_with_table`.
         """
-        found = None if self.interpolation is None else self.interpolation.mixture(env, distances)
-        return None if found is None else found.of_types(self.contributes[env.types])
+        mixture = None if self.interpolation is None else self.interpolation.mixture(env, distances)
+        return None if mixture is None else mixture.masked(self.contributes[env.types])
 
     def forward(self, env: Environment, fparam: Tensor | None = None, aparam: Tensor | None = None) -> Tensor:
-        """Energies of atoms, (natoms,), eV, float64: the reference, every network run for every pair.
+        """Compute atomic energies (natoms,), eV, float64: the reference, with every network run for every pair.
 
-        env: pairs within `rcut`. fparam, aparam: as `FittingNets.parameters_of`. Errors as of `interpolated`.
+        env: pairs within `rcut`. fparam, aparam: as for `FittingNets.parameters_of`. Errors as of `blend_with_table`.
         """
         energy = self.with_bias(env.types, self.fitting(self.descriptors(env), env.types, fparam, aparam))
-        return self.interpolated(env, energy)
+        return self.blend_with_table(env, energy)

@@ -1,4 +1,4 @@
-"""Types of atoms by their names."""
+"""Conversion of chemical symbols to indices into a type map."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from deepaw.errors import InputError
 
 
-def types_of(symbols: Sequence[str], type_map: Sequence[str]) -> list[int]:
-    """Indices into a type map; raises InputError naming the first symbol that is not in it."""
-    number = {name: index for index, name in enumerate(type_map)}
+def type_indices(symbols: Sequence[str], type_map: Sequence[str]) -> list[int]:
+    """Return the index of each symbol in a type map; raises InputError naming the first symbol that is not in it."""
+    indices = {name: index for index, name in enumerate(type_map)}
     for position, symbol in enumerate(symbols):
-        if symbol not in number:
+        if symbol not in indices:
             raise InputError(f"atom {position + 1} is {symbol}; the model knows {', '.join(type_map)}.")
-    return [number[symbol] for symbol in symbols]
+    return [indices[symbol] for symbol in symbols]

@@ -75,9 +75,8 @@ def find_neighbours(
     periodic: for each frame, along which vectors; by default all of them. frame: (natoms,), the frame of each atom.
     """
     coord = np.ascontiguousarray(coord, dtype=np.float64)
-    flags = [(cell is not None,) * 3 if cell is None else (True,) * 3 for cell in cells]
-    if periodic is not None:
-        flags = [(False,) * 3 if cell is None else tuple(along) for cell, along in zip(cells, periodic, strict=True)]
+    directions = [(True, True, True)] * len(cells) if periodic is None else periodic
+    flags = [[cell is not None and bool(flag) for flag in along] for cell, along in zip(cells, directions, strict=True)]
     if all(cell is None for cell in cells) and len(coord):
         cutoff = reach(coord, cutoff)
     library = find_library()
@@ -133,8 +132,13 @@ class _CompiledList(NeighbourList):
         self._handle = handle
         weakref.finalize(self, library.deepaw_list_free, handle)
         pairs = library.deepaw_list_pairs(handle)
-        self.rows = self._array(library.deepaw_list_rows(handle), len(coord) * ntypes + 1, ctypes.c_int64)
-        self.neighbour = self._array(library.deepaw_list_neighbour(handle), pairs, ctypes.c_int32)
+        # views of memory of the list, which they are not to outlive
+        rows = (ctypes.c_int64 * (len(coord) * ntypes + 1)).from_address(library.deepaw_list_rows(handle))
+        self.rows = torch.from_numpy(np.ctypeslib.as_array(rows))
+        self.neighbour = torch.empty(0, dtype=torch.int32)
+        if pairs:
+            numbers = (ctypes.c_int32 * pairs).from_address(library.deepaw_list_neighbour(handle))
+            self.neighbour = torch.from_numpy(np.ctypeslib.as_array(numbers))
 
     def move(self, coord: np.ndarray) -> None:
         coord = np.ascontiguousarray(coord, dtype=np.float64)
@@ -162,12 +166,6 @@ class _CompiledList(NeighbourList):
             _BYTES[dtype],
         )
         return NeighbourTable(self.types[first:last], rows, neighbour[:pairs], vector[:, :pairs], self.ntypes, first)
-
-    def _array(self, memory: int, size: int, kind: type) -> Tensor:
-        """View memory of the list, which lives as long as the list."""
-        if size == 0:
-            return torch.empty(0, dtype=torch.int64 if kind is ctypes.c_int64 else torch.int32)
-        return torch.from_numpy(np.ctypeslib.as_array((kind * size).from_address(memory)))
 
 
 class _VesinList(NeighbourList):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.network.activation import Activation, find_activation
+from deepaw.potential.network.tanh import fill_tanh
 
 Derivatives = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """phi'(z) and phi''(z) from z and phi(z), element by element."""
@@ -67,7 +68,7 @@ DERIVATIVES: dict[str, Derivatives] = {
 def find_filling(name: str) -> Filling:
     """Of the activation function of this name, which is in DERIVATIVES, case ignored."""
     lower = name.lower()
-    return _fill_tanh if lower == "tanh" else partial(_fill, find_activation(lower), DERIVATIVES[lower])
+    return fill_tanh if lower == "tanh" else partial(_fill, find_activation(lower), DERIVATIVES[lower])
 
 
 def _fill(
@@ -76,12 +77,3 @@ def _fill(
     value.copy_(function(z))
     for found, out in zip(derivatives(z, value), (first, second), strict=True):
         out.copy_(found)
-
-
-def _fill_tanh(z: Tensor, value: Tensor, first: Tensor, second: Tensor) -> None:
-    # as `tanh_by_sigmoid`; scalars as tensors, with which each of these is one pass
-    one = z.new_ones(())
-    torch.mul(z, 2, out=value).sigmoid_()
-    torch.add(-one, value, alpha=2, out=value)
-    torch.addcmul(one, value, value, value=-1, out=first)
-    torch.mul(value, first, out=second).mul_(-2)

@@ -34,6 +34,7 @@ def add_forces(
     if library is None:
         _add_forces(table, grad_vector, force, virial, frame, atom_virial)
         return
+    grad_vector = grad_vector.to(table.vector.dtype)
     grad_vector = grad_vector if grad_vector.stride(1) == 1 else grad_vector.contiguous()
     library.deepaw_forces(
         neighbours_struct(table),

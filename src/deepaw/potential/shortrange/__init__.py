@@ -1,1 +1,1 @@
-"""A tabulated pair potential where atoms are so close that no data tell what happens."""
+"""Tabulated pair potentials for short distances, which training data do not cover."""

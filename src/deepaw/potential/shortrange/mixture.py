@@ -1,8 +1,7 @@
-"""Energies of networks and of a table put together, for given positions."""
+"""Mixture of network energies and tabulated energies, for fixed positions of the atoms."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -11,12 +10,18 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Mixture:
-    """E_i = (1 - w_i) D_i + w_i (T_i + c_i) with what of it depends on positions alone; all float64.
+    """Weights and tabulated energies in E_i = (1 - w_i) D_i + w_i (T_i + c_i), with derivatives; all float64.
 
-    D: energies of networks; T: of the table; c: constants of types. weight: w (natoms,). energy: T (natoms,), eV.
+    D: energies of the networks. T: energies of the table. c: constants of the types.
 
-    Of the n pairs that matter: centre, neighbour, and vector (n, 3), A; weight_slope (n, 3), 1/A, the derivative in
-    the vector of the centre's w, and energy_slope (n, 3), eV/A, that of w T at constant w.
+    weight: w, (natoms,).
+    energy: T, (natoms,), eV.
+
+    For the n pairs of atoms with w_i > 0:
+    centre, neighbour: (n,).
+    vector: r_ij, (n, 3), A.
+    weight_slope: dw_i/dr_ij, (n, 3), 1/A.
+    energy_slope: w_i dT_i/dr_ij, (n, 3), eV/A.
     """
 
     weight: Tensor
@@ -29,60 +34,41 @@ class Mixture:
 
     @property
     def nbytes(self) -> int:
-        """Memory it takes."""
+        """Memory of all tensors, bytes."""
         return sum(getattr(self, field.name).nbytes for field in fields(self))
 
     def to(self, device: torch.device) -> Mixture:
-        """The same on a device."""
+        """Copy to a device."""
         return Mixture(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
-    def of_types(self, contributes: Tensor) -> Mixture:
-        """Without energies of the atoms (natoms,) that contribute 0 rather than 1."""
-        pairs = contributes[self.centre].unsqueeze(1)
+    def masked(self, contributes: Tensor) -> Mixture:
+        """Set the energies of atoms with contributes (natoms,) 0 rather than 1, and their derivatives, to 0."""
+        mask = contributes[self.centre].unsqueeze(1)
         return replace(
             self,
             energy=self.energy * contributes,
-            weight_slope=self.weight_slope * pairs,
-            energy_slope=self.energy_slope * pairs,
+            weight_slope=self.weight_slope * mask,
+            energy_slope=self.energy_slope * mask,
         )
 
     def energies(self, energy: Tensor, shift: Tensor) -> Tensor:
-        """E (natoms,), eV, from D and c (natoms,)."""
+        """Compute E (natoms,), eV, from energy: D, and shift: c, (natoms,), eV."""
         return energy + self.weight * (self.energy + shift - energy)
 
     def gradient(self, energy: Tensor, shift: Tensor) -> Tensor:
-        """dE/dr of the pairs (n, 3), eV/A, beside that of D at constant w, from D and c (natoms,)."""
+        """Compute dE_i/dr_ij (n, 3), eV/A, without the term (1 - w_i) dD_i/dr_ij, from D and c (natoms,), eV."""
         difference = (self.energy + shift - energy)[self.centre]
         return torch.addcmul(self.energy_slope, difference.unsqueeze(1), self.weight_slope)
 
     def forces(self, gradient: Tensor) -> Tensor:
-        """(natoms, 3), eV/A, from `gradient`."""
+        """Compute forces (natoms, 3), eV/A, from the result of `gradient`."""
         force = gradient.new_zeros(len(self.weight), 3)
         return force.index_add(0, self.centre, gradient).index_add(0, self.neighbour, -gradient)
 
     def virials(self, gradient: Tensor, group: Tensor, groups: int) -> Tensor:
-        """Those of groups of pairs (groups, 3, 3), eV, from `gradient`; group: (n,), such as frames or neighbours."""
-        of_pairs = -gradient.unsqueeze(2) * self.vector.unsqueeze(1)
-        return gradient.new_zeros(groups, 3, 3).index_add(0, group, of_pairs)
+        """Compute virials summed over groups of pairs (groups, 3, 3), eV, from the result of `gradient`.
 
-
-def join_mixtures(mixtures: Sequence[Mixture | None], moved: Sequence[Tensor]) -> Mixture | None:
-    """That of several frames as one; moved: for each frame, where its atoms are then."""
-    given = [(mixture, place) for mixture, place in zip(mixtures, moved, strict=True) if mixture is not None]
-    if not given:
-        return None
-    natoms = sum(len(place) for place in moved)
-    first = given[0][0]
-    weight, energy = first.weight.new_zeros(natoms), first.energy.new_zeros(natoms)
-    for mixture, place in given:
-        weight[place], energy[place] = mixture.weight, mixture.energy
-    return Mixture(
-        weight,
-        energy,
-        torch.cat([place[mixture.centre] for mixture, place in given]),
-        torch.cat([place[mixture.neighbour] for mixture, place in given]),
-        *(
-            torch.cat([getattr(mixture, name) for mixture, _ in given])
-            for name in ("vector", "weight_slope", "energy_slope")
-        ),
-    )
+        group: group of each pair (n,), such as its frame or its neighbour. groups: number of groups.
+        """
+        pair_virial = -gradient.unsqueeze(2) * self.vector.unsqueeze(1)
+        return gradient.new_zeros(groups, 3, 3).index_add(0, group, pair_virial)

@@ -14,7 +14,7 @@ from torch import Tensor
 from deepaw.errors import InputError
 from deepaw.outputfile import output_file
 from deepaw.potential.model.atomic import AtomicModel
-from deepaw.potential.native import described
+from deepaw.potential.nativefile import described
 
 KIND = "training of a potential"
 """What checkpoints say that they are."""

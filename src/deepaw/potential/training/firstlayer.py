@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.descriptor.contraction import Contraction, FoldedSeE2APasses, SeE2APasses, contraction_passes
+from deepaw.potential.descriptor.pairwise import PairwiseDescriptor
 from deepaw.potential.network.passes import Calls
 from deepaw.potential.network.products import bound_product
 

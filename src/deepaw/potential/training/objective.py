@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,11 +13,11 @@ from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.errors import Errors
+from deepaw.potential.training.frames import LabelledBatch, TrainingFrames
 from deepaw.potential.training.labels import Predictions
 from deepaw.potential.training.losses import Loss
 from deepaw.potential.training.passes import KeptPasses, can_pass
 from deepaw.potential.training.predictions import differentiate_passes, is_alone, predictions_of
-from deepaw.potential.training.frames import LabelledBatch, TrainingFrames
 from deepaw.potential.training.processes import Processes
 
 FrameIndex = tuple[int, int]

@@ -15,18 +15,18 @@ import torch
 from torch import Tensor
 
 from deepaw.potential.descriptor.coefficients import CoefficientPasses
+from deepaw.potential.descriptor.contraction import Contraction, FoldedSeE2APasses, contraction_passes
 from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.descriptor.moments import MomentKernel
-from deepaw.potential.descriptor.contraction import Contraction, FoldedSeE2APasses, contraction_passes
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.network.embedding_passes import EmbeddingPasses
 from deepaw.potential.network.passes import GradientsOfWeights, has_passes, weights_of
 from deepaw.potential.pairs.operator import PairOperator
+from deepaw.potential.threads import each_share
 from deepaw.potential.training.atompasses import AtomPasses, pairwise_parts
 from deepaw.potential.training.batch import Batch
 from deepaw.potential.training.firstlayer import FirstLayer, Piece, find_contraction
-from deepaw.potential.threads import each_share
 from deepaw.potential.training.shares import ranges_of
 
 KEPT = 4096
@@ -57,7 +57,10 @@ class KeptPasses:
     """
 
     def __init__(
-        self, model: PotentialModel, kernels: Sequence[TrainingKernel[Any]], gradients: Mapping[int, Tensor] | None = None
+        self,
+        model: PotentialModel,
+        kernels: Sequence[TrainingKernel[Any]],
+        gradients: Mapping[int, Tensor] | None = None,
     ) -> None:
         self._model, self._kernels, self._gradients = model, kernels, gradients or {}
         self._kept: dict[Any, Passes] = {}
@@ -160,7 +163,9 @@ class Passes:
         """Gradients of the weights, after `run`, from those in what it returned."""
         shares = self._shares
         each_share(lambda share: shares[share].backward(e, of_force, of_virial), len(shares))
-        for part, *found in zip(self._coefficients, *([p.adjoint_C for p in share.parts] for share in shares), strict=True):
+        for part, *found in zip(
+            self._coefficients, *([p.adjoint_C for p in share.parts] for share in shares), strict=True
+        ):
             part.adjoint_C.copy_(sum(found[1:], found[0]))
         each_share(lambda share: self._of_weights[share].run(), len(shares))
         self._each_type(lambda layer: layer.backward())

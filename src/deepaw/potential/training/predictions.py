@@ -12,9 +12,9 @@ from deepaw.potential.fitting.energy import EnergyFittingConfig
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
+from deepaw.potential.training.frames import LabelledBatch
 from deepaw.potential.training.labels import Predictions
 from deepaw.potential.training.passes import KeptPasses, Passes
-from deepaw.potential.training.frames import LabelledBatch
 from deepaw.potential.training.step import predict
 from deepaw.potential.training.tensor_step import predict_tensors
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import secrets
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, isfinite
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 
 from deepaw.errors import InputError
 from deepaw.potential.data.sampler import Sampler
+from deepaw.potential.data.scan import Progress
 from deepaw.potential.data.system import Frame, System
 from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.files.formats import read_tensor
@@ -25,7 +25,7 @@ from deepaw.potential.longrange.labels import without_long_range
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
-from deepaw.potential.native import make_model
+from deepaw.potential.nativefile import make_model
 from deepaw.potential.precision import dtype_of
 from deepaw.potential.shortrange.table import read_table
 from deepaw.potential.training.frames import TrainingFrames
@@ -40,8 +40,6 @@ from deepaw.potential.training.statistics import (
     set_output_statistics,
     set_parameter_statistics,
 )
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,8 @@ def prepare_training(
 ) -> Setup:
     """Read the data, make the model or take that of `start`, take statistics where it has none.
 
-    folder: what the data's paths are relative to. progress: called with the frames whose neighbours are counted, and
-    all there are. Raises InputError: anything wrong with the input, the data, or a start that does not fit them.
+    folder: what the data's paths are relative to. progress: called with the frames that are scanned, and all frames to
+    scan. Raises InputError: anything wrong with the input, the data, or a start that does not fit them.
     """
     settings = _with_seed(settings, processes, device)
     section, seed = settings.training, settings.training.seed
@@ -101,7 +99,7 @@ def prepare_training(
     sampler = section.training_data.sampler(systems, seed)
     steps = section.numb_steps if section.numb_steps is not None else ceil((section.num_epoch or 0) * sampler.epoch())
     settings.learning_rate.warmup(steps)
-    config, closest = _look_at(config, systems, held_back, start, progress)
+    config, closest = _look_at(config, systems, held_back, start, progress, processes)
     if start is None:
         model = make_model(config, generator=torch.Generator().manual_seed(seed), **given)
         _take_statistics(model, settings, systems, sampler)
@@ -176,14 +174,19 @@ def _look_at(
     held_back: Sequence[System],
     start: Start | None,
     progress: Progress | None,
+    processes: Processes,
 ) -> tuple[ModelConfig, float]:
-    """The model with numbers for `sel`, and the shortest distance, A, that there is or was in data of the model."""
-    counted = count_neighbours(config, systems, progress, fixed_slots=start is not None and start.model.fixed_slots)
+    """Return the model with numbers for `sel`, and the shortest distance, A, in the data of this training and of those
+    before it."""
+    counted = count_neighbours(
+        config,
+        systems,
+        progress,
+        held_back=held_back,
+        fixed_slots=start is not None and start.model.fixed_slots,
+        keep=processes.is_first,
+    )
     closest = counted.closest
-    if held_back:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numbers for `sel` are a matter of the training data
-            closest = min(closest, count_neighbours(counted.config, held_back, progress).closest)
     if start is not None and start.model.closest is not None:
         closest = min(closest, start.model.closest)
     return counted.config, closest

@@ -16,6 +16,7 @@ from deepaw.optimisation.determinism import deterministic
 from deepaw.optimisation.flat import FlatWeights
 from deepaw.optimisation.interruption import Interruption
 from deepaw.outputfile import check_output, disk_errors
+from deepaw.potential.data.scan import Progress
 from deepaw.potential.input import PotentialInput, complete, write_complete
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.precision import dtype_of
@@ -27,7 +28,7 @@ from deepaw.potential.training.losses import make_loss
 from deepaw.potential.training.objective import FrameIndex, Objective
 from deepaw.potential.training.processes import Processes
 from deepaw.potential.training.report import Report, Say
-from deepaw.potential.training.setup import Progress, prepare_training
+from deepaw.potential.training.setup import prepare_training
 from deepaw.potential.training.start import Start
 
 FROZEN = "frozen_model.safetensors"
@@ -58,7 +59,7 @@ class Trainer:
         start: other than from fresh weights.
         understood: the file, in `output`, for the input as it was understood.
         processes: those that train together.
-        say: receives lines of text, `show` the state after every step, `progress` that of looking at the data.
+        say: receives lines of text, `show` the state after every step, `progress` that of the scan of the data.
 
     Raises:
         InputError: anything wrong with the input, the data, the start or the folder, which may not hold another

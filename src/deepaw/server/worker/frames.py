@@ -16,7 +16,7 @@ from deepaw.potential.engine.frames import Frame
 from deepaw.potential.evaluation.frames import VIRTUAL, Frames, read_frames
 from deepaw.potential.exact import Evaluation
 from deepaw.potential.model.atomic import AtomicModel
-from deepaw.potential.model.typemap import types_of
+from deepaw.potential.model.typemap import type_indices
 from deepaw.server.scheduler.interface import OutOfMemoryError
 from deepaw.server.worker.memory import Halving
 from deepaw.server.worker.threads import SMALL_ATOMS, one_thread
@@ -73,7 +73,7 @@ def read_request(model: AtomicModel, request: Mapping[str, Any]) -> Request:
     types = request["types"]
     if types is None:
         symbols = [chemical_symbols[number] for number in request["numbers"].tolist()]
-        types = np.array(types_of(symbols, model.type_map))
+        types = np.array(type_indices(symbols, model.type_map))
     frames = read_frames(
         model,
         request["coord"],

@@ -12,7 +12,7 @@ import numpy as np
 from deepaw.errors import InputError
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.tensors import TensorEngine
-from deepaw.potential.evaluation.deepeval import naming
+from deepaw.potential.evaluation.deepeval import errors_with_frame
 from deepaw.potential.evaluation.frames import VIRTUAL
 from deepaw.potential.exact_tensors import TensorEvaluation
 from deepaw.server.scheduler.interface import OutOfMemoryError
@@ -52,7 +52,7 @@ def _arrays(engine: TensorEngine, request: Request, derivatives: bool, halving: 
 
     for index in range(nframes):
         real = request.frames.types[index] != VIRTUAL
-        with naming(index, nframes):
+        with errors_with_frame(index, nframes):
             (found,) = halving.map(evaluate, [request.frame(index)])
         atom_tensor[index, real] = found.atom_tensor.numpy().reshape(-1, size)
         if force is not None and virial is not None:

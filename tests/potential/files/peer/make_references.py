@@ -1,10 +1,10 @@
-"""Writes the models and reference answers in this folder. Needs DeePMD-kit 3.2.0 with its PyTorch backend.
+"""Write the models and reference results in this folder. Needs DeePMD-kit 3.2.0 with its PyTorch backend.
 
     python make_references.py [CASE ...]
 
-Every case is a folder with model.dp and ref.npz. The models have random weights, and statistics and energy biases made
-up so that each of them matters. `ref.npz` has, for each structure: coord (natoms, 3) A, cell (3, 3) or absent, atype,
-fparam, aparam where the model takes them, and the answers: energy (), force (natoms, 3), virial (9,),
+Every case is a folder with model.dp and ref.npz. The models have random weights, and random statistics and energy
+biases that all affect predictions. `ref.npz` has, for each structure: coord (natoms, 3), A, cell (3, 3), A, if
+periodic, atype, fparam and aparam if the model takes them, and the results: energy (), force (natoms, 3), virial (9,),
 atom_energy (natoms,), atom_virial (natoms, 9), descriptor (natoms, width).
 """
 
@@ -173,7 +173,7 @@ def structures(ntypes: int) -> dict[str, dict[str, np.ndarray]]:
 
 
 def spread(random: np.random.Generator, box: np.ndarray, natoms: int) -> np.ndarray:
-    """Random atoms at least 0.9 A from each other and from each other's images."""
+    """Return random positions at least 0.9 A apart, images included."""
     shifts = np.array(list(np.ndindex(3, 3, 3))) - 1
     fractions: list[np.ndarray] = []
     while len(fractions) < natoms:

@@ -1,13 +1,13 @@
-"""Writes the models and reference answers in this folder: descriptors that only DeePMD-kit's TensorFlow backend has.
+"""Write the models and reference results in this folder, for descriptors that only DeePMD-kit's TensorFlow backend has.
 
     python make_references.py [CASE ...]
 
-Needs DeePMD-kit 3.2.0 with TensorFlow, for which these models have no file but its own checkpoints and frozen graphs.
-Every case is trained for a few steps on random water, so that statistics and energies of types are those that
-DeePMD-kit takes. A case is a folder with model.dp, the weights of the checkpoint in the layout that `.dp` files have
-for the descriptors which have one, and ref.npz. That holds, for each structure, coord (natoms, 3) A, cell (3, 3) or
-absent, atype, aparam where the model takes it, and the answers: energy (), atom_energy (natoms,), force (natoms, 3);
-and `training/`, the frames that were trained on, coord (nframes, natoms, 3) and so on, with their energies.
+Needs DeePMD-kit 3.2.0 with TensorFlow, which stores these models only in checkpoints and frozen graphs. Every case is
+trained for a few steps on random water, so that its statistics and energies of types are those of DeePMD-kit. A case is
+a folder with model.dp and ref.npz. model.dp has the weights of the checkpoint, in the layout of `.dp` files of other
+descriptors. ref.npz has, for each structure, coord (natoms, 3), A, cell (3, 3), A, if periodic, atype, aparam if the
+model takes it, and the results: energy (), atom_energy (natoms,), force (natoms, 3). `training/` has the frames of the
+training, coord (nframes, natoms, 3) and so on, with their energies.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ CASES = {
 
 
 def molecules(random: np.random.Generator, places: np.ndarray) -> np.ndarray:
-    """Water around places (n, 3): (3n, 3), O first, then the H of each."""
+    """Return positions (3n, 3) of water molecules near places (n, 3): all O, then the H of each molecule."""
     count = len(places)
     oxygen = places + random.normal(0, 0.15, (count, 3))
     arms = np.array([[0.76, 0.59, 0.0], [-0.76, 0.59, 0.0]])
@@ -82,8 +82,8 @@ def water_types(count: int) -> np.ndarray:
 
 
 def boxes() -> dict[str, dict[str, np.ndarray]]:
-    """Larger than twice the cutoff, or not; two periodic images of an atom at one distance are never among the nearest
-    that have coordinates of their own."""
+    """Return cells larger and smaller than twice the cutoff; no two periodic images of an atom at equal distance are
+    among the nearest neighbours with angular information."""
     random = np.random.default_rng(0)
     sites = np.array(list(np.ndindex(2, 2, 2)), dtype=float)
     cells = {
@@ -107,14 +107,15 @@ def boxes() -> dict[str, dict[str, np.ndarray]]:
 
 
 def with_straight_molecule(structure: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The two nearest neighbours of the first atom opposite to each other: the second axis gives way to the next."""
+    """Place the two nearest neighbours of the first atom opposite to each other, so that the second axis is replaced by
+    the next."""
     coord, (first, second) = structure["coord"].copy(), np.flatnonzero(structure["atype"] == 1)[:2]
     coord[[first, second]] = coord[0] + np.array([[0.0, 0.0, 0.95], [0.0, 0.0, -0.99]])
     return {**structure, "coord": coord}
 
 
 def clusters() -> dict[str, dict[str, np.ndarray]]:
-    """One to three molecules and a bare atom, filled up by virtual atoms in the places of their types."""
+    """Return one to three molecules, and a single atom, filled up with virtual atoms in the order of types."""
     random = np.random.default_rng(0)
     result = {}
     for name, count in (("one", 1), ("two", 2), ("three", 3)):
@@ -161,7 +162,7 @@ def write_system(folder: Path, frames: dict[str, np.ndarray], masked: bool) -> N
 
 
 def trained(model: dict[str, Any], folder: Path) -> tuple[DeepPot, Any]:
-    """The frozen model, and the checkpoint."""
+    """Train a model; return the frozen model and the checkpoint."""
     masked = model["descriptor"]["type"] == "se_a_mask"
     frames = training_frames(masked)
     write_system(folder / "data", frames, masked)
@@ -275,7 +276,7 @@ def fitting_of(section: dict[str, Any], width: int, get: Any) -> dict[str, Any]:
 
 
 def tree_of(script: dict[str, Any], get: Any) -> dict[str, Any]:
-    """The weights of a checkpoint as those of a `.dp` file."""
+    """Return the tree of a `.dp` file with the weights of a checkpoint."""
     section = script["descriptor"]
     if section["type"] == "loc_frame":
         width = 4 * sum(section["sel_a"]) + sum(section["sel_r"])

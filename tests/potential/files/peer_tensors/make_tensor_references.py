@@ -1,8 +1,8 @@
-"""Writes the models of tensors and reference answers in this folder. Needs DeePMD-kit 3.2.0 with its PyTorch backend.
+"""Write the tensor models and reference results in this folder. Needs DeePMD-kit 3.2.0 with its PyTorch backend.
 
     python make_tensor_references.py [CASE ...]
 
-As `../peer/make_references.py`, with the answers atom_tensor (natoms, n) and tensor (n,), n = 3 or 9, descriptor
+As `../peer/make_references.py`, with the results atom_tensor (natoms, n) and tensor (n,), n = 3 or 9, descriptor
 (natoms, width), and of dipoles, for each component, force (3, natoms, 3), virial (3, 9) and atom_virial (3, natoms, 9).
 """
 

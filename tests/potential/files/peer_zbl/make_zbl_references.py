@@ -1,10 +1,10 @@
-"""Writes the models and reference answers in this folder. Needs DeePMD-kit 3.2.0 with its PyTorch backend.
+"""Write the models and reference results in this folder. Needs DeePMD-kit 3.2.0 with its PyTorch backend.
 
     python make_zbl_references.py [CASE ...]
 
-Potentials with a table at short range (`use_srtab`), which that backend has for descriptors of the family of se_atten
-alone. Files are as in `../peer/make_references.py`; table.txt is what the table of `extended` was made from, which ends
-before the cutoff with energies that are not 0.
+Potentials with a short-range table (`use_srtab`), which that backend supports only for descriptors of the se_atten
+family. Files are as for `../peer/make_references.py`; table.txt is the table of `extended`, which ends before the
+cutoff with energies that are not 0.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ CASES = {
     "extended": case(ATTEN, **SHORT),
 }
 SOFTNESS = {"extended": 0.2}
-"""smin_alpha, which the backend does not take from its input."""
+"""smin_alpha of cases, set explicitly as the backend ignores it in the input."""
 
 
 def write_table(path: Path, last: float) -> None:
-    """Screened repulsions of 0-0, 0-1 and 1-1, which are 0 at 3 A."""
+    """Write screened repulsions of 0-0, 0-1 and 1-1 up to the distance `last`, A; they are 0 at 3 A."""
     r = np.arange(1, round(last / 0.05) + 1) * 0.05
     fading = np.exp(-r / 0.4) / r * (1 - r / 3.0) ** 3
     np.savetxt(path, np.stack([r, 90 * fading, 30 * fading, 11 * fading], axis=1), fmt="%.8e")
@@ -80,7 +80,7 @@ def make(name: str) -> None:
 
 
 class _Network:
-    """The network of a potential with its parts where `set_statistics` looks for them."""
+    """Network of a potential, with the attributes that `set_statistics` uses."""
 
     def __init__(self, atomic: Any) -> None:
         network = atomic.models[0]

@@ -1,10 +1,11 @@
-"""Writes the reference answers in this folder. Needs DeePMD-kit 3.2.0 with its TensorFlow backend.
+"""Write the reference results in this folder. Needs DeePMD-kit 3.2.0 with its TensorFlow backend.
 
     python make_longrange_references.py
 
-`ewald.npz`: the reciprocal sum alone, for charges at random places in two cells: coord (n, 3), cell (3, 3), charge
-(n,), beta, spacing, and the answers energy, force, virial. `dipole_charge.npz`: what the modifier adds with the model
-`../../files/peer_tensors/dipole/model.dp`, under pbc/, tric/ and tiny/: coord, cell, atype, energy, force, virial.
+`ewald.npz`: the reciprocal sum only, for charges at random positions in two cells: coord (n, 3), cell (3, 3), charge
+(n,), beta, spacing, and the results energy, force, virial. `dipole_charge.npz`: the contribution of the modifier with
+the model `../../files/peer_tensors/dipole/model.dp`, under pbc/, tric/ and tiny/: coord, cell, atype, energy, force,
+virial.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Native files hold all of a model, or are refused."""
+"""Native files: round trip of models, and refusal of inconsistent files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from deepaw.errors import InputError
 from deepaw.modelfile import ModelFile, read_metadata, read_model, write_model
 from deepaw.potential.model.atomic import KIND
-from deepaw.potential.native import load_model
+from deepaw.potential.nativefile import load_model
 from potential.randommodels import random_model
 from potential.test_physics import MODELS, config_of
 
 
 @pytest.mark.parametrize("case", MODELS)
 @pytest.mark.parametrize("fixed_slots", [True, False])
-def test_a_native_file_holds_all_of_it(case: str, fixed_slots: bool, tmp_path: Path) -> None:
+def test_round_trip(case: str, fixed_slots: bool, tmp_path: Path) -> None:
     model = random_model(config_of(case), fixed_slots=fixed_slots)
     model.closest, model.provenance = 0.83, {"trained on": ["water"], "steps": 10}
     model.save(tmp_path / "model.safetensors")
@@ -31,7 +31,7 @@ def test_a_native_file_holds_all_of_it(case: str, fixed_slots: bool, tmp_path: P
 
 
 @pytest.mark.parametrize("change", ["missing", "extra", "shape", "config", "key", "kind"])
-def test_a_file_that_does_not_fit_itself(change: str, tmp_path: Path) -> None:
+def test_inconsistent_files(change: str, tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     random_model(config_of("one_side")).save(path)
     file = read_model(path, KIND)
