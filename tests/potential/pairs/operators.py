@@ -149,7 +149,7 @@ def results(operator: PairOperator, table: NeighbourTable) -> list[Tensor]:
 def assert_near(found: Tensor, expected: Tensor, relative: float) -> None:
     """Compare, with a tolerance that is a part of the largest number that is expected."""
     assert found.dtype == expected.dtype and found.shape == expected.shape
-    largest = float(expected.abs().max()) if expected.numel() else 0.0
+    largest = float(expected.detach().abs().max()) if expected.numel() else 0.0
     torch.testing.assert_close(found, expected, rtol=0, atol=relative * largest)
 
 
