@@ -44,20 +44,8 @@ void fill_polynomials(const T *q, int count, int columns, T *table) {
     }
 }
 
-// derivative[j, c] = sum_k value[k, c] dT_k/dx as coefficients of T_j: T_k' = 2 k (T_{k-1} + T_{k-3} + ...), T_0 half.
-// value, derivative: (polynomials, stride), of which `columns` are used. factor: dx/ds.
-template <class T, int columns>
-DEEPAW_INLINE void transposed_derivative(const T *value, T *derivative, int polynomials, int stride, T factor) {
-    T above[2][columns] = {};
-    for (int j = polynomials - 1; j >= 0; --j) {
-        T *sums = above[j & 1];
-        if (j + 1 < polynomials)
-            for (int c = 0; c < columns; ++c) sums[c] += 2 * (j + 1) * factor * value[(j + 1) * stride + c];
-        for (int c = 0; c < columns; ++c) derivative[j * stride + c] = (j == 0 ? T(0.5) : T(1)) * sums[c];
-    }
-}
-
-// The transpose: result[k] += factor 2 k (value[k - 1] + value[k - 3] + ...), value[0] counting half.
+// result[k] += sum_j value[j] D[j, k], where T_k' = sum_j T_j D[j, k] = 2 k (T_{k-1} + T_{k-3} + ...), T_0 counting half.
+// factor: dx/ds.
 template <class T>
 DEEPAW_INLINE void add_derivative(const T *value, T *result, int polynomials, T factor) {
     T below[2] = {T(0), T(0)};

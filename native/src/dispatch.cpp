@@ -22,10 +22,14 @@ KernelSet choose() {
     return baseline::kernels();
 }
 
+}  // namespace
+
 const KernelSet &kernels() {
     static const KernelSet chosen = choose();
     return chosen;
 }
+
+namespace {
 
 // Memory of a call; kept by each thread, up to a size that no usual model exceeds.
 template <class T>

@@ -3,6 +3,7 @@
 
 #include "activation.h"
 #include "moments.h"
+#include "nearby.h"
 #include "rowproducts.h"
 
 namespace deepaw::DEEPAW_ISA {
@@ -47,6 +48,6 @@ Kernels<T> kernels_of() {
 #define DEEPAW_TEXT_OF(name) #name
 #define DEEPAW_TEXT(name) DEEPAW_TEXT_OF(name)
 
-KernelSet kernels() { return {DEEPAW_TEXT(DEEPAW_ISA), kernels_of<float>(), kernels_of<double>()}; }
+KernelSet kernels() { return {DEEPAW_TEXT(DEEPAW_ISA), find_nearby, kernels_of<float>(), kernels_of<double>()}; }
 
 }  // namespace deepaw::DEEPAW_ISA

@@ -20,6 +20,8 @@ struct Kernels {
 
 struct KernelSet {
     const char *name;
+    int32_t *(*find_nearby)(const double *x, const double *y, const double *z, int64_t first, int64_t last,
+                            const double *centre, double squared, int32_t *hits);
     Kernels<float> single;
     Kernels<double> wide;
 };
@@ -29,6 +31,9 @@ inline int64_t scratch_size(const deepaw_pair_form &form) {
     const int64_t columns = (form.polynomials + 15) / 16 * 16;
     return columns * (64 + 8 * 4 * 4);
 }
+
+// The kernels for this processor.
+const KernelSet &kernels();
 
 namespace baseline {
 KernelSet kernels();

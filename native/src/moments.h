@@ -119,24 +119,33 @@ void contract(const Chunk<T> &chunk, const T *G, int polynomials, T (*products)[
 }
 
 // Columns of G for `contract`, (K, 2 components): g scale, then g differentiated; with one component the latter alone.
+//
+// The derivative of sum_k g_k T_k has the coefficients d_j = 2 (j + 1) g_{j+1} + d_{j+2}, d_0 half (Mason and Handscomb,
+// Chebyshev Polynomials, 2.4.5), times dx/ds. lines: sum_k k^2 g_k scale, for straight lines beyond the basis.
 template <class T, int components>
 void fill_gradient(const deepaw_pair_form &form, const Settings<T> &settings, const T *grad_moments, int64_t stride,
-                   T *raw, T *G, T *lines) {
+                   T *G, T *lines) {
     constexpr int outputs = components == 1 ? 1 : 2 * components;
+    typedef T Row __attribute__((vector_size(components * sizeof(T))));
     const int K = form.polynomials;
-    for (int c = 0; c < components; ++c)
-        for (int k = 0; k < K; ++k) raw[k * components + c] = grad_moments[c * stride + k];
-    T *derivative = raw + K * components;
-    transposed_derivative<T, components>(raw, derivative, K, components, settings.to_basis);
-    for (int c = 0; c < components; ++c) lines[c] = 0;
-    for (int k = 0; k < K; ++k)
-        for (int c = 0; c < components; ++c) {
-            G[k * outputs + outputs - components + c] = derivative[k * components + c];
-            if constexpr (components > 1) {
-                G[k * outputs + c] = raw[k * components + c] * settings.scale[c];
-                lines[c] += T(k) * T(k) * G[k * outputs + c];
-            }
+    Row scale = {}, beyond = {}, above[2] = {}, next = {};
+    for (int c = 0; c < components; ++c) scale[c] = settings.scale[c];
+    for (int k = K - 1; k >= 0; --k) {
+        Row here = {};
+        for (int c = 0; c < components; ++c) here[c] = grad_moments[c * stride + k];
+        Row &derivative = above[k & 1];
+        derivative += (T(2 * (k + 1)) * settings.to_basis) * next;
+        next = here;
+        const Row slope = k == 0 ? T(0.5) * derivative : derivative;
+        T *g = G + k * outputs;
+        for (int c = 0; c < components; ++c) g[outputs - components + c] = slope[c];
+        if constexpr (components > 1) {
+            const Row scaled = here * scale;
+            beyond += (T(k) * T(k)) * scaled;
+            for (int c = 0; c < components; ++c) g[c] = scaled[c];
         }
+    }
+    for (int c = 0; c < components; ++c) lines[c] = beyond[c];
 }
 
 // Groups of moments: one for each type, and before them, where types fade, that of all types together.
@@ -228,7 +237,7 @@ void moments_vjp(const deepaw_pair_form &form, const deepaw_neighbours &neighbou
     constexpr int outputs = components == 1 ? 1 : 2 * components;
     const int K = form.polynomials, groups = groups_of(form);
     const int64_t stride = int64_t(groups) * K;
-    T *raw = scratch, *G = raw + 2 * K * components, *G_plain = G + K * outputs;
+    T *G = scratch, *G_plain = G + K * outputs;
     T lines[components], lines_plain[components];
     alignas(64) T products[outputs][CHUNK], products_plain[outputs][CHUNK], gradient[3][CHUNK];
     Chunk<T> chunk;
@@ -236,7 +245,7 @@ void moments_vjp(const deepaw_pair_form &form, const deepaw_neighbours &neighbou
         const int64_t kind = neighbours.types[atom];
         const Settings<T> settings(form, kind);
         const T *of_atom = grad_moments + atom * components * stride;
-        if constexpr (fading) fill_gradient<T, components>(form, settings, of_atom, stride, raw, G_plain, lines_plain);
+        if constexpr (fading) fill_gradient<T, components>(form, settings, of_atom, stride, G_plain, lines_plain);
         for (int type = 0; type < form.ntypes; ++type) {
             const int64_t *rows = neighbours.rows + atom * form.ntypes + type;
             if (form.excluded[kind * form.ntypes + type]) {
@@ -244,7 +253,7 @@ void moments_vjp(const deepaw_pair_form &form, const deepaw_neighbours &neighbou
                     clear(grad_vector + axis * far + rows[0], rows[1] - rows[0]);
                 continue;
             }
-            fill_gradient<T, components>(form, settings, of_atom + group_of(form, type) * K, stride, raw, G, lines);
+            fill_gradient<T, components>(form, settings, of_atom + group_of(form, type) * K, stride, G, lines);
             for (int64_t first = rows[0]; first < rows[1]; first += CHUNK) {
                 const int count = int(rows[1] - first < CHUNK ? rows[1] - first : CHUNK);
                 fill_chunk<T, components>(settings, static_cast<const T *>(neighbours.vector) + first,

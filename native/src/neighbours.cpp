@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <new>
@@ -9,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "deepaw_native.h"
+#include "kernels.h"
 
 namespace {
 
@@ -75,18 +76,61 @@ struct Cell {
     }
 };
 
+// Numbers whose memory grows without being cleared or, where the system can move pages, copied.
+class Numbers {
+  public:
+    Numbers() = default;
+    Numbers(const Numbers &) = delete;
+    Numbers &operator=(const Numbers &) = delete;
+    ~Numbers() { std::free(data_); }
+
+    int32_t *data() { return data_; }
+    const int32_t *data() const { return data_; }
+    size_t size() const { return size_; }
+    int32_t operator[](size_t index) const { return data_[index]; }
+
+    void swap(Numbers &other) {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        std::swap(capacity_, other.capacity_);
+    }
+
+    void resize(size_t size) {
+        if (size > capacity_) reserve(std::max(size, capacity_ + capacity_ / 2));
+        size_ = size;
+    }
+
+    void reserve(size_t capacity) {
+        void *memory = std::realloc(data_, std::max<size_t>(capacity, 1) * sizeof(int32_t));
+        if (!memory) throw std::bad_alloc();
+        data_ = static_cast<int32_t *>(memory);
+        capacity_ = capacity;
+    }
+
+  private:
+    int32_t *data_ = nullptr;
+    size_t size_ = 0, capacity_ = 0;
+};
+
 // Pairs of some atoms, one after the other.
 struct Pairs {
     std::vector<int64_t> counts;  // of each atom and type
-    std::vector<int32_t> neighbour, image;
+    Numbers neighbour, image;
+
+    // Make room for `atoms` atoms like those that are here.
+    void expect(size_t here, size_t atoms) {
+        const size_t pairs = neighbour.size() / here * atoms + neighbour.size();
+        neighbour.reserve(pairs + pairs / 16);
+        image.reserve(pairs + pairs / 16);
+    }
 };
 
 // Atoms of one frame and their images, sorted into cells of about half of the cutoff.
 class CellGrid {
   public:
     // images: how many there are of each direction on either side.
-    CellGrid(const Cell &cell, const std::vector<int64_t> &atoms, const std::vector<Vec3> &position, double cutoff,
-             const std::array<int, 3> &images)
+    CellGrid(const Cell &cell, const std::vector<int64_t> &atoms, const std::vector<Vec3> &position,
+             const int32_t *types, double cutoff, const std::array<int, 3> &images)
         : cell_(cell), cutoff_(cutoff) {
         std::vector<Vec3> points;
         std::vector<Vec3> fractions;
@@ -116,12 +160,11 @@ class CellGrid {
                         }
                     }
         }
-        sort_into_bins(points, fractions, atom, image, low, high);
+        sort_into_bins(points, fractions, atom, image, types, low, high);
     }
 
     // Append the pairs of an atom at `position`, whose image without a shift is itself.
-    void find(int64_t self, int32_t unshifted, const Vec3 &position, const int32_t *types, int32_t ntypes,
-              Pairs &pairs) {
+    void find(int64_t self, int32_t unshifted, const Vec3 &position, int32_t ntypes, Pairs &pairs) {
         const Vec3 f = cell_.fractional(position);
         std::array<int64_t, 3> from, to;
         for (int d = 0; d < 3; ++d) {
@@ -137,19 +180,8 @@ class CellGrid {
                 const int64_t begin = first_[row + from[2]], end = first_[row + to[2] + 1];
                 if (hits_.size() < count + size_t(end - begin)) hits_.resize(2 * (count + size_t(end - begin)));
                 int32_t *hit = hits_.data() + count;
-                for (int64_t block = begin; block < end; block += BLOCK) {
-                    const int size = int(std::min<int64_t>(BLOCK, end - block));
-                    double distance[BLOCK];
-                    for (int c = 0; c < size; ++c) {
-                        const double x = x_[block + c] - position[0], y = y_[block + c] - position[1],
-                                     z = z_[block + c] - position[2];
-                        distance[c] = x * x + y * y + z * z;
-                    }
-                    for (int c = 0; c < size; ++c) {
-                        *hit = int32_t(block + c);
-                        hit += distance[c] <= squared;
-                    }
-                }
+                hit = deepaw::kernels().find_nearby(x_.data(), y_.data(), z_.data(), begin, end, position.data(),
+                                                    squared, hit);
                 count = size_t(hit - hits_.data());
             }
         // by type, in the order of the cells
@@ -161,12 +193,13 @@ class CellGrid {
             const int32_t point = hits_[h];
             if (atom_[point] == self && image_[point] == unshifted) continue;
             hits_[kept++] = point;
-            ++counts[types[atom_[point]]];
+            ++counts[type_[point]];
         }
         const size_t start = pairs.neighbour.size();
         pairs.neighbour.resize(start + kept);
         pairs.image.resize(start + kept);
         place_.resize(size_t(ntypes));
+        int32_t *neighbour = pairs.neighbour.data(), *image = pairs.image.data();
         size_t place = start;
         for (int32_t type = 0; type < ntypes; ++type) {
             place_[size_t(type)] = place;
@@ -174,23 +207,21 @@ class CellGrid {
         }
         for (size_t h = 0; h < kept; ++h) {
             const int32_t point = hits_[h];
-            const size_t at = place_[size_t(types[atom_[point]])]++;
-            pairs.neighbour[at] = atom_[point];
-            pairs.image[at] = image_[point];
+            const size_t at = place_[size_t(type_[point])]++;
+            neighbour[at] = atom_[point];
+            image[at] = image_[point];
         }
     }
 
   private:
-    static constexpr int BLOCK = 64;
-
     int64_t bin(int d, double fraction) const {
         const double at = (fraction - low_[d]) * per_bin_[d];
         return at <= 0 ? 0 : std::min(bins_[d] - 1, int64_t(at));
     }
 
     void sort_into_bins(const std::vector<Vec3> &points, const std::vector<Vec3> &fractions,
-                        const std::vector<int32_t> &atom, const std::vector<int32_t> &image, const Vec3 &low,
-                        const Vec3 &high) {
+                        const std::vector<int32_t> &atom, const std::vector<int32_t> &image,
+                        const int32_t *types, const Vec3 &low, const Vec3 &high) {
         const double most = std::cbrt(4.0 * double(points.size()) + 64);  // no more cells than a few for each atom
         for (int d = 0; d < 3; ++d) {
             const double extent = std::max(high[d] - low[d], 1e-12), size = d == 2 ? cutoff_ / 4 : cutoff_ / 2;
@@ -208,11 +239,11 @@ class CellGrid {
         std::partial_sum(first_.begin(), first_.end(), first_.begin());
         std::vector<int64_t> next(first_.begin(), first_.end() - 1);
         x_.resize(points.size()), y_.resize(points.size()), z_.resize(points.size());
-        atom_.resize(points.size()), image_.resize(points.size());
+        atom_.resize(points.size()), image_.resize(points.size()), type_.resize(points.size());
         for (size_t p = 0; p < points.size(); ++p) {
             const size_t at = size_t(next[size_t(where[p])]++);
             x_[at] = points[p][0], y_[at] = points[p][1], z_[at] = points[p][2];
-            atom_[at] = atom[p], image_[at] = image[p];
+            atom_[at] = atom[p], image_[at] = image[p], type_[at] = types[atom[p]];
         }
     }
 
@@ -222,7 +253,7 @@ class CellGrid {
     Vec3 low_, per_bin_;
     std::vector<int64_t> first_;
     std::vector<double> x_, y_, z_;
-    std::vector<int32_t> atom_, image_;
+    std::vector<int32_t> atom_, image_, type_;
     std::vector<int32_t> hits_;     // of `find`
     std::vector<size_t> place_;
 };
@@ -239,7 +270,7 @@ struct deepaw_list {
     std::vector<std::array<int, 3>> wraps;     // of each atom, into the cell
     std::vector<Vec3> position;                // wrapped
     std::vector<int64_t> rows;
-    std::vector<int32_t> neighbour, image;
+    Numbers neighbour, image;
 
     void move(const double *coord) {
         for (int64_t atom = 0; atom < natoms; ++atom)
@@ -258,6 +289,7 @@ struct deepaw_list {
 namespace {
 
 constexpr int64_t ATOMS_FOR_A_THREAD = 2048;
+constexpr int64_t SAMPLE = 256;  // atoms that say how many pairs there will be
 
 // Images, their shifts, and the atoms inside of their cells.
 void place_atoms(deepaw_list &list, const double *coord, double cutoff) {
@@ -284,6 +316,14 @@ void place_atoms(deepaw_list &list, const double *coord, double cutoff) {
     list.move(coord);
 }
 
+// Move numbers to the end of others.
+void append(Numbers &to, Numbers &from) {
+    const size_t before = to.size();
+    to.resize(before + from.size());
+    std::copy(from.data(), from.data() + from.size(), to.data() + before);
+    Numbers().swap(from);
+}
+
 void find_pairs(deepaw_list &list, const int32_t *types, double cutoff, int32_t threads) {
     const size_t nframes = list.cells.size();
     std::vector<std::vector<int64_t>> atoms(nframes);
@@ -291,7 +331,7 @@ void find_pairs(deepaw_list &list, const int32_t *types, double cutoff, int32_t 
     std::vector<std::unique_ptr<CellGrid>> grids;
     std::vector<int32_t> unshifted;
     for (size_t f = 0; f < nframes; ++f) {
-        grids.push_back(std::make_unique<CellGrid>(list.cells[f], atoms[f], list.position, cutoff, list.images[f]));
+        grids.push_back(std::make_unique<CellGrid>(list.cells[f], atoms[f], list.position, types, cutoff, list.images[f]));
         unshifted.push_back(int32_t(list.shifts[f].size() / 2));
     }
     const int64_t shares = std::max<int64_t>(1, std::min<int64_t>(threads, list.natoms / ATOMS_FOR_A_THREAD));
@@ -300,15 +340,16 @@ void find_pairs(deepaw_list &list, const int32_t *types, double cutoff, int32_t 
     const auto work = [&](int64_t share) {
         try {
             std::unique_ptr<CellGrid> copy;  // `find` has memory of its own
-            for (int64_t atom = list.natoms * share / shares; atom < list.natoms * (share + 1) / shares; ++atom) {
+            const int64_t first = list.natoms * share / shares, last = list.natoms * (share + 1) / shares;
+            for (int64_t atom = first; atom < last; ++atom) {
+                if (atom - first == SAMPLE) found[size_t(share)].expect(SAMPLE, size_t(last - first));
                 const size_t f = size_t(list.frame[size_t(atom)]);
                 CellGrid *grid = grids[f].get();
                 if (share > 0) {
                     if (!copy || nframes > 1) copy = std::make_unique<CellGrid>(*grids[f]);
                     grid = copy.get();
                 }
-                grid->find(atom, unshifted[f], list.position[size_t(atom)], types, list.ntypes,
-                           found[size_t(share)]);
+                grid->find(atom, unshifted[f], list.position[size_t(atom)], list.ntypes, found[size_t(share)]);
             }
         } catch (const std::bad_alloc &) {
             failed[size_t(share)] = 1;
@@ -321,16 +362,14 @@ void find_pairs(deepaw_list &list, const int32_t *types, double cutoff, int32_t 
     if (std::any_of(failed.begin(), failed.end(), [](char each) { return each; })) throw std::bad_alloc();
     list.rows.assign(1, 0);
     list.rows.reserve(size_t(list.natoms) * size_t(list.ntypes) + 1);
-    if (shares == 1) {
-        list.neighbour = std::move(found[0].neighbour);
-        list.image = std::move(found[0].image);
-    }
-    for (Pairs &pairs : found) {
+    list.neighbour.swap(found[0].neighbour);
+    list.image.swap(found[0].image);
+    for (size_t share = 0; share < found.size(); ++share) {
+        Pairs &pairs = found[share];
         for (int64_t count : pairs.counts) list.rows.push_back(list.rows.back() + count);
-        if (shares == 1) continue;
-        list.neighbour.insert(list.neighbour.end(), pairs.neighbour.begin(), pairs.neighbour.end());
-        list.image.insert(list.image.end(), pairs.image.begin(), pairs.image.end());
-        pairs = Pairs();
+        if (share == 0) continue;
+        append(list.neighbour, pairs.neighbour);
+        append(list.image, pairs.image);
     }
 }
 
