@@ -149,7 +149,7 @@ def results(operator: PairOperator, table: NeighbourTable) -> list[Tensor]:
 def assert_near(actual: Tensor, expected: Tensor, relative: float) -> None:
     """Compare with a tolerance relative to the largest expected number."""
     assert actual.dtype == expected.dtype and actual.shape == expected.shape
-    largest = float(expected.abs().max()) if expected.numel() else 0.0
+    largest = float(expected.detach().abs().max()) if expected.numel() else 0.0
     torch.testing.assert_close(actual, expected, rtol=0, atol=relative * largest)
 
 

@@ -41,7 +41,7 @@ def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 def sums(neighbours: NeighbourTable, gradient: Tensor, frame: Tensor | None = FRAME) -> list[Tensor]:
     """Compute forces, virials and atomic virials, added to initial numbers."""
     totals = [random_like(shape, seed=9) for shape in ((NATOMS, 3), (NFRAMES, 3, 3), (NATOMS, 3, 3))]
-    add_forces(neighbours, gradient, *totals[:2], frame, totals[2])
+    add_forces(neighbours, gradient, totals[0], totals[1], frame, totals[2])
     return totals
 
 
@@ -162,3 +162,18 @@ def test_the_gradient_of_pairs_is_differentiable() -> None:
     tangent = random_like(actual.shape, seed=2)
     (transposed,) = torch.autograd.grad(actual, gradient, tangent)
     assert torch.equal(transposed, operator.jvp(neighbours, tangent))
+
+
+@pytest.mark.usefixtures("implementation")
+def test_gradients_in_other_numbers_than_the_vectors() -> None:
+    """As networks in float32 give them where a kernel takes vectors in float64."""
+    neighbours = table()
+    gradient = random_like((3, len(neighbours.neighbour)), torch.float32, 1)
+    for found, expected in zip(sums(neighbours, gradient), sums_by_loops(neighbours, gradient), strict=True):
+        assert_near(found, expected, 1e-14)
+    gradient.requires_grad_()
+    force, virial = forces(neighbours, gradient, NATOMS, FRAME, NFRAMES)
+    (found,) = torch.autograd.grad(force.square().sum() + virial.square().sum(), gradient)
+    assert found.dtype == torch.float32
+    expected = transpose_forces(neighbours, 2 * force.detach(), 2 * virial.detach(), FRAME)
+    assert_near(found, expected.float(), 1e-6)
