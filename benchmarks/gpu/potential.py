@@ -1,8 +1,8 @@
 """Training steps and evaluations of potentials on a GPU: correct first, then fast.
 
 The network of DeePMD-kit's water example with random weights, on water-like frames. `PotentialEngine` works on CPUs,
-so evaluation here is that of training. Neighbours and moments are made on the CPU, once a frame in training; they are
-on the device before the clock starts, and what making them takes is a number of its own.
+so evaluation here is that of training. Neighbours are found on the CPU and moments computed on the device; a training
+step contains both, an evaluation the latter, and the time for neighbours is a number of its own.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from deepaw.potential.descriptor.form import Form
-from deepaw.potential.training.forms import forms_of
 
+from deepaw.potential.data.system import Frame
+from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
 from deepaw.potential.exact import evaluate_exactly
 from deepaw.potential.fitting.energy import EnergyFittingConfig
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
-from deepaw.potential.training.batch import FrameGeometry, frame_geometry, make_batch
+from deepaw.potential.training.batch import Batch, make_batch
+from deepaw.potential.training.kernels import training_kernels
 from deepaw.potential.training.step import predict
 
 PRECISIONS = ("float64", "float32")
@@ -32,32 +33,35 @@ SPACING = 3.1
 CLOSEST = 0.9
 """A, shorter than any distance in the frames."""
 
-Frame = tuple[np.ndarray, np.ndarray, np.ndarray]
+Kernels = list[TrainingKernel[Any]]
 
 
 def measure(device: torch.device) -> dict[str, Any]:
-    """For both precisions: deviations from the equations in float64, training steps, evaluations up to 12,288 atoms."""
+    """Measure both precisions: deviations from the equations in float64, training steps, evaluations."""
     return {precision: measure_precision(precision, device) for precision in PRECISIONS}
 
 
 def measure_precision(precision: str, device: torch.device, copies: tuple[int, ...] = (1, 2, 4)) -> dict[str, Any]:
-    """copies: of 192 atoms along each axis."""
-    here = water_model(precision)
-    forms = forms_of(here, CLOSEST)
+    """Measure one precision; copies: of 192 atoms along each axis, for evaluations."""
+    cpu_model = water_model(precision)
+    kernels = training_kernels(cpu_model, CLOSEST)
     model = water_model(precision).to(device)
-    results: dict[str, Any] = {"deviation": deviations(here, model, forms, device)}
-    frame = geometry(here, forms, water(1))
+    results: dict[str, Any] = {"deviation": deviations(cpu_model, model, kernels, device)}
     for batch_size in (1, 8):
-        seconds = best_of(training_step(model, forms, [frame.to(device)] * batch_size), device, 100)
-        results[f"training_step_of_{batch_size}_x_192_atoms_ms"] = 1e3 * seconds
+        step = training_step(cpu_model, model, kernels, [water(1)] * batch_size, device)
+        results[f"training_step_of_{batch_size}_x_192_atoms_ms"] = 1e3 * best_of(step, device, 100)
     for count in copies:
+        frame = water(count)
         start = time.perf_counter()
-        frame = geometry(here, forms, water(count))
-        natoms, made = 192 * count**3, time.perf_counter() - start
+        batch = make_batch(cpu_model, kernels, [frame], device)
+        natoms, preparation = len(frame.types), time.perf_counter() - start
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        seconds = best_of(evaluation(model, forms, frame.to(device)), device, 20)
-        numbers = {"evaluation_us_per_atom": 1e6 * seconds / natoms, "geometry_on_CPU_us_per_atom": 1e6 * made / natoms}
+        seconds = best_of(evaluation(model, kernels, batch), device, 20)
+        numbers = {
+            "evaluation_us_per_atom": 1e6 * seconds / natoms,
+            "neighbours_on_CPU_us_per_atom": 1e6 * preparation / natoms,
+        }
         if device.type == "cuda":
             numbers["GPU_memory_GB"] = torch.cuda.max_memory_allocated(device) / 1e9
         results[f"{natoms}_atoms"] = numbers
@@ -65,58 +69,54 @@ def measure_precision(precision: str, device: torch.device, copies: tuple[int, .
 
 
 def deviations(
-    here: PotentialModel, model: PotentialModel, forms: list[Form], device: torch.device
+    cpu_model: PotentialModel, model: PotentialModel, kernels: Kernels, device: torch.device
 ) -> dict[str, float]:
-    """Of energy an atom, eV, and of forces, in parts of the largest, from the equations on the CPU in float64."""
-    coord, cell, types = water(1)
-    frame = geometry(here, forms, (coord, cell, types))
-    energy, force = evaluation(model, forms, frame.to(device))()
+    """Deviation of the energy per atom (eV) and of forces (relative to the largest) from the equations in float64."""
+    frame = water(1)
+    batch = make_batch(cpu_model, kernels, [frame], device)
+    energy, force = evaluation(model, kernels, batch)()
     with torch.enable_grad():
         expected = evaluate_exactly(
-            water_model(precision="float64", like=here), find_environment(coord, cell, types, here.rcut)
+            water_model(precision="float64", like=cpu_model),
+            find_environment(frame.coord, frame.cell, frame.types, cpu_model.rcut),
         )
-    difference = (force.cpu().double() - expected.force[frame.order]).abs().max()
+    difference = (force.cpu().double() - expected.force[batch.atoms.cpu()]).abs().max()
     return {
-        "energy_per_atom_eV": abs(float(energy) - float(expected.energy)) / len(types),
+        "energy_per_atom_eV": abs(float(energy) - float(expected.energy)) / len(frame.types),
         "force_relative": float(difference / expected.force.abs().max()),
     }
 
 
-def geometry(model: PotentialModel, forms: list[Form], frame: Frame) -> FrameGeometry:
-    """Of one frame, on the CPU."""
-    coord, cell, types = frame
-    return frame_geometry(model, forms, types, coord, cell)
-
-
 def evaluation(
-    model: PotentialModel, forms: list[Form], frame: FrameGeometry
+    model: PotentialModel, kernels: Kernels, batch: Batch
 ) -> Callable[[], tuple[torch.Tensor, torch.Tensor]]:
-    """A function that returns energy and forces, and also works out the virial."""
-    batch = make_batch([frame])
+    """Return a function that computes energy and forces, and also the virial."""
 
     def evaluate() -> tuple[torch.Tensor, torch.Tensor]:
         with torch.no_grad():
-            found = predict(model, batch, forms, virial=True)
-        return found.energy, found.force
+            prediction = predict(model, batch, kernels, virial=True)
+        return prediction.energy, prediction.force
 
     return evaluate
 
 
-def training_step(model: PotentialModel, forms: list[Form], frames: list[FrameGeometry]) -> Callable[[], None]:
-    """A function that puts a batch together, and changes weights by the gradient of a loss of energies and forces."""
+def training_step(
+    cpu_model: PotentialModel, model: PotentialModel, kernels: Kernels, frames: list[Frame], device: torch.device
+) -> Callable[[], None]:
+    """Return a function that makes a batch and changes weights by the gradient of a loss of energies and forces."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-5, fused=True)
 
     def step() -> None:
-        found = predict(model, make_batch(frames), forms)
+        prediction = predict(model, make_batch(cpu_model, kernels, frames, device), kernels)
         optimizer.zero_grad()
-        (found.force.square().mean() + found.energy.square().mean()).backward()
+        (prediction.force.square().mean() + prediction.energy.square().mean()).backward()
         optimizer.step()
 
     return step
 
 
 def best_of(function: Callable[[], Any], device: torch.device, times: int) -> float:
-    """Seconds, the first three runs not counted."""
+    """Return the least seconds of a call; the first three are not counted."""
     seconds = []
     for _ in range(times + 3):
         if device.type == "cuda":
@@ -130,7 +130,7 @@ def best_of(function: Callable[[], Any], device: torch.device, times: int) -> fl
 
 
 def water_model(precision: str, like: PotentialModel | None = None) -> PotentialModel:
-    """The water example's networks. like: the model that weights are taken from, instead of random ones."""
+    """Make the networks of the water example; like: a model to take the weights from, instead of random ones."""
     config = ModelConfig(
         type_map=("O", "H"),
         descriptor=SeE2AConfig(
@@ -145,11 +145,11 @@ def water_model(precision: str, like: PotentialModel | None = None) -> Potential
 
 
 def water(copies: int) -> Frame:
-    """Coordinates and cell, A, and types of 64 molecules on a grid, turned at random, repeated along each axis."""
+    """Make a frame of 64 molecules on a grid, turned at random, repeated along each axis."""
     random = np.random.default_rng(0)
     places = SPACING * np.stack(np.meshgrid(*[np.arange(4)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     bonds = np.linalg.qr(random.normal(size=(64, 3, 3)))[0][:, :2] * 0.97
     coord = np.concatenate([places, (places[:, None] + bonds).reshape(-1, 3)])
     cell, types = 4 * SPACING * np.eye(3), np.repeat([0, 1], [64, 128])
     shifts = np.stack(np.meshgrid(*[np.arange(copies)] * 3, indexing="ij"), axis=-1).reshape(-1, 3) @ cell
-    return (shifts[:, None] + coord).reshape(-1, 3), copies * cell, np.tile(types, copies**3)
+    return Frame(np.tile(types, copies**3), (shifts[:, None] + coord).reshape(-1, 3), copies * cell, {})
