@@ -119,8 +119,9 @@ DEEPAW_API void deepaw_forces_transposed(const deepaw_neighbours *neighbours, in
 
 /* ---- products of columns ---------------------------------------------------------------------------------------- */
 
-/* products: real (natoms, count), P[p, q] = sum_c Q[c, p] Q[c, q] of Q, real (natoms, components, columns), for all
- * columns p and q <= min(p, axes - 1), row after row; count = columns * axes - axes * (axes - 1) / 2. */
+/* products: real (natoms, count), P[p, q] = sum_c Q[c, p] Q[c, q] of Q, real (natoms, components, columns) with 4
+ * components or 1, for all columns p and q <= min(p, axes - 1), row after row; count = columns * axes
+ * - axes * (axes - 1) / 2. */
 DEEPAW_API void deepaw_products_forward(int64_t natoms, int32_t components, int32_t columns, int32_t axes,
                                         const void *Q, void *products, int32_t bytes);
 

@@ -8,19 +8,40 @@
 
 namespace deepaw::DEEPAW_ISA {
 
+template <class T, int components>
+DEEPAW_INLINE void fill_products(const T *q, int columns, int axes, T *products, const T *end) {
+    constexpr int width = Simd<T>::width;
+    for (int p = 0; p < columns; ++p) {
+        const int length = p < axes ? p + 1 : axes;
+        T here[components];
+        for (int c = 0; c < components; ++c) here[c] = q[c * columns + p];
+        int k = 0;
+        // whole vectors, also where they reach into the next row, which is filled after this one
+        for (; k < length && k + width <= columns && products + k + width <= end; k += width) {
+            Vector<T> total = here[0] * load(q + k);
+            for (int c = 1; c < components; ++c) total += here[c] * load(q + c * columns + k);
+            store(products + k, total);
+        }
+        for (; k < length; ++k) {
+            T total = 0;
+            for (int c = 0; c < components; ++c) total += here[c] * q[c * columns + k];
+            products[k] = total;
+        }
+        products += length;
+    }
+}
+
 template <class T>
 void products_forward(int64_t natoms, int components, int columns, int axes, const T *Q, T *products) {
+    const int64_t count = int64_t(columns) * axes - int64_t(axes) * (axes - 1) / 2;
     for (int64_t atom = 0; atom < natoms; ++atom) {
         const T *q = Q + atom * components * columns;
-        for (int p = 0; p < columns; ++p) {
-            const int length = p < axes ? p + 1 : axes;
-            for (int k = 0; k < length; ++k) {
-                T total = 0;
-                for (int c = 0; c < components; ++c) total += q[c * columns + p] * q[c * columns + k];
-                products[k] = total;
-            }
-            products += length;
-        }
+        T *row = products + atom * count;
+        const T *end = row + count;
+        if (components == 4)
+            fill_products<T, 4>(q, columns, axes, row, end);
+        else
+            fill_products<T, 1>(q, columns, axes, row, end);
     }
 }
 

@@ -39,13 +39,6 @@ DEEPAW_INLINE void store(T *to, Vector<T> value) {
     *reinterpret_cast<typename Simd<T>::Unaligned *>(to) = value;
 }
 
-template <class T>
-DEEPAW_INLINE T sum(Vector<T> value) {
-    T total = 0;
-    for (int lane = 0; lane < Simd<T>::width; ++lane) total += value[lane];
-    return total;
-}
-
 #if defined(__clang__) || __GNUC__ >= 12
 template <class T, int... lanes>
 DEEPAW_INLINE Vector<T> shuffle(Vector<T> a, Vector<T> b) {
@@ -94,6 +87,21 @@ template <class T, int... lane>
 DEEPAW_INLINE Vector<T> reversed_after(Vector<T> first, Vector<T> a, std::integer_sequence<int, lane...>) {
     constexpr int width = Simd<T>::width;
     return shuffle<T, (lane == 0 ? 0 : 2 * width - lane)...>(first, a);
+}
+
+// Lanes moved down by `step`; what comes in above is any.
+template <class T, int step, int... lane>
+DEEPAW_INLINE Vector<T> moved_down(Vector<T> a, std::integer_sequence<int, lane...>) {
+    return shuffle<T, ((lane + step) % Simd<T>::width)...>(a, a);
+}
+
+// Sum of all lanes, by halves.
+template <class T, int step = Simd<T>::width / 2>
+DEEPAW_INLINE T sum(Vector<T> value) {
+    if constexpr (step == 0)
+        return value[0];
+    else
+        return sum<T, step / 2>(value + moved_down<T, step>(value, std::make_integer_sequence<int, Simd<T>::width>{}));
 }
 
 }  // namespace deepaw::DEEPAW_ISA
