@@ -100,7 +100,7 @@ def start(folder: Path, script: str, processes: int = 1, **environment: str) -> 
     lammps, variables = program()
     command = [str(lammps.executable), "-in", "in.lammps", "-log", "log.lammps"]
     if processes > 1:
-        command = [str(lammps.executable.parent / "mpirun"), "-n", str(processes), *command]
+        command = [str(lammps.mpirun), "-n", str(processes), *command]
     return subprocess.run(
         command, cwd=folder, env=variables | environment, capture_output=True, text=True, check=False, timeout=300
     )

@@ -4,6 +4,7 @@
 #include <atom.h>
 #include <comm.h>
 #include <error.h>
+#include <force.h>
 #include <neigh_list.h>
 #include <neighbor.h>
 #include <update.h>

@@ -19,7 +19,7 @@ from lammpsruns import refusal, script, thermo
 def deepaw(*arguments: str, processes: int = 1, **options: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "deepaw", *arguments]
     if processes > 1:
-        command = [str(find_wheel().executable.parent / "mpirun"), "-n", str(processes), *command]
+        command = [str(find_wheel().mpirun), "-n", str(processes), *command]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
 
 
@@ -69,7 +69,7 @@ def test_a_lammps_of_ones_own(own: Path, name: str) -> None:
     found = find_own(own / name)
     assert found.executable == (own / "bin" / "lmp").resolve()
     assert found.headers == own / "include" / "lammps"
-    assert (found.version, found.sizes, found.mpi) == (None, "smallbig", None)
+    assert (found.version, found.sizes, found.mpirun) == (None, "smallbig", None)
     assert found.libraries[-1] == own / "lib"
 
 

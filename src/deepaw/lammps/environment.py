@@ -17,10 +17,10 @@ def lammps_environment(lammps: Lammps, plugin: Path, environment: Mapping[str, s
 
     Raises InputError: started by the mpirun of another MPI library than that of LAMMPS.
     """
-    if lammps.mpi == "MPICH" and "OMPI_COMM_WORLD_SIZE" in environment:
+    if lammps.mpirun is not None and "OMPI_COMM_WORLD_SIZE" in environment:
         raise InputError(
             f"This mpirun is Open MPI's, and {lammps.executable} works with MPICH: start it with "
-            f"{lammps.executable.parent / 'mpirun'}, or each process would run the whole simulation."
+            f"{lammps.mpirun}, or each process would run the whole simulation."
         )
     variables = {LIBRARIES: lammps.libraries, PLUGINS: (plugin,)}
     return {name: _before(folders, environment.get(name, "")) for name, folders in variables.items() if folders}

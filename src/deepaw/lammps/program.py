@@ -10,9 +10,9 @@ from pathlib import Path
 class Lammps:
     """A LAMMPS to run.
 
-    executable: `lmp`. headers: folder with pair.h. version: release such as "22 Jul 2025", or None where the headers
-    do not say. sizes: integer sizes it was built with, smallbig or bigbig. mpi_headers: folder with mpi.h, or None where
-    compilers find it. libraries: folders to look for shared libraries in. mpi: name of the MPI library if it is certain.
+    executable: `lmp`. headers: folder with pair.h. version: release such as "22 Jul 2025", or None if unknown. sizes:
+    smallbig or bigbig. mpi_headers: folder with mpi.h, or None where compilers find it. libraries: folders to
+    look for shared libraries in. mpirun: what starts several processes, if it is certain.
     """
 
     executable: Path
@@ -21,4 +21,4 @@ class Lammps:
     sizes: str = "smallbig"
     mpi_headers: Path | None = None
     libraries: tuple[Path, ...] = ()
-    mpi: str | None = None
+    mpirun: Path | None = None

