@@ -38,7 +38,6 @@ COMMANDS = """
 units metal
 atom_style {style}
 boundary {boundary}
-box tilt large
 read_data water.lmp
 {before}
 pair_style {pair}
@@ -130,7 +129,7 @@ def script(
 def thermo(output: str) -> list[dict[str, float]]:
     """Return the lines of thermodynamic output of all runs."""
     rows = []
-    for names, lines in re.findall(r"^ *(Step .*)\n(.*?)^Loop time", output, re.M | re.S):
+    for names, lines in re.findall(r"^ *(Step [^\n]*)\n(.*?)^Loop time", output, re.M | re.S):
         for line in lines.splitlines():
             if re.match(r"\s*\d+\s", line):
                 rows.append(dict(zip(names.split(), map(float, line.split()), strict=True)))
@@ -141,7 +140,7 @@ def snapshots(path: Path) -> list[Snapshot]:
     """Read a dump."""
     frames = []
     for text in path.read_text().split("ITEM: TIMESTEP\n")[1:]:
-        step, _, _, natoms, bounds, *lines = text.splitlines()
+        step, _, natoms, bounds, *lines = text.splitlines()
         edges = np.array([list(map(float, line.split())) for line in lines[:3]])
         names = lines[3].removeprefix("ITEM: ATOMS ").split()
         table = np.array([list(map(float, line.split())) for line in lines[4:]])

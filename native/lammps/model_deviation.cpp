@@ -18,9 +18,11 @@ using namespace LAMMPS_NS;
 ModelDeviation::ModelDeviation(LAMMPS *lmp, const deepaw::Settings &settings) :
     Pointers(lmp), atomic(settings.atomic), relative(settings.relative), relative_v(settings.relative_v)
 {
-  if (comm->me != 0) return;
-  file.reset(fopen(settings.out_file.c_str(), "w"));
-  if (!file) error->one(FLERR, settings.out_file + " cannot be written: " + strerror(errno) + ".");
+  if (comm->me == 0) file.reset(fopen(settings.out_file.c_str(), "w"));
+  int failure = comm->me == 0 && !file ? errno : 0;
+  MPI_Bcast(&failure, 1, MPI_INT, 0, world);
+  if (failure != 0) error->all(FLERR, settings.out_file + " cannot be written: " + strerror(failure) + ".");
+  if (!file) return;
   fprintf(file.get(), "#%11s", "step");
   for (const char *name :
        {"max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f", "min_devi_f", "avg_devi_f"})

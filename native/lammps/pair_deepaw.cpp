@@ -26,7 +26,7 @@ double symmetric(const double *tensor, int component)
 
 }    // namespace
 
-PairDeepAW::PairDeepAW(LAMMPS *lmp) : Pair(lmp), energy_unit(1.0), communicated(nullptr)
+PairDeepAW::PairDeepAW(LAMMPS *lmp) : Pair(lmp), reporter(lmp), energy_unit(1.0), communicated(nullptr)
 {
   if (deepaw_version() != DEEPAW_VERSION)
     error->all(FLERR,
@@ -71,13 +71,22 @@ void PairDeepAW::gather_neighbours()
 
 void PairDeepAW::evaluate(Model &model, bool atom_energies, bool atom_virials, Results &found)
 {
+  std::string failure;
+  std::vector<std::string> warnings;
+  if (!evaluate_here(model, atom_energies, atom_virials, found)) failure = deepaw_error();
+  while (const char *sentence = deepaw_take_warning(model.handle.get())) warnings.emplace_back(sentence);
+  reporter.report(failure, warnings);
+}
+
+bool PairDeepAW::evaluate_here(Model &model, bool atom_energies, bool atom_virials, Results &found)
+{
   const int nall = atom->nlocal + atom->nghost;
   found.energy = 0.0;
   std::fill(found.virial, found.virial + 9, 0.0);
   found.force.assign(3 * static_cast<std::size_t>(nall), 0.0);
   found.atom_energy.assign(atom_energies ? nall : 0, 0.0);
   found.atom_virial.assign(atom_virials ? 9 * static_cast<std::size_t>(nall) : 0, 0.0);
-  if (neighbours.centres.empty()) return;
+  if (neighbours.centres.empty()) return true;
 
   types.resize(nall);
   for (int i = 0; i < nall; i++) types[i] = model.types[atom->type[i]];
@@ -99,10 +108,7 @@ void PairDeepAW::evaluate(Model &model, bool atom_energies, bool atom_virials, R
   const deepaw_energy_result wanted = {&found.energy, found.force.data(), found.virial,
                                        atom_energies ? found.atom_energy.data() : nullptr,
                                        atom_virials ? found.atom_virial.data() : nullptr};
-  if (deepaw_evaluate(model.handle.get(), &atoms, &given, comm->nthreads, &wanted) != 0)
-    error->one(FLERR, deepaw_error());
-  while (const char *sentence = deepaw_take_warning(model.handle.get()))
-    error->warning(FLERR, sentence);
+  return deepaw_evaluate(model.handle.get(), &atoms, &given, comm->nthreads, &wanted) == 0;
 }
 
 void PairDeepAW::add_results()

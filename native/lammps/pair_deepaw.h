@@ -3,6 +3,7 @@
 #define LMP_PAIR_DEEPAW_H
 
 #include "model_deviation.h"
+#include "reporter.h"
 #include "settings.h"
 
 #include <deepaw.h>
@@ -53,6 +54,7 @@ class PairDeepAW : public Pair {
     std::vector<double> force, atom_energy, atom_virial;
   };
 
+  Reporter reporter;
   deepaw::Settings options;
   std::vector<Model> models;
   std::unique_ptr<ModelDeviation> deviation;    // of several models
@@ -71,6 +73,7 @@ class PairDeepAW : public Pair {
 
   void gather_neighbours();
   void evaluate(Model &model, bool atom_energies, bool atom_virials, Results &found);
+  bool evaluate_here(Model &model, bool atom_energies, bool atom_virials, Results &found);
   void add_results();
   void measure_deviation();
 };

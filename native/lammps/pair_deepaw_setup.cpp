@@ -2,7 +2,6 @@
 #include "pair_deepaw.h"
 
 #include <atom.h>
-#include <comm.h>
 #include <error.h>
 #include <force.h>
 #include <memory.h>
@@ -31,16 +30,12 @@ void PairDeepAW::settings(int narg, char **arg)
   if (models.size() > 1) deviation = std::make_unique<ModelDeviation>(lmp, options);
 }
 
-// Errors of all processes are reported once, and those of some processes by each of them.
 void PairDeepAW::open_models()
 {
   models.clear();
   for (const std::string &path : options.models) {
     deepaw_model *handle = deepaw_open(path.c_str(), options.bits);
-    int failed = handle == nullptr, failures = 0;
-    MPI_Allreduce(&failed, &failures, 1, MPI_INT, MPI_SUM, world);
-    if (failures == comm->nprocs) error->all(FLERR, deepaw_error());
-    if (failed) error->one(FLERR, deepaw_error());
+    reporter.report(handle == nullptr ? deepaw_error() : "", {});
     models.push_back({path, std::unique_ptr<deepaw_model, Close>(handle), {}});
     if (deepaw_tensor_size(handle) != 0)
       error->all(FLERR, path + " gives " + (deepaw_tensor_size(handle) == 3 ? "dipoles" : "polarizabilities") +

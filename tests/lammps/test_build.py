@@ -14,6 +14,7 @@ from deepaw.cli import app
 from deepaw.lammps import build
 from deepaw.lammps.build import PLUGIN, build_plugin
 from deepaw.lammps.ownbuild import find_own
+from deepaw.lammps.program import Lammps
 from deepaw.native import files
 from lammpsruns import program, refusal, script
 
@@ -74,7 +75,12 @@ def test_the_plugin_is_built_once_by_processes_at_a_time(tmp_path: Path) -> None
 
 def test_other_headers_need_another_plugin(tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder's name depends on what is compiled."""
-    monkeypatch.setattr(build, "_compile", lambda lammps, sources, library, folder: folder.mkdir())
+
+    def compiled(lammps: Lammps, sources: Path, library: Path, folder: Path) -> None:
+        folder.mkdir()
+        (folder / PLUGIN).touch()
+
+    monkeypatch.setattr(build, "_compile", compiled)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     before = build_plugin(find_own(own))
     assert build_plugin(find_own(own)) == before

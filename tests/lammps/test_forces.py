@@ -143,15 +143,16 @@ def test_atom_styles(folder: Path, model: PotentialModel, style: str) -> None:
     assert_forces(frame, DeepPot(model).eval(frame.coord, frame.cell, frame.types)[1][0])
 
 
-def test_more_neighbours_than_sel_and_atoms_too_close(folder: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_more_neighbours_than_sel_and_atoms_too_close(folder: Path, processes: int) -> None:
     """As in Python: all neighbours count, and a warning about atoms that are too close is printed once."""
     model = small_model(SE_A | {"sel": [1, 2]})
-    write_potential(folder / "model_few.safetensors", model)
+    write_potential(folder / "few.safetensors", model)
     box = water_box(8)
-    box.coord[1] = box.coord[0] + (0.0, 0.1, 0.1)
+    box.coord[1:3] = box.coord[0] + ((0.0, 0.1, 0.1), (0.0, 0.1, 3.0))
     write_box(folder / "water.lmp", box)
-    output = run(folder, script("deepaw model_few.safetensors", after="run 0\nrun 0"))
-    (frame, _) = snapshots(folder / "dump.txt")
+    output = run(folder, script("deepaw few.safetensors", after="run 0\nrun 0"), processes)
+    frame = snapshots(folder / "dump.txt")[0]
     with pytest.warns(match="A apart"):
         expected = DeepPot(model).eval(frame.coord, frame.cell, frame.types)[1][0]
     assert_forces(frame, expected, 1e-8)

@@ -27,8 +27,25 @@ PLUGIN = "deepawplugin.so"
 
 COMPILERS = ("c++", "g++", "clang++")
 
-HEADERS = ("lammps.h", "pair.h", "pointers.h", "lmptype.h", "atom.h", "comm.h", "error.h", "force.h", "memory.h")
-HEADERS += ("neigh_list.h", "neighbor.h", "update.h", "utils.h", "version.h")
+HEADERS = tuple(
+    f"{name}.h"
+    for name in (
+        *(
+            "atom",
+            "comm",
+            "error",
+            "force",
+            "lammps",
+            "lmptype",
+            "memory",
+            "neigh_list",
+            "neighbor",
+            "pair",
+            "pointers",
+        ),
+        *("update", "utils", "version"),
+    )
+)
 """Headers of LAMMPS that the plugin depends on: it is compiled anew where one of them changes."""
 
 
@@ -72,6 +89,7 @@ def _options(lammps: Lammps, sources: Path, library: Path) -> list[str]:
     include = [lammps.headers, include_folder(), *([lammps.mpi_headers] if lammps.mpi_headers else [])]
     return [
         *("-O2", "-fPIC", "-shared", "-std=c++17", "-fvisibility=hidden", f"-DLAMMPS_{lammps.sizes.upper()}"),
+        f"-fmacro-prefix-map={sources}/=",  # messages of LAMMPS name the source file
         *([f'-DDEEPAW_LAMMPS_VERSION="{lammps.version}"'] if lammps.version else []),
         *(f"-I{folder}" for folder in include),
         *map(str, sorted(sources.glob("*.cpp"))),

