@@ -100,9 +100,8 @@ def start(folder: Path, script: str, processes: int = 1, **environment: str) -> 
     command = [str(lammps.executable), "-in", "in.lammps", "-log", "log.lammps"]
     if processes > 1:
         command = [str(lammps.mpirun), "-n", str(processes), *command]
-    return subprocess.run(
-        command, cwd=folder, env=variables | environment, capture_output=True, text=True, check=False, timeout=300
-    )
+    variables = variables | {"TMPDIR": str(folder)} | environment  # mpirun leaves files behind
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=300)
 
 
 def run(folder: Path, script: str, processes: int = 1, **environment: str) -> str:

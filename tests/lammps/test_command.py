@@ -26,7 +26,17 @@ def deepaw(*arguments: str, processes: int = 1, **options: object) -> subprocess
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_run(folder: Path, processes: int) -> None:
     (folder / "in.water").write_text(script(after="run ${steps}"))
-    done = deepaw("lammps", "-in", "in.water", "-var", "steps", "3", cwd=folder, processes=processes)
+    done = deepaw(
+        "lammps",
+        "-in",
+        "in.water",
+        "-var",
+        "steps",
+        "3",
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder)},
+        processes=processes,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert [row["Step"] for row in thermo(done.stdout)] == [0, 3]
     assert f"1 by 1 by {processes} MPI processor grid" in done.stdout

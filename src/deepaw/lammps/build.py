@@ -27,24 +27,9 @@ PLUGIN = "deepawplugin.so"
 
 COMPILERS = ("c++", "g++", "clang++")
 
-HEADERS = tuple(
-    f"{name}.h"
-    for name in (
-        *(
-            "atom",
-            "comm",
-            "error",
-            "force",
-            "lammps",
-            "lmptype",
-            "memory",
-            "neigh_list",
-            "neighbor",
-            "pair",
-            "pointers",
-        ),
-        *("update", "utils", "version"),
-    )
+HEADERS = (
+    *("atom.h", "comm.h", "error.h", "force.h", "lammps.h", "lmptype.h", "memory.h", "neigh_list.h", "neighbor.h"),
+    *("pair.h", "pointers.h", "update.h", "utils.h", "version.h"),
 )
 """Headers of LAMMPS that the plugin depends on: it is compiled anew where one of them changes."""
 
