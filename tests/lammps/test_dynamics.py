@@ -13,7 +13,7 @@ from deepaw.ase import DeepPotCalculator
 from deepaw.infer import DeepPot
 from deepaw.potential.files.formats import write_potential
 from deepaw.potential.model.energy import PotentialModel
-from lammpsruns import Box, run, script, small_model, snapshots, thermo, water_box, write_box
+from lammpsruns import Box, Snapshot, run, script, small_model, snapshots, thermo, water_box, write_box
 
 TETHERED = """
 fix springs all spring/self 5.0
@@ -44,6 +44,11 @@ def test_constant_energy(folder: Path, model: PotentialModel, skin: str) -> None
         assert row["PotEng"] == pytest.approx(energy[0, 0] + springs, rel=1e-10)
         difference = frame.force + 5.0 * unwrapped(frames[0].coord, frame.coord, frame.cell) - force[0]
         assert np.abs(difference).max() < 1e-10 * np.abs(force).max()
+
+
+def run_frames(folder: Path, text: str) -> list[Snapshot]:
+    run(folder, text)
+    return snapshots(folder / "dump.txt")
 
 
 def unwrapped(first: np.ndarray, second: np.ndarray, cell: np.ndarray) -> np.ndarray:
@@ -113,6 +118,20 @@ def test_atoms_of_other_styles_are_not_seen(folder: Path, model: PotentialModel)
     expected = lj.force.copy()
     expected[oxygen] += force[0]
     np.testing.assert_allclose(frame.force, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+
+
+def test_beside_electrostatics(folder: Path) -> None:
+    """With a k-space style LAMMPS keeps bonded pairs in its lists, whatever their factors."""
+    (deep,) = run_frames(folder, script())
+    write_box(folder / "water.lmp", water_box(8), "full")
+    charges = "bond_style zero\nbond_coeff *\nspecial_bonds lj/coul 0 0 0\nkspace_style pppm 1e-4\n"
+    charges += "set type 1 charge -0.8\nset type 2 charge 0.4"
+    (coulomb,) = run_frames(folder, script("coul/long 5.0", "pair_coeff * *", style="full", before=charges))
+    style = "hybrid/overlay coul/long 5.0 deepaw model.safetensors"
+    coeff = "pair_coeff * * coul/long\npair_coeff * * deepaw O H"
+    (both,) = run_frames(folder, script(style, coeff, style="full", before=charges))
+    scale = np.abs(both.force).max()
+    np.testing.assert_allclose(both.force, deep.force + coulomb.force, rtol=0, atol=1e-11 * scale)
 
 
 def test_a_repeated_pair_style_needs_its_types_again(folder: Path) -> None:

@@ -85,6 +85,14 @@ def test_processes(folder: Path, triclinic: bool) -> None:
                 np.testing.assert_allclose(two.columns[name], column, rtol=0, atol=1e-9 * np.abs(column).max())
 
 
+def test_threads(folder: Path) -> None:
+    frames = []
+    for threads in ("1", "3"):
+        run(folder, script(), OMP_NUM_THREADS=threads)
+        frames += snapshots(folder / "dump.txt")
+    assert_forces(frames[1], frames[0].force, 1e-12)
+
+
 def test_types_in_any_order_and_by_number(folder: Path, model: PotentialModel) -> None:
     run(folder, script(coeff="pair_coeff * *"))
     (by_number,) = snapshots(folder / "dump.txt")
