@@ -45,7 +45,7 @@ def test_water(tmp_path: Path) -> None:
     output = deepaw_lammps(tmp_path, "-in", "in.water", "-var", "steps", "60", "-log", "none")
     rows, frames = thermo(output), snapshots(tmp_path / "frames.txt")
     assert "192 atoms" in output and "WARNING" not in output
-    assert np.ptp([row["TotEng"] for row in rows]) / 192 < 1e-4
+    assert np.ptp([row["TotEng"] for row in rows]) / 192 < 5e-5
     potential = DeepPot(EXAMPLES / "water.safetensors")
     for row, frame in ((rows[0], frames[0]), (rows[-1], frames[-1])):
         assert row["Step"] == frame.step
