@@ -35,13 +35,13 @@ void ModelDeviation::write(const Predictions &predictions)
 {
   const std::vector<double> deviations = force_deviations(predictions);
   double natoms = 0.0;
-  const Summary forces = summarize_forces(deviations, predictions.seen, natoms);
+  const Summary forces = summarize_forces(deviations, predictions.visible, natoms);
   const Summary virials = summarize_virials(predictions, natoms);
   std::vector<double> columns(virials.begin(), virials.end());
   columns.insert(columns.end(), forces.begin(), forces.end());
   if (atomic) {
-    const std::vector<double> of_atoms = collect(deviations);
-    columns.insert(columns.end(), of_atoms.begin(), of_atoms.end());
+    const std::vector<double> atom_deviations = collect(deviations);
+    columns.insert(columns.end(), atom_deviations.begin(), atom_deviations.end());
   }
   if (!file) return;
   fprintf(file.get(), "%12lld", static_cast<long long>(update->ntimestep));
@@ -68,12 +68,12 @@ std::vector<double> ModelDeviation::force_deviations(const Predictions &predicti
 }
 
 ModelDeviation::Summary ModelDeviation::summarize_forces(const std::vector<double> &deviations,
-                                                         const std::vector<bool> &seen, double &natoms) const
+                                                         const std::vector<bool> &visible, double &natoms) const
 {
   double extremes[2] = {0.0, -std::numeric_limits<double>::max()};    // largest, and smallest with the other sign
   double sums[2] = {0.0, 0.0}, all_extremes[2], all_sums[2];
   for (std::size_t i = 0; i < deviations.size(); i++) {
-    if (!seen[i]) continue;
+    if (!visible[i]) continue;
     extremes[0] = std::max(extremes[0], deviations[i]);
     extremes[1] = std::max(extremes[1], -deviations[i]);
     sums[0] += deviations[i];
@@ -92,16 +92,16 @@ ModelDeviation::Summary ModelDeviation::summarize_virials(const Predictions &pre
   std::vector<double> virials(predictions.virials.size());
   MPI_Allreduce(predictions.virials.data(), virials.data(), static_cast<int>(virials.size()), MPI_DOUBLE, MPI_SUM,
                 world);
-  std::vector<const double *> of_models;
-  for (std::size_t m = 0; m < nmodels; m++) of_models.push_back(&virials[9 * m]);
+  std::vector<const double *> model_virials;
+  for (std::size_t m = 0; m < nmodels; m++) model_virials.push_back(&virials[9 * m]);
   double deviations[9];
-  deepaw_deviation(static_cast<int>(nmodels), 9, 1, of_models.data(), deviations);
+  deepaw_deviation(static_cast<int>(nmodels), 9, 1, model_virials.data(), deviations);
   double square = 0.0;
   for (int k = 0; k < 9; k++) {
     deviations[k] /= std::max(natoms, 1.0);
     if (relative_v > 0.0) {
       double mean = 0.0;
-      for (const double *virial : of_models) mean += virial[k] / static_cast<double>(nmodels);
+      for (const double *virial : model_virials) mean += virial[k] / static_cast<double>(nmodels);
       deviations[k] /= std::abs(mean) / std::max(natoms, 1.0) + relative_v;
     }
     square += deviations[k] * deviations[k] / 9.0;

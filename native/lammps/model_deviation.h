@@ -23,12 +23,12 @@ namespace LAMMPS_NS {
 // mean, that over components the root of the mean square. Relative deviations are divided by |mean of F| + level.
 class ModelDeviation : protected Pointers {
  public:
-  // forces: (nlocal, 3) of each model. virials: (nmodels, 3, 3), the share of this process. seen: (nlocal), whether
+  // forces: (nlocal, 3) of each model. virials: (nmodels, 3, 3), the share of this process. visible: (nlocal), whether
   // the models see an atom. In units of LAMMPS.
   struct Predictions {
     std::vector<const double *> forces;
     std::vector<double> virials;
-    std::vector<bool> seen;
+    std::vector<bool> visible;
   };
 
   // Open the file and write the names of the columns.
@@ -48,7 +48,8 @@ class ModelDeviation : protected Pointers {
   std::unique_ptr<FILE, Close> file;    // of the first process
 
   std::vector<double> force_deviations(const Predictions &predictions) const;
-  Summary summarize_forces(const std::vector<double> &deviations, const std::vector<bool> &seen, double &natoms) const;
+  Summary summarize_forces(const std::vector<double> &deviations, const std::vector<bool> &visible,
+                           double &natoms) const;
   Summary summarize_virials(const Predictions &predictions, double natoms) const;
   std::vector<double> collect(const std::vector<double> &deviations) const;
 };

@@ -56,36 +56,36 @@ void PairDeepAW::compute(int eflag, int vflag)
 
 void PairDeepAW::gather_neighbours()
 {
-  const std::vector<int32_t> &seen = models[0].types;
+  const std::vector<int32_t> &model_types = models[0].types;
   neighbours.centres.clear();
   neighbours.counts.clear();
   neighbours.neighbours.clear();
   for (int ii = 0; ii < list->inum; ii++) {
     const int i = list->ilist[ii];
-    if (seen[atom->type[i]] < 0) continue;
+    if (model_types[atom->type[i]] < 0) continue;
     neighbours.centres.push_back(i);
     neighbours.counts.push_back(list->numneigh[i]);
     neighbours.neighbours.push_back(list->firstneigh[i]);
   }
 }
 
-void PairDeepAW::evaluate(Model &model, bool atom_energies, bool atom_virials, Results &found)
+void PairDeepAW::evaluate(Model &model, bool atom_energies, bool atom_virials, Results &output)
 {
   std::string failure;
   std::vector<std::string> warnings;
-  if (!evaluate_here(model, atom_energies, atom_virials, found)) failure = deepaw_error();
+  if (!evaluate_here(model, atom_energies, atom_virials, output)) failure = deepaw_error();
   while (const char *sentence = deepaw_take_warning(model.handle.get())) warnings.emplace_back(sentence);
   reporter.report(failure, warnings);
 }
 
-bool PairDeepAW::evaluate_here(Model &model, bool atom_energies, bool atom_virials, Results &found)
+bool PairDeepAW::evaluate_here(Model &model, bool atom_energies, bool atom_virials, Results &output)
 {
   const int nall = atom->nlocal + atom->nghost;
-  found.energy = 0.0;
-  std::fill(found.virial, found.virial + 9, 0.0);
-  found.force.assign(3 * static_cast<std::size_t>(nall), 0.0);
-  found.atom_energy.assign(atom_energies ? nall : 0, 0.0);
-  found.atom_virial.assign(atom_virials ? 9 * static_cast<std::size_t>(nall) : 0, 0.0);
+  output.energy = 0.0;
+  std::fill(output.virial, output.virial + 9, 0.0);
+  output.force.assign(3 * static_cast<std::size_t>(nall), 0.0);
+  output.atom_energy.assign(atom_energies ? nall : 0, 0.0);
+  output.atom_virial.assign(atom_virials ? 9 * static_cast<std::size_t>(nall) : 0, 0.0);
   if (neighbours.centres.empty()) return true;
 
   types.resize(nall);
@@ -102,13 +102,13 @@ bool PairDeepAW::evaluate_here(Model &model, bool atom_energies, bool atom_viria
   atoms.fparam = options.fparam.empty() ? nullptr : options.fparam.data();
   atoms.aparam = aparam.empty() ? nullptr : aparam.data();
   atoms.numbers = atom->tag_enable ? numbers.data() : nullptr;
-  const deepaw_neighbour_list given = {static_cast<int64_t>(neighbours.centres.size()),
+  const deepaw_neighbour_list neighbour_list = {static_cast<int64_t>(neighbours.centres.size()),
                                        neighbours.centres.data(), neighbours.counts.data(),
                                        neighbours.neighbours.data(), NEIGHMASK};
-  const deepaw_energy_result wanted = {&found.energy, found.force.data(), found.virial,
-                                       atom_energies ? found.atom_energy.data() : nullptr,
-                                       atom_virials ? found.atom_virial.data() : nullptr};
-  return deepaw_evaluate(model.handle.get(), &atoms, &given, comm->nthreads, &wanted) == 0;
+  const deepaw_energy_result result = {&output.energy, output.force.data(), output.virial,
+                                       atom_energies ? output.atom_energy.data() : nullptr,
+                                       atom_virials ? output.atom_virial.data() : nullptr};
+  return deepaw_evaluate(model.handle.get(), &atoms, &neighbour_list, comm->nthreads, &result) == 0;
 }
 
 void PairDeepAW::add_results()
@@ -132,24 +132,24 @@ void PairDeepAW::add_results()
 
 void PairDeepAW::measure_deviation()
 {
-  std::vector<Results> of_models(models.size());
+  std::vector<Results> model_results(models.size());
   ModelDeviation::Predictions predictions;
   for (std::size_t m = 0; m < models.size(); m++) {
     if (m == 0)
-      std::swap(of_models[0], results);    // as computed for the dynamics
+      std::swap(model_results[0], results);    // as computed for the dynamics
     else
-      evaluate(models[m], false, false, of_models[m]);
-    communicated = &of_models[m].force;
+      evaluate(models[m], false, false, model_results[m]);
+    communicated = &model_results[m].force;
     comm->reverse_comm(this);
-    for (double &number : of_models[m].force) number *= energy_unit;
-    for (double &number : of_models[m].virial) number *= energy_unit;
-    predictions.forces.push_back(of_models[m].force.data());
-    predictions.virials.insert(predictions.virials.end(), of_models[m].virial,
-                               of_models[m].virial + 9);
+    for (double &number : model_results[m].force) number *= energy_unit;
+    for (double &number : model_results[m].virial) number *= energy_unit;
+    predictions.forces.push_back(model_results[m].force.data());
+    predictions.virials.insert(predictions.virials.end(), model_results[m].virial,
+                               model_results[m].virial + 9);
   }
   communicated = nullptr;
   for (int i = 0; i < atom->nlocal; i++)
-    predictions.seen.push_back(models[0].types[atom->type[i]] >= 0);
+    predictions.visible.push_back(models[0].types[atom->type[i]] >= 0);
   deviation->write(predictions);
 }
 

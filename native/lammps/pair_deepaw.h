@@ -72,8 +72,8 @@ class PairDeepAW : public Pair {
   void check_special_bonds() const;
 
   void gather_neighbours();
-  void evaluate(Model &model, bool atom_energies, bool atom_virials, Results &found);
-  bool evaluate_here(Model &model, bool atom_energies, bool atom_virials, Results &found);
+  void evaluate(Model &model, bool atom_energies, bool atom_virials, Results &output);
+  bool evaluate_here(Model &model, bool atom_energies, bool atom_virials, Results &output);
   void add_results();
   void measure_deviation();
 };

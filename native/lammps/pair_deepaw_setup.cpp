@@ -47,9 +47,9 @@ void PairDeepAW::check_parameters(const Model &model) const
 {
   const int nfparam = deepaw_nfparam(model.handle.get()), naparam = deepaw_naparam(model.handle.get());
   const bool has_default = deepaw_default_fparam(model.handle.get()) != nullptr;
-  const auto check = [&](const char *name, std::size_t given, int needed, bool optional) {
-    if (static_cast<int>(given) == needed || (given == 0 && optional)) return;
-    error->all(FLERR, "pair_style deepaw: '" + std::string(name) + "' has " + std::to_string(given) +
+  const auto check = [&](const char *name, std::size_t count, int needed, bool optional) {
+    if (static_cast<int>(count) == needed || (count == 0 && optional)) return;
+    error->all(FLERR, "pair_style deepaw: '" + std::string(name) + "' has " + std::to_string(count) +
                           " numbers, and " + model.path + " takes " + std::to_string(needed) + ".");
   };
   check("fparam", options.fparam.size(), nfparam, has_default);
@@ -80,9 +80,9 @@ void PairDeepAW::coeff(int narg, char **arg)
   memory->create(setflag, ntypes + 1, ntypes + 1, "pair:setflag");
   memory->create(cutsq, ntypes + 1, ntypes + 1, "pair:cutsq");
   allocated = 1;
-  const std::vector<int32_t> &known = models[0].types;
+  const std::vector<int32_t> &model_types = models[0].types;
   for (int i = 1; i <= ntypes; i++)
-    for (int j = 1; j <= ntypes; j++) setflag[i][j] = i <= j && known[i] >= 0 && known[j] >= 0;
+    for (int j = 1; j <= ntypes; j++) setflag[i][j] = i <= j && model_types[i] >= 0 && model_types[j] >= 0;
 }
 
 void PairDeepAW::forget_types()
@@ -95,18 +95,19 @@ void PairDeepAW::forget_types()
 void PairDeepAW::name_types(const std::vector<std::string> &names)
 {
   for (Model &model : models) {
-    std::string known;
-    std::vector<std::string> of_model;
+    std::string list_of_names;
+    std::vector<std::string> type_names;
     for (int type = 0; type < deepaw_ntypes(model.handle.get()); type++) {
-      of_model.emplace_back(deepaw_type_name(model.handle.get(), type));
-      known += " " + of_model.back();
+      type_names.emplace_back(deepaw_type_name(model.handle.get(), type));
+      list_of_names += " " + type_names.back();
     }
     model.types.assign(1, -1);
     for (const std::string &name : names) {
-      const auto place = std::find(of_model.begin(), of_model.end(), name);
-      if (place == of_model.end() && name != "NULL")
-        error->all(FLERR, "pair_coeff of deepaw names the type " + name + ", and " + model.path + " has" + known + ".");
-      model.types.push_back(place == of_model.end() ? -1 : static_cast<int32_t>(place - of_model.begin()));
+      const auto place = std::find(type_names.begin(), type_names.end(), name);
+      if (place == type_names.end() && name != "NULL")
+        error->all(FLERR, "pair_coeff of deepaw names the type " + name + ", and " + model.path + " has" +
+                              list_of_names + ".");
+      model.types.push_back(place == type_names.end() ? -1 : static_cast<int32_t>(place - type_names.begin()));
     }
   }
 }

@@ -1,4 +1,5 @@
-// Entry point of the plugin. LAMMPS calls lammpsplugin_init when it loads the library ("Writing plugins" in its manual).
+// Entry point of the plugin: LAMMPS calls lammpsplugin_init when it loads the library ("Writing plugins" in its
+// manual).
 #include "pair_deepaw.h"
 
 #include <error.h>

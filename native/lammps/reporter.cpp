@@ -24,9 +24,9 @@ void Reporter::report(const std::string &error_sentence, std::vector<std::string
   while (true) {
     const auto is_printed = [&](const std::string &warning) { return printed.count(without_numbers(warning)) > 0; };
     warnings.erase(std::remove_if(warnings.begin(), warnings.end(), is_printed), warnings.end());
-    int mine[2] = {error_sentence.empty() ? comm->nprocs : comm->me, warnings.empty() ? comm->nprocs : comm->me};
+    int own[2] = {error_sentence.empty() ? comm->nprocs : comm->me, warnings.empty() ? comm->nprocs : comm->me};
     int first[2];
-    MPI_Allreduce(mine, first, 2, MPI_INT, MPI_MIN, world);
+    MPI_Allreduce(own, first, 2, MPI_INT, MPI_MIN, world);
     if (first[0] < comm->nprocs) error->all(FLERR, broadcast(error_sentence, first[0]));
     if (first[1] == comm->nprocs) return;
     const std::string warning = broadcast(warnings.empty() ? "" : warnings.front(), first[1]);

@@ -69,9 +69,9 @@ class Words {
 
   std::vector<std::string> until_keyword()
   {
-    std::vector<std::string> found;
-    while (left() && !is_keyword(words[position])) found.push_back(next());
-    return found;
+    std::vector<std::string> files;
+    while (left() && !is_keyword(words[position])) files.push_back(next());
+    return files;
   }
 
  private:

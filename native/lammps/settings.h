@@ -8,8 +8,8 @@
 namespace deepaw {
 
 // models: files; the first drives the dynamics. out_freq, out_file, atomic, relative, relative_v: of the deviations
-// among several models; a level of 0 or less stands for absolute deviations. fparam, aparam: parameters of the frame and
-// of every atom. bits: 64 or 32, of the numbers that models compute with.
+// among several models; a level of 0 stands for absolute deviations. fparam, aparam: parameters of the frame and of
+// every atom. bits: 64 or 32, of the numbers that models compute with.
 struct Settings {
   std::vector<std::string> models;
   int out_freq = 100;

@@ -76,11 +76,11 @@ def test_folders_that_are_set_already_stay(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("name", ["", "bin/lmp"])
 def test_a_lammps_of_ones_own(own: Path, name: str) -> None:
-    found = find_own(own / name)
-    assert found.executable == (own / "bin" / "lmp").resolve()
-    assert found.headers == own / "include" / "lammps"
-    assert (found.version, found.sizes, found.mpirun) == (None, "smallbig", None)
-    assert found.libraries[-1] == own / "lib"
+    lammps = find_own(own / name)
+    assert lammps.executable == (own / "bin" / "lmp").resolve()
+    assert lammps.headers == own / "include" / "lammps"
+    assert (lammps.version, lammps.sizes, lammps.mpirun) == (None, "smallbig", None)
+    assert lammps.libraries[-1] == own / "lib"
 
 
 def test_a_build_folder(tmp_path: Path) -> None:
@@ -90,10 +90,10 @@ def test_a_build_folder(tmp_path: Path) -> None:
     (tmp_path / "lammps/src/version.h").write_text('#define LAMMPS_VERSION "22 Jul 2025"\n#define LAMMPS_UPDATE ""\n')
     cache = f"CMAKE_HOME_DIRECTORY:INTERNAL={tmp_path}/lammps/cmake\nLAMMPS_SIZES:STRING=bigbig\nBUILD_MPI:BOOL=off\n"
     (tmp_path / "build/CMakeCache.txt").write_text(cache)
-    found = find_own(tmp_path)
-    assert found.headers == tmp_path / "lammps" / "src"
-    assert found.mpi_headers == found.headers / "STUBS"
-    assert (found.version, found.sizes) == ("22 Jul 2025", "bigbig")
+    lammps = find_own(tmp_path)
+    assert lammps.headers == tmp_path / "lammps" / "src"
+    assert lammps.mpi_headers == lammps.headers / "STUBS"
+    assert (lammps.version, lammps.sizes) == ("22 Jul 2025", "bigbig")
 
 
 @pytest.mark.parametrize(

@@ -35,9 +35,9 @@ def test_periodic_boxes(folder: Path, model: PotentialModel, molecules: int, tri
     assert row["PotEng"] == pytest.approx(energy[0], rel=1e-10)
     assert_forces(frame, force)
     pressure = virial.reshape(3, 3) / np.linalg.det(frame.cell) * BAR
-    found = [row[name] for name in ("Pxx", "Pyy", "Pzz", "Pxy", "Pxz", "Pyz")]
+    stresses = [row[name] for name in ("Pxx", "Pyy", "Pzz", "Pxy", "Pxz", "Pyz")]
     expected = pressure[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * np.abs(pressure).max())  # digits of BAR
+    np.testing.assert_allclose(stresses, expected, rtol=0, atol=1e-6 * np.abs(pressure).max())  # digits of BAR
     assert_per_atom(frame, atom_energy, atom_virial.reshape(-1, 3, 3))
     stress = sum(frame.columns[f"c_stress[{k}]"].sum() for k in (1, 2, 3)) / 3
     assert -stress / np.linalg.det(frame.cell) == pytest.approx(row["Press"], rel=1e-10)

@@ -85,11 +85,11 @@ def _options(lammps: Lammps, sources: Path, library: Path) -> list[str]:
 
 def _compiler(lammps: Lammps) -> list[str]:
     """Return the command of the C++ compiler: $CXX, that of MPI for a LAMMPS of one's own, or the system's."""
-    chosen = shlex.split(os.environ.get("CXX", ""))
-    if chosen:
-        if shutil.which(chosen[0]) is None:
+    command = shlex.split(os.environ.get("CXX", ""))
+    if command:
+        if shutil.which(command[0]) is None:
             raise InputError(f"There is no C++ compiler '{os.environ['CXX']}' of the variable CXX.")
-        return chosen
+        return command
     names = COMPILERS if lammps.mpi_headers else ("mpicxx", "mpic++", *COMPILERS)
     for name in names:
         if shutil.which(name):
