@@ -12,6 +12,7 @@ from deepaw.cli.data import data
 from deepaw.cli.doc import doc
 from deepaw.cli.freeze import freeze
 from deepaw.cli.info import info
+from deepaw.cli.lammps import CONTEXT, lammps
 from deepaw.cli.predict import predict
 from deepaw.cli.run import run
 from deepaw.cli.test import test
@@ -28,6 +29,7 @@ app.command()(test)
 app.command()(info)
 app.command()(convert)
 app.command()(freeze)
+app.command(context_settings=CONTEXT)(lammps)
 app.add_typer(data, name="data")
 app.add_typer(doc, name="doc")
 

@@ -1,0 +1,1 @@
+"""LAMMPS with pair style `deepaw`: finding LAMMPS, building the plugin for it, and the environment it runs in."""
