@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from deepaw.cli.capi import c_api
 from deepaw.cli.convert import convert
 from deepaw.cli.data import data
 from deepaw.cli.doc import doc
@@ -28,6 +29,7 @@ app.command()(test)
 app.command()(info)
 app.command()(convert)
 app.command()(freeze)
+app.command()(c_api)
 app.add_typer(data, name="data")
 app.add_typer(doc, name="doc")
 
