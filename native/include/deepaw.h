@@ -68,6 +68,7 @@ DEEPAW_PUBLIC const char *deepaw_description(const deepaw_model *model);
  * cell: (3, 3), rows are cell vectors; used where no neighbour list is given; NULL without periodicity.
  * open: (3), along which cell vectors there are no periodic images, 1 or 0.
  * fparam: (nfparam), or NULL. aparam: (natoms, naparam), or NULL; those of ghosts are not used.
+ * numbers: (natoms), what atoms are called in sentences, or NULL: 1, 2, 3 ...
  */
 typedef struct {
     int64_t natoms;
@@ -77,6 +78,7 @@ typedef struct {
     uint8_t open[3];
     const double *fparam;
     const double *aparam;
+    const int32_t *numbers;
 } deepaw_atoms;
 
 /* Neighbours of atoms, as LAMMPS lists them: neighbours of atom centres[i] are the counts[i] numbers at neighbours[i],

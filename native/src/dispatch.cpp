@@ -29,6 +29,15 @@ const KernelSet &kernels() {
     return chosen;
 }
 
+template <>
+const Kernels<float> &kernels_for() {
+    return kernels().single;
+}
+template <>
+const Kernels<double> &kernels_for() {
+    return kernels().wide;
+}
+
 namespace {
 
 // Memory of a call; kept by each thread, up to a size that no usual model exceeds.
@@ -51,17 +60,6 @@ class Scratch {
     std::unique_ptr<T[]> own_;
     T *memory_;
 };
-
-template <class T>
-const Kernels<T> &kernels_for();
-template <>
-const Kernels<float> &kernels_for() {
-    return kernels().single;
-}
-template <>
-const Kernels<double> &kernels_for() {
-    return kernels().wide;
-}
 
 template <class Work>
 void in_numbers(int32_t bytes, Work work) {
@@ -122,7 +120,7 @@ void deepaw_products_forward(int64_t natoms, int32_t components, int32_t columns
     in_numbers(bytes, [&](auto number) {
         using T = decltype(number);
         kernels_for<T>().products_forward(natoms, components, columns, axes, static_cast<const T *>(Q),
-                                          static_cast<T *>(products));
+                                          static_cast<T *>(products), products_of(columns, axes));
     });
 }
 
@@ -131,6 +129,7 @@ void deepaw_products_backward(int64_t natoms, int32_t components, int32_t column
     in_numbers(bytes, [&](auto number) {
         using T = decltype(number);
         kernels_for<T>().products_backward(natoms, components, columns, axes, static_cast<const T *>(Q),
-                                           static_cast<const T *>(grad_products), static_cast<T *>(grad_Q));
+                                           static_cast<const T *>(grad_products), products_of(columns, axes),
+                                           static_cast<T *>(grad_Q));
     });
 }

@@ -1,10 +1,12 @@
 // All kernels for one instruction set, DEEPAW_ISA; compiled once for each with the flags of that set.
 #include "kernels.h"
 
-#include "activation.h"
+#include "matrixproducts.h"
 #include "moments.h"
 #include "nearby.h"
+#include "residual.h"
 #include "rowproducts.h"
+#include "triples.h"
 
 namespace deepaw::DEEPAW_ISA {
 
@@ -42,7 +44,17 @@ void jvp(const deepaw_pair_form &form, const deepaw_neighbours &neighbours, cons
 
 template <class T>
 Kernels<T> kernels_of() {
-    return {forward<T>, vjp<T>, jvp<T>, fill_tanh<T>, products_forward<T>, products_backward<T>};
+    return {forward<T>,
+            vjp<T>,
+            jvp<T>,
+            fill_tanh<T>,
+            products_forward<T>,
+            products_backward<T>,
+            panel_columns<T>(),
+            multiply_packed<T>,
+            tanh_layer<T>,
+            triples_forward<T>,
+            triples_backward<T>};
 }
 
 #define DEEPAW_TEXT_OF(name) #name

@@ -1,9 +1,11 @@
 // Products of the columns of small matrices with their first columns, each pair of columns once.
 //
 // With Q (components, columns) and its first `axes` columns, the products are P[p, q] = sum_c Q[c, p] Q[c, q] for all
-// columns p and q <= min(p, axes - 1), row after row: of the symmetric part the lower triangle.
+// columns p and q <= min(p, axes - 1), row after row: of the symmetric part the lower triangle. Those of an atom begin
+// `stride` numbers after those of the one before.
 #pragma once
 
+#include "kernels.h"
 #include "simd.h"
 
 namespace deepaw::DEEPAW_ISA {
@@ -32,11 +34,11 @@ DEEPAW_INLINE void fill_products(const T *q, int columns, int axes, T *products,
 }
 
 template <class T>
-void products_forward(int64_t natoms, int components, int columns, int axes, const T *Q, T *products) {
-    const int64_t count = int64_t(columns) * axes - int64_t(axes) * (axes - 1) / 2;
+void products_forward(int64_t natoms, int components, int columns, int axes, const T *Q, T *products, int64_t stride) {
+    const int64_t count = products_of(columns, axes);
     for (int64_t atom = 0; atom < natoms; ++atom) {
         const T *q = Q + atom * components * columns;
-        T *row = products + atom * count;
+        T *row = products + atom * stride;
         const T *end = row + count;
         if (components == 4)
             fill_products<T, 4>(q, columns, axes, row, end);
@@ -47,11 +49,12 @@ void products_forward(int64_t natoms, int components, int columns, int axes, con
 
 // grad_Q from grad_products = dE/dP.
 template <class T>
-void products_backward(int64_t natoms, int components, int columns, int axes, const T *Q, const T *grad_products,
-                       T *grad_Q) {
+void products_backward(int64_t natoms, int components, int columns, int axes, const T *Q, const T *grad_of_atoms,
+                       int64_t stride, T *grad_Q) {
     constexpr int width = Simd<T>::width;
     for (int64_t atom = 0; atom < natoms; ++atom) {
         const T *q = Q + atom * components * columns;
+        const T *grad_products = grad_of_atoms + atom * stride;
         T *g = grad_Q + atom * components * columns;
         for (int k = 0; k < components * columns; ++k) g[k] = 0;
         for (int p = 0; p < columns; ++p) {

@@ -19,7 +19,7 @@ VERSION = 1
 SWITCH = "DEEPAW_NATIVE"
 """Environment variable; with 0 the library is not used."""
 
-_NAMES = {"win32": "deepaw_native.dll", "darwin": "libdeepaw_native.dylib"}
+_NAMES = {"win32": "deepaw.dll", "darwin": "libdeepaw.dylib"}
 
 
 class PairFormStruct(ctypes.Structure):
@@ -88,7 +88,7 @@ def address(tensor: torch.Tensor | None) -> int | None:
 
 @cache
 def _load() -> ctypes.CDLL | None:
-    path = Path(__file__).with_name(_NAMES.get(sys.platform, "libdeepaw_native.so"))
+    path = Path(__file__).with_name(_NAMES.get(sys.platform, "libdeepaw.so"))
     try:
         library = ctypes.CDLL(str(path))
         if library.deepaw_native_version() != VERSION:

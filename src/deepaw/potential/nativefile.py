@@ -19,6 +19,9 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.shortrange.table import PairTable, ntypes_from_columns
 
+PREPARED = "prepared."
+"""Prefix of the tensor names of the prepared form (`deepaw.potential.prepared`), which the model itself does not have."""
+
 DIPOLE_PREFIX = "modifier.dipole."
 """Prefix of the tensor names of the dipole model of `modifier`."""
 
@@ -79,14 +82,15 @@ def model_from_file(file: ModelFile, name: str) -> AtomicModel:
     """Return the model in the result of `read_model`; `name` is the name of the file in error messages."""
     model = build_model(file.metadata, file.tensors, name)
     expected = model.state_dict()
+    tensors = {key: value for key, value in file.tensors.items() if not key.startswith(PREPARED)}
     mismatched = [
         key
-        for key in sorted(expected.keys() | file.tensors.keys())
-        if key not in expected or key not in file.tensors or expected[key].shape != file.tensors[key].shape
+        for key in sorted(expected.keys() | tensors.keys())
+        if key not in expected or key not in tensors or expected[key].shape != tensors[key].shape
     ]
     if mismatched:
         raise InputError(
             f"{name} has a tensor {mismatched[0]} that does not fit its description; it was written damaged."
         )
-    model.load_state_dict(file.tensors)
+    model.load_state_dict(tensors)
     return model

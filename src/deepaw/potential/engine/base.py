@@ -76,11 +76,16 @@ class Engine(ABC, Generic[Model, BlockOfType]):
         self._check_distances(atoms.shortest)
         return describe_exactly(self.model, atoms.env)[atoms.original_order]
 
+    def blocks(self, shortest: float = COVERED) -> list[BlockOfType] | None:
+        """Return the blocks for each type of centre, which cover distances from `shortest` (A) on; None if the equations
+        are used."""
+        if self._budget is None or not self._make_coverage(shortest, self._budget):
+            return None
+        return self._blocks
+
     def sizes(self) -> list[list[FoldSize]]:
         """Return the sizes for each type of centre and each part of the descriptor; none if the equations are used."""
-        if self._budget is None or not self._make_coverage(COVERED, self._budget):
-            return []
-        return [block.sizes for block in self._blocks]
+        return [block.sizes for block in self.blocks() or []]
 
     @cached_property
     def _by_equations(self) -> Model:

@@ -22,10 +22,15 @@ class Block:
     """Kernels of centres of one type, one for each part of the descriptor.
 
     dtype: of the neighbour vectors. largest_tile: largest number of atoms of a call, or None.
+    net: fitting net that reads the features of all kernels. directions: (functions, channels), or None: vectors of the
+        kernels times it are those that tensors are made of.
     """
 
+    net: FoldedFitting
+    directions: Tensor | None = None
+
     def __init__(self, kernels: Sequence[Kernel], dtype: torch.dtype) -> None:
-        self._kernels = kernels
+        self.kernels = kernels
         self.dtype = dtype
         self.sizes = [kernel.size for kernel in kernels]
         limits = [kernel.largest_tile for kernel in kernels if kernel.largest_tile is not None]
@@ -34,7 +39,7 @@ class Block:
 
     def _forward(self, tables: Sequence[NeighbourTable]) -> tuple[Tensor, list[Any]]:
         """Compute the features (n, features) of all parts, and what each kernel saved; tables: one for each part."""
-        results = [kernel.forward(table) for kernel, table in zip(self._kernels, tables, strict=True)]
+        results = [kernel.forward(table) for kernel, table in zip(self.kernels, tables, strict=True)]
         features = [features for features, _ in results]
         return features[0] if len(features) == 1 else torch.cat(features, dim=1), [saved for _, saved in results]
 
@@ -47,7 +52,7 @@ class Block:
     ) -> PairGradients:
         """Compute dE/dr of pairs from that of all features (n, features), and of the vectors of parts that have any."""
         gradients: dict[int, tuple[NeighbourTable, Tensor]] = {}
-        parts = zip(self._kernels, saved, tables, grad_features.split(self._features, dim=1), strict=True)
+        parts = zip(self.kernels, saved, tables, grad_features.split(self._features, dim=1), strict=True)
         for number, (kernel, saved_part, table, columns) in enumerate(parts):
             grad_vector = kernel.backward(columns, saved_part, None if grad_vectors is None else grad_vectors[number])
             previous = gradients.get(id(table))
@@ -65,9 +70,7 @@ class EnergyBlock(Block):
         super().__init__(kernels, dtype)
         layers: list[Any] = list(model.fitting.net(kind).layers)
         parameter_weights = input_weights(layers[0])[model.descriptor.width :]
-        self._fitting = FoldedFitting(
-            layers, torch.cat([kernel.weights for kernel in kernels]), parameter_weights, dtype
-        )
+        self.net = FoldedFitting(layers, torch.cat([kernel.weights for kernel in kernels]), parameter_weights, dtype)
         self._isolated_atom_energy = partial(model.fitting.isolated_atom_energy, kind)
 
     def __call__(
@@ -79,5 +82,5 @@ class EnergyBlock(Block):
         atom in the sum that is differentiated.
         """
         features, saved = self._forward(tables)
-        outputs, gradient = self._fitting(features, parameters, factor)
+        outputs, gradient = self.net(features, parameters, factor)
         return outputs - self._isolated_atom_energy(parameters), self._backward(gradient, saved, tables)

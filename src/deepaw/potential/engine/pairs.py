@@ -36,18 +36,19 @@ class PairKernel(Kernel):
 
     def __init__(self, operator: PairOperator, fold: Fold, width: int) -> None:
         """width: number of entries of the descriptor, for `size`."""
-        self._operator = operator
-        self._project = torch.cat(fold.project).to(operator.dtype)
-        self._project_transposed = self._project.T.contiguous()
-        self._functions = self._project.shape[1]
+        self.operator = operator
+        self.project = torch.cat(fold.project).to(operator.dtype)
+        self._project_transposed = self.project.T.contiguous()
+        self._functions = self.project.shape[1]
+        self.axes = fold.axes
         self._products = ColumnProducts(self._functions, fold.axes) if fold.axes else None
         self.weights = fold.weights if self._products is None else self._products.fold_weights(fold.weights)
         self.directions = fold.directions
         self.size = FoldSize(operator.form.basis.size, self._functions, len(self.weights), width)
 
     def forward(self, table: NeighbourTable) -> tuple[Tensor, SavedForBackward]:
-        B = self._operator.forward(table)
-        Q = product(B.view(-1, len(self._project)), self._project).view(len(B), -1, self._functions)
+        B = self.operator.forward(table)
+        Q = product(B.view(-1, len(self.project)), self.project).view(len(B), -1, self._functions)
         features = Q.flatten(1) if self._products is None else self._products.forward(Q)
         return features, SavedForBackward(table, Q)
 
@@ -62,7 +63,7 @@ class PairKernel(Kernel):
         if grad_vectors is not None:
             grad_Q[:, 1:] += grad_vectors.transpose(1, 2)
         grad_B = product(grad_Q.reshape(-1, self._functions), self._project_transposed)
-        return self._operator.vjp(saved.table, grad_B)
+        return self.operator.vjp(saved.table, grad_B)
 
 
 def pair_kernels(

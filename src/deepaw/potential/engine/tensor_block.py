@@ -32,11 +32,11 @@ class TensorBlock(Block):
         layers: list[Any] = list(model.fitting.net(kind).layers)
         directions = torch.block_diag(*(kernel.directions for kernel in kernels if kernel.directions is not None))
         last = _last_layer(model, layers[-1], directions) if len(layers) > 1 else None
-        self._directions = directions.to(dtype) if last is None else None
+        self.directions = directions.to(dtype) if last is None else None
         if last is not None:
             layers[-1] = last
         parameter_weights = input_weights(layers[0])[model.descriptor.width :]
-        self._net = FoldedFitting(layers, torch.cat([kernel.weights for kernel in kernels]), parameter_weights, dtype)
+        self.net = FoldedFitting(layers, torch.cat([kernel.weights for kernel in kernels]), parameter_weights, dtype)
 
     def __call__(
         self, tables: Sequence[NeighbourTable], parameters: Tensor | None, weights: Tensor
@@ -46,24 +46,24 @@ class TensorBlock(Block):
         tables, parameters: as of `EnergyBlock`. weights: of the sums, (nsums, n, *shape).
         """
         features, saved = self._forward(tables)
-        outputs, slopes = self._net.forward(features, parameters)
+        outputs, slopes = self.net.forward(features, parameters)
         differentiate = len(weights) > 0
         vectors = [
             kernel.vectors(saved_part).detach().requires_grad_(differentiate) if kernel.directions is not None else None
-            for kernel, saved_part in zip(self._kernels, saved, strict=True)
+            for kernel, saved_part in zip(self.kernels, saved, strict=True)
         ]
         leaves = [leaf for leaf in vectors if leaf is not None]
         with torch.set_grad_enabled(differentiate):
             outputs = outputs.detach().requires_grad_(differentiate)
             V = leaves[0] if len(leaves) == 1 else torch.cat(leaves, dim=1)
-            T = V if self._directions is None else self._directions.T @ V
+            T = V if self.directions is None else self.directions.T @ V
             tensors = self._fitting.assemble_tensors(self._kind, outputs, T)
         derivatives = []
         for weight in weights:
             grad_outputs, *grad_leaves = torch.autograd.grad(tensors, [outputs, *leaves], weight, retain_graph=True)
             remaining = iter(grad_leaves)
             grad_vectors = [None if vector is None else next(remaining) for vector in vectors]
-            gradient = self._net.backward(grad_outputs, slopes)
+            gradient = self.net.backward(grad_outputs, slopes)
             derivatives.append(self._backward(gradient, saved, tables, grad_vectors))
         return tensors.detach(), derivatives
 

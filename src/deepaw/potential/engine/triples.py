@@ -40,7 +40,7 @@ class TripleKernel(Kernel):
     """Moments of a basis of dot products; features are the descriptor itself."""
 
     def __init__(self, part: SeE3, kind: int, basis: DotBasis, weights: Tensor, dtype: torch.dtype) -> None:
-        self._config, self._basis = part.config, basis
+        self.part, self.basis = part, basis
         C = part.coefficients(basis)
         self._shape = C.shape[:2]
         self._coefficients = C.flatten(0, 1).to(dtype)
@@ -51,7 +51,7 @@ class TripleKernel(Kernel):
         self.size = FoldSize(basis.product.size, part.width, part.width, part.width)
 
     def forward(self, table: NeighbourTable) -> tuple[Tensor, SavedForBackward]:
-        config = self._config
+        config = self.part.config
         slots = make_slots(table, 2 * config.rcut)
         distance = slots.distance
         reach = distance + config.env_protection if config.env_protection else distance
@@ -64,7 +64,7 @@ class TripleKernel(Kernel):
             rows_of_type[:, :, :0] if excluded else rows_of_type
             for rows_of_type, excluded in zip(all_rows.split(slots.widths, dim=2), self._excluded, strict=True)
         ]
-        S = self._basis.moments(rows)
+        S = self.basis.moments(rows)
         saved = SavedForBackward(slots, slots.vector / distance, ratio, bend, rows)
         return S.flatten(1) @ self._coefficients, saved
 
@@ -74,7 +74,7 @@ class TripleKernel(Kernel):
         parts = [
             grad_features.new_zeros(len(grad_features), 3, width) if excluded else grad_rows
             for grad_rows, excluded, width in zip(
-                self._basis.gradient(saved.rows, grad_S), self._excluded, saved.slots.widths, strict=True
+                self.basis.gradient(saved.rows, grad_S), self._excluded, saved.slots.widths, strict=True
             )
         ]
         u = torch.cat(parts, dim=2).transpose(0, 1) * self._scale

@@ -12,6 +12,7 @@ from deepaw.potential.model.atomic import KIND, AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.nativefile import load_model
+from deepaw.potential.prepared import prepare
 from deepaw.potential.training.checkpoint import load_checkpoint
 
 
@@ -80,14 +81,15 @@ def read_tensor(path: str | Path, kind: str) -> TensorModel:
 
 
 def write_potential(path: str | Path, model: AtomicModel) -> None:
-    """Write a native file, or one for DeePMD-kit, according to the suffix.
+    """Write a native file, with its prepared form, or a file for DeePMD-kit, according to the suffix.
 
     Raises InputError: an unsupported suffix, or a file that cannot be written.
     """
     path = Path(path)
     check_writable(path)
     if path.suffix == ".safetensors":
-        model.save(path)
+        settings, tensors = prepare(model)
+        model.save(path, {"prepared": settings}, tensors)
     else:
         write_deepmd(path, model)
 

@@ -89,10 +89,14 @@ class EnergyFitting(FittingNets):
         (grad_D,) = torch.autograd.grad(E, D, factor.to(E.dtype), create_graph=True)
         return E, grad_D
 
+    def subtracts_isolated_atom(self, kind: int) -> bool:
+        """Whether net(0, parameters) is subtracted from the energies of a type."""
+        atom_ener = self.config.atom_ener
+        return any(energy is not None for energy in atom_ener) and (self.shared or atom_ener[kind] is not None)
+
     def isolated_atom_energy(self, kind: int, parameters: Tensor | None) -> Tensor | float:
         """Compute net(0, parameters), (n,) or (1,), which is subtracted with `atom_ener`; 0 for types without it."""
-        atom_ener = self.config.atom_ener
-        if all(energy is None for energy in atom_ener) or (atom_ener[kind] is None and not self.shared):
+        if not self.subtracts_isolated_atom(kind):
             return 0.0
         natoms = 1 if parameters is None else len(parameters)
         zero = torch.zeros(natoms, self.width, dtype=self.dtype, device=self.fparam_mean.device)

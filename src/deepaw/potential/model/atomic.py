@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,12 @@ class AtomicModel(nn.Module, ABC):
             "provenance": self.provenance,
         }
 
-    def save(self, path: str | Path) -> None:
-        """Write a native file (`deepaw.modelfile`); raises InputError if it cannot be written."""
-        write_model(path, ModelFile(KIND, self.description(), dict(self.state_dict())))
+    def save(
+        self, path: str | Path, metadata: Mapping[str, Any] | None = None, tensors: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Write a native file (`deepaw.modelfile`); raises InputError if it cannot be written.
+
+        metadata, tensors: additional entries of the file, such as the prepared form.
+        """
+        description = {**self.description(), **(metadata or {})}
+        write_model(path, ModelFile(KIND, description, {**self.state_dict(), **(tensors or {})}))

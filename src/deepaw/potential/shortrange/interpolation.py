@@ -38,7 +38,7 @@ class PairInterpolation(nn.Module):
     def __init__(self, table: PairTable, rmin: float, rmax: float, alpha: float) -> None:
         super().__init__()
         self.rmin, self.rmax, self.alpha = rmin, rmax, alpha
-        self._first, self._spacing, self._end = table.first, table.spacing, table.end
+        self.first, self.spacing, self._end = table.first, table.spacing, table.end
         self.register_buffer("table", torch.from_numpy(table.rows))
         self.register_buffer("coefficients", torch.from_numpy(table.coefficients), persistent=False)
 
@@ -99,12 +99,12 @@ class PairInterpolation(nn.Module):
 
     def _pair_energies(self, env: Environment, r: Tensor) -> tuple[Tensor, Tensor]:
         """Return tabulated energies (npairs,), eV, and slopes (npairs,), eV/A, of pairs with distances r, A."""
-        if len(r) and (shortest := float(r.detach().min())) < self._first:
+        if len(r) and (shortest := float(r.detach().min())) < self.first:
             raise InputError(
-                f"Two atoms are {shortest:.3g} A apart; the table of model.use_srtab begins at {self._first:g} A."
+                f"Two atoms are {shortest:.3g} A apart; the table of model.use_srtab begins at {self.first:g} A."
             )
         types = env.types[env.centre], env.types[env.neighbour]
-        return interpolate(self.coefficients, self._first, self._spacing, types, r)
+        return interpolate(self.coefficients, self.first, self.spacing, types, r)
 
 
 def _nearest_distance(env: Environment, r: Tensor) -> Tensor:

@@ -1,0 +1,45 @@
+// Evaluation of a model in one precision: energies, and tensors.
+#pragma once
+
+#include <functional>
+
+#include "tiles.h"
+
+namespace deepaw {
+
+template <class T>
+class PrecisionEvaluator : public Evaluator {
+  public:
+    explicit PrecisionEvaluator(const ModelFile &file);
+
+    void evaluate(const deepaw_atoms &atoms, const deepaw_neighbour_list *list, int threads,
+                  const deepaw_energy_result &result) override;
+    void evaluate(const deepaw_atoms &atoms, const deepaw_neighbour_list *list, int threads,
+                  const deepaw_tensor_result &result) override;
+
+  private:
+    using Workspaces = std::vector<std::unique_ptr<Workspace<T>>>;
+    using Work = std::function<void(const Form<T> &, const Neighbourhood &, const Tile &, Workspace<T> &)>;
+
+    // Call work for all tiles, with a form that covers their distances; `components` are differentiated. Warns.
+    Workspaces run(const deepaw_atoms &atoms, const deepaw_neighbour_list *list, int threads, int components,
+                   bool atom_virial, const Work &work);
+    bool covers(const deepaw_atoms &atoms, const Closest &closest, size_t form);
+    void give_back(Workspaces &workspaces);
+
+    // Add dE/dr of the pairs of a tile to the sums of a component.
+    void add_gradient(const Neighbourhood &neighbourhood, const Tile &tile, Workspace<T> &space, size_t component) const;
+
+    // Write sums of all workspaces where they are wanted.
+    void write(const Workspaces &workspaces, size_t component, int64_t natoms, double *force, double *virial,
+               double *atom_virial) const;
+
+    // Parameters of the centres of a tile, or NULL if the model has none.
+    const T *tile_parameters(const Neighbourhood &neighbourhood, const Tile &tile, const std::vector<T> &parameters,
+                             Workspace<T> &space) const;
+
+    std::vector<Form<T>> forms_;
+    WorkspacePool<T> pool_;
+};
+
+}  // namespace deepaw
