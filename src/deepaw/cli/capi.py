@@ -34,9 +34,7 @@ def c_api() -> None:
 
 
 def _flags(headers: Path, folder: Path, name: str) -> str:
-    include, library, rpath = (
-        shlex.quote(flag) for flag in (f"-I{headers}", f"-L{folder}", f"-Wl,-rpath,{folder}")
-    )
+    include, library, rpath = (shlex.quote(flag) for flag in (f"-I{headers}", f"-L{folder}", f"-Wl,-rpath,{folder}"))
     return f"{include} {library} -l{name} {rpath}"
 
 

@@ -14,6 +14,8 @@ import pytest
 
 from deepaw.errors import InputError
 from deepaw.native.files import library_file
+from deepaw.potential.engine.frames import Frame
+from native.libdeepaw import fold, images
 from potential.structures import Structure
 
 REALS = {"": np.float64, "f": np.float32}
@@ -79,7 +81,8 @@ def names(paths: list[Any]) -> ctypes.Array[ctypes.c_char_p]:
 class Images:
     """A structure with the images of its atoms near by, which come last, and the full neighbour list of its atoms.
 
-    coord: (natoms, 3), types: (natoms), owner: (natoms), the atom of which each is an image. neighbours: lists of atoms.
+    coord: (natoms, 3). types: (natoms). owner: (natoms), the atom of which each is an image.
+    neighbours: lists of the neighbours of each of the nlocal atoms.
     """
 
     coord: np.ndarray
@@ -94,9 +97,7 @@ class Images:
 
     def folded(self, values: np.ndarray) -> np.ndarray:
         """Add values (..., natoms, width) of images to those of their atoms, (..., nlocal, width)."""
-        total = np.zeros((*values.shape[:-2], self.nlocal, values.shape[-1]))
-        np.add.at(np.moveaxis(total, -2, 0), self.owner, np.moveaxis(values.astype(np.float64), -2, 0))
-        return total
+        return fold(values, self.owner, self.nlocal, values.ndim - 2)
 
     @contextmanager
     def list(self, centres: np.ndarray | None = None, bits: int = 0) -> Iterator[ctypes.c_void_p]:
@@ -116,17 +117,7 @@ class Images:
 
 
 def with_images(structure: Structure, cutoff: float) -> Images:
-    """Return a structure with all images within the cutoff of one of its atoms, and a list of a larger cutoff."""
-    coord, types = structure.coord, structure.types
-    owner = np.arange(len(types))
-    if structure.cell is not None:
-        count = np.ceil(cutoff / (1 / np.linalg.norm(np.linalg.inv(structure.cell), axis=0))).astype(int) + 1
-        shifts = np.array(list(np.ndindex(*(2 * count + 1)))) - count
-        shifts = shifts[(shifts != 0).any(axis=1)] @ structure.cell
-        images = (structure.coord[None] + shifts[:, None]).reshape(-1, 3)
-        near = np.linalg.norm(images[:, None] - coord[None], axis=2).min(axis=1) < cutoff
-        coord = np.concatenate([coord, images[near]])
-        owner = np.concatenate([owner, np.tile(np.arange(len(types)), len(shifts))[near]])
-    distances = np.linalg.norm(coord[: len(types), None] - coord[None], axis=2)
-    neighbours = [np.flatnonzero((row < cutoff + 0.3) & (np.arange(len(coord)) != i)) for i, row in enumerate(distances)]
-    return Images(coord, types[owner].astype(np.int32), owner, len(types), neighbours)
+    """Return a structure with all images within a cutoff of one of its atoms, and their neighbour lists."""
+    neighbours = images(Frame(structure.coord, structure.cell, structure.types), cutoff)
+    types = structure.types[neighbours.owner].astype(np.int32)
+    return Images(neighbours.coord, types, neighbours.owner, len(structure.types), neighbours.lists)

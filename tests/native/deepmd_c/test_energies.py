@@ -76,7 +76,7 @@ def test_without_a_neighbour_list(version: str, real: str, periodic: bool) -> No
 def test_with_a_neighbour_list(version: str, real: str) -> None:
     structure = crowd(2, 9)
     images = with_images(structure, CUTOFF)
-    assert images.nghost > 100
+    assert images.nghost > 50
     with opened("DeepPot", str(models.energies())) as potential, images.list() as nlist:
         results = compute("DeepPot", potential, with_list(images, nlist), version, real)
         check_ok("DeepPot", potential)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def test_what_the_converter_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = tmp_path / "model.dp"
     path.write_text("nothing")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("DEEPAW_PYTHON", sys.executable)
     assert "model.dp" in refusal(path) and "HDF5" in refusal(path)
 
 
@@ -55,8 +57,9 @@ def test_a_python_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("DEEPAW_PYTHON", "/nowhere/python")
     assert refusal(path) == (
-        f"{path} has to be converted by deepaw, and /nowhere/python could not be started; set the environment variable "
-        f"DEEPAW_PYTHON to a Python that has deepaw, or run 'deepaw convert {path} model.safetensors' and use that file."
+        f"{path} has to be converted by deepaw, and /nowhere/python could not be started; set the environment "
+        f"variable DEEPAW_PYTHON to a Python that has deepaw, or run 'deepaw convert {path} model.safetensors' and use "
+        "that file."
     )
 
 

