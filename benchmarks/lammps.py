@@ -3,12 +3,13 @@
     python -m venv .peer && .peer/bin/pip install 'deepmd-kit[cpu,lmp]==3.2.0'
     python benchmarks/lammps.py --peer .peer/bin/python --water ../shared/data/water [--quick] [PART ...]
 
---peer (or DEEPAW_PEER): the Python that DeePMD-kit and its LAMMPS are installed for. --water (or DEEPAW_WATER): a folder
-with the water systems data_0 to data_3 of DeePMD-kit's example. --quick: few steps, no 12,288 atoms.
+--peer (or DEEPAW_PEER): the Python that DeePMD-kit and its LAMMPS are installed for. --water (or DEEPAW_WATER): a
+folder with the water systems data_0 to data_3 of DeePMD-kit's example. --quick: few steps, no 12,288 atoms.
 
-speed: microseconds an atom a step of NVE for 192 to 12,288 atoms, one process, the peer's compressed model and ours from
-the same weights, in turns, the least of several runs; the time of our pair style over that of the library alone, with the
-same lists of neighbours; two processes over one. large: time and memory of ten steps of a million atoms, ours alone.
+speed: microseconds an atom a step of NVE for 192 to 12,288 atoms, one process, the peer's compressed model and ours
+from the same weights, in turns, the least of several runs; the time of our pair style over that of the library alone,
+with the same lists of neighbours; two processes over one. large: time and memory of ten steps of a million atoms, ours
+alone.
 """
 
 from __future__ import annotations

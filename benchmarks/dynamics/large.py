@@ -18,7 +18,7 @@ def run_large(run: Run) -> None:
         model = our_model(run, peer_models(run, precision))
         timing = simulate(run, "ours", model, precision, copies, STEPS, warm_up=0)
         print(
-            f"{precision:10s}{timing.natoms:,} atoms, {STEPS} steps: {timing.loop:.1f} s, {timing.per_atom:.1f} us an atom "
-            f"a step, {timing.memory:.2f} GB",
+            f"{precision:10s}{timing.natoms:,} atoms, {STEPS} steps: {timing.loop:.1f} s, {timing.per_atom:.1f} us an "
+            f"atom a step, {timing.memory:.2f} GB",
             flush=True,
         )

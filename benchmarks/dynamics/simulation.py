@@ -39,8 +39,8 @@ run {steps}
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of the last run of a log: of all its steps, and of the pair style; number of steps and of atoms; GB, largest
-    memory of the process."""
+    """Seconds of the last run of a log: of all its steps, and of the pair style; number of steps and of atoms; largest
+    memory of the process, GB."""
 
     loop: float
     pair: float

@@ -38,17 +38,16 @@ def run_speed(run: Run) -> None:
         folder = peer_models(run, precision)
         model = our_model(run, folder)
         for copies, steps, turns in sizes:
-            timings: dict[str, list[Timing]] = {"peer": [], "ours": []}
+            timings: dict[str, list[Timing]] = {"peer": [], "ours": [], "two": []}
+            ours_settings = (run, "ours", model, precision, copies, steps)
             for _ in range(turns):
                 peer_steps = max(2, steps // 4)
                 timings["peer"].append(
                     simulate(run, "peer", folder / "gc.pb", precision, copies, peer_steps, warm_up=2)
                 )
-                timings["ours"].append(simulate(run, "ours", model, precision, copies, steps))
-            two = min(
-                simulate(run, "ours", model, precision, copies, steps, processes=2).per_atom for _ in range(turns)
-            )
-            peer, ours = (min(timing.per_atom for timing in found) for found in timings.values())
+                timings["ours"].append(simulate(*ours_settings))
+                timings["two"].append(simulate(*ours_settings, processes=2))
+            peer, ours, two = (min(timing.per_atom for timing in found) for found in timings.values())
             pair = min(timing.pair_per_atom for timing in timings["ours"])
             atoms = supercell(run.water, copies, 0)
             alone = time_library(model, BITS[precision], *atoms, CUTOFF + SKIN, 3 * turns) * 1e6 / len(atoms[2])

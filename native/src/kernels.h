@@ -5,7 +5,11 @@
 
 namespace deepaw {
 
-constexpr int INNER_BLOCK = 256;  // rows of a packed matrix in one piece
+// Rows of a packed matrix in one piece: a panel of them and a block of rows stay in a first cache of 48 KiB.
+template <class T>
+constexpr int inner_block() {
+    return 1536 / sizeof(T);
+}
 constexpr int LARGEST_ROW_BLOCK = 12;
 
 // Sums over pairs of neighbours of functions of their dot product theta = R_j . R_k: with v = asinh(theta) / reach, the

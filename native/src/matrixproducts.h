@@ -1,6 +1,6 @@
 // Products of matrices with a constant right-hand side that was packed into panels once.
 //
-// b (inner, columns) is packed in pieces of at most INNER_BLOCK rows; in each, panels of PANEL columns follow each other,
+// b (inner, columns) is packed in pieces of at most inner_block() rows; in each, panels of PANEL columns follow each other,
 // (rows of the piece, PANEL), with zeros beyond the last column. A panel stays in the first cache while rows of a pass by.
 #pragma once
 
@@ -61,13 +61,13 @@ void multiply_rows(int count, int64_t inner, const T *a, const T *b, T *c, int64
         multiply_rows<T, rows - 1>(count, inner, a, b, c, c_stride, columns, add);
 }
 
-// c (rows, columns) = a (rows, inner) b, or added to c; scratch: rows rounded up to ROW_BLOCK, times INNER_BLOCK.
+// c (rows, columns) = a (rows, inner) b, or added to c; scratch: rows rounded up to ROW_BLOCK, times inner_block().
 template <class T>
 void multiply_packed(int64_t rows, int64_t inner, int64_t columns, const T *a, int64_t a_stride, const T *packed, T *c,
                      int64_t c_stride, bool add, T *scratch) {
     constexpr int panel = panel_columns<T>();
-    for (int64_t first = 0; first < inner; first += INNER_BLOCK) {
-        const int64_t depth = inner - first < INNER_BLOCK ? inner - first : INNER_BLOCK;
+    for (int64_t first = 0; first < inner; first += inner_block<T>()) {
+        const int64_t depth = inner - first < inner_block<T>() ? inner - first : inner_block<T>();
         for (int64_t row = 0; row < rows; row += ROW_BLOCK) {
             const int count = int(rows - row < ROW_BLOCK ? rows - row : ROW_BLOCK);
             T *to = scratch + row * depth;

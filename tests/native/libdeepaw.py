@@ -105,7 +105,7 @@ class Model:
     def evaluate(
         self, frame: Frame, neighbours: Neighbours | None = None, threads: int = 1, forces: bool = True
     ) -> dict[str, np.ndarray]:
-        """Evaluate a frame, whose neighbours the library finds, or with lists; forces are those of the frame's atoms."""
+        """Evaluate a frame, whose neighbours the library finds, or with lists; images' forces go to their atoms."""
         natoms = len(frame.types) if neighbours is None else len(neighbours.coord)
         owner = np.arange(natoms) if neighbours is None else neighbours.owner
         size = self.lib.deepaw_tensor_size(self.handle)
@@ -163,7 +163,7 @@ def fold(values: np.ndarray, owner: np.ndarray, natoms: int, axis: int) -> np.nd
 
 
 def images(frame: Frame, cutoff: float) -> Neighbours:
-    """Return the atoms of a frame with their images within a cutoff and a little beyond, and full lists of neighbours."""
+    """Return the atoms of a frame with their images, and lists of neighbours that reach a little beyond a cutoff."""
     reach = cutoff + 0.3
     owner, coord = [np.arange(len(frame.types))], [frame.coord]
     if frame.cell is not None:

@@ -17,8 +17,8 @@ class Matrix {
         const int64_t panel = kernels_for<T>().panel, panels = (columns + panel - 1) / panel;
         packed_.assign(size_t(rows * panels * panel), T(0));
         T *to = packed_.data();
-        for (int64_t first = 0; first < rows; first += INNER_BLOCK) {
-            const int64_t last = first + INNER_BLOCK < rows ? first + INNER_BLOCK : rows;
+        for (int64_t first = 0; first < rows; first += inner_block<T>()) {
+            const int64_t last = first + inner_block<T>() < rows ? first + inner_block<T>() : rows;
             for (int64_t column = 0; column < columns; column += panel)
                 for (int64_t row = first; row < last; ++row, to += panel)
                     for (int64_t c = column; c < column + panel && c < columns; ++c)
@@ -33,7 +33,7 @@ class Matrix {
     void multiply(int64_t count, const T *a, int64_t a_stride, T *c, int64_t c_stride, bool add,
                   std::vector<T> &scratch) const {
         const int64_t padded = (count + LARGEST_ROW_BLOCK - 1) / LARGEST_ROW_BLOCK * LARGEST_ROW_BLOCK;
-        const int64_t depth = rows_ < INNER_BLOCK ? rows_ : INNER_BLOCK;
+        const int64_t depth = rows_ < inner_block<T>() ? rows_ : inner_block<T>();
         if (int64_t(scratch.size()) < padded * depth) scratch.resize(size_t(padded * depth));
         kernels_for<T>().multiply(count, rows_, columns_, a, a_stride, packed_.data(), c, c_stride, add, scratch.data());
     }

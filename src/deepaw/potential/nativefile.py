@@ -20,7 +20,7 @@ from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.shortrange.table import PairTable, ntypes_from_columns
 
 PREPARED = "prepared."
-"""Prefix of the tensor names of the prepared form (`deepaw.potential.prepared`), which the model itself does not have."""
+"""Prefix of the tensor names of the prepared form (`deepaw.potential.prepared`); the model does not have these."""
 
 DIPOLE_PREFIX = "modifier.dipole."
 """Prefix of the tensor names of the dipole model of `modifier`."""

@@ -2,8 +2,8 @@
 
 A native file has it under the key `prepared` of its metadata and in tensors whose names begin with `prepared.`; the
 reader is `native/src/model/`. For each precision there are two forms, for distances between atoms from COVERED and from
-SHORTEST on. Each consists of the parts of the descriptor (settings of the pair operator or of the basis of dot products)
-and, for each type of atom, the folded projections and the layers of the fitting net.
+SHORTEST on. Each consists of the parts of the descriptor (settings of the pair operator, or of the basis of dot
+products) and, for each type of atom, the folded projections and the layers of the fitting net.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _shared(model: AtomicModel) -> tuple[dict[str, Any], Tensors]:
     settings = {
         "type_map": list(model.type_map),
         "rcut": model.rcut,
-        "quantity": fitting.config.type,
+        "quantity": model.config.fitting_net.type,
         "fixed_slots": model.fixed_slots,
         "sel": [int(count) for count in model.descriptor.sel],
         "default_fparam": fitting.config.default_fparam,

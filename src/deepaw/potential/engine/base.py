@@ -77,8 +77,8 @@ class Engine(ABC, Generic[Model, BlockOfType]):
         return describe_exactly(self.model, atoms.env)[atoms.original_order]
 
     def blocks(self, shortest: float = COVERED) -> list[BlockOfType] | None:
-        """Return the blocks for each type of centre, which cover distances from `shortest` (A) on; None if the equations
-        are used."""
+        """Return blocks for each type of centre that cover distances from `shortest` (A) on; None if the equations are
+        used."""
         if self._budget is None or not self._make_coverage(shortest, self._budget):
             return None
         return self._blocks
