@@ -11,10 +11,10 @@
  *   atype          (natoms) types of atoms, numbered as in the type map; negative: atoms that the model does not see
  *   cell           (nframes, 3, 3), rows are cell vectors; NULL: no periodicity. Not used with a neighbour list
  *   nghost, nlist  number of ghost atoms; neighbours of the atoms that are no ghosts
- *   ago            steps since the neighbour list was made; the list given is used whatever it says
+ *   ago            steps since the neighbour list was made; not used, every call uses its list
  *   fparam         (nframes, number of frame parameters), or NULL for the model's default
  *   aparam         (nframes, natoms - nghost, number of atom parameters), or NULL
- *   charge_spin    parameters of models that condition on charge and spin; no model of DeePAW does: not used
+ *   charge_spin    parameters of charge and spin, which no model of DeePAW has; not used
  *   energy         (nframes)                 force         (nframes, natoms, 3): -dE/dr, on ghosts too
  *   virial         (nframes, 9): sum of r F  atomic_energy (nframes, natoms)
  *   atomic_virial  (nframes, natoms, 9)
@@ -43,30 +43,30 @@ extern "C" {
 
 /* ---- neighbour lists ------------------------------------------------------------------------------------------- */
 
-/* Full neighbour list: neighbours of atom ilist[i] are the numneigh[i] numbers at firstneigh[i]. The arrays stay the
- * caller's, and have to be there as long as the list is used. */
+/* Full neighbour list: the neighbours of atom ilist[i] are the numneigh[i] numbers at firstneigh[i]. The list refers to
+ * the caller's arrays, which have to exist as long as it is used. */
 typedef struct DP_Nlist DP_Nlist;
 DP_Nlist *DP_NewNlist(int inum, int *ilist, int *numneigh, int **firstneigh);
-/* With what a program knows of communication between processes, which models of DeePAW do not need. */
+/* Create a list with the arguments of communication between processes, which DeePAW's models do not need. */
 DP_Nlist *DP_NewNlist_comm(int inum, int *ilist, int *numneigh, int **firstneigh, int nswap, int *sendnum, int *recvnum,
                            int *firstrecv, int **sendlist, int *sendproc, int *recvproc, void *world, int nprocs);
-/* Bits of the entries of firstneigh that are the number of an atom; all of them by default. */
+/* Set the bits of an entry of firstneigh that are the number of an atom; all of them by default. */
 void DP_NlistSetMask(DP_Nlist *nl, int mask);
-/* Atoms of which ghosts are images, which models of DeePAW do not need. */
+/* Set the atoms that ghosts are images of, which DeePAW's models do not need. */
 void DP_NlistSetMapping(DP_Nlist *nl, int *mapping);
 void DP_DeleteNlist(DP_Nlist *nl);
 const char *DP_NlistCheckOK(DP_Nlist *nl);
 
 /* ---- objects --------------------------------------------------------------------------------------------------- */
 
-/* A DP_DeepPot may be taken for a DP_DeepBaseModel, and a DP_DeepPotModelDevi for a DP_DeepBaseModelDevi. */
+/* A pointer to a DP_DeepPot may be cast to DP_DeepBaseModel, and one to a DP_DeepPotModelDevi to DP_DeepBaseModelDevi. */
 typedef struct DP_DeepBaseModel DP_DeepBaseModel;
 typedef struct DP_DeepBaseModelDevi DP_DeepBaseModelDevi;
 typedef struct DP_DeepPot DP_DeepPot;
 typedef struct DP_DeepPotModelDevi DP_DeepPotModelDevi;
 typedef struct DP_DeepTensor DP_DeepTensor;
 
-/* gpu_rank is not used. c_file_content: size_file_content bytes that are the file; NULL or none: the file is read.
+/* gpu_rank is not used. c_file_content: the size_file_content bytes of the file; NULL or 0 bytes: the file is read.
  * The content given to DP_NewDeepPotWithParam, whose size is unknown, is not used. */
 DP_DeepPot *DP_NewDeepPot(const char *c_model);
 DP_DeepPot *DP_NewDeepPotWithParam(const char *c_model, int gpu_rank, const char *c_file_content);

@@ -5,16 +5,16 @@
 
 namespace deepmd_c {
 
-// Path of a file in the folder, which may not be there.
+// Return the path of a file in the folder; neither has to exist.
 std::string cached_path(const std::string &name);
 
-// Make the folder unless it is there. Throws Failure where nothing can be written to it.
+// Create the folder. Throws Failure if it cannot be written to.
 void make_cache();
 
-// Write a file under another name and rename it, so that it is whole whenever it is there. Throws Failure.
+// Write a file under a temporary name and rename it, so that readers never see a part of it. Throws Failure.
 void write_whole(const std::string &path, std::string_view bytes);
 
-// Lock of the folder, for one process of the user at a time, where the file system has locks. Makes the folder.
+// Exclusive lock of the folder, which is created; no effect on file systems without locks.
 class CacheLock {
   public:
     CacheLock();

@@ -29,7 +29,7 @@ void evaluate_one(const Model &model, const Frame &frame, size_t number, const E
 
 template <class Real>
 void evaluate(DP_DeepPot &handle, const Input<Real> &input, const Energies<Real> &results) {
-    evaluated(handle, [&] {
+    run_evaluation(handle, [&] {
         check(input);
         const Model &model = handle.models.front();
         for (int i = 0; i < input.nframes; ++i)
@@ -40,7 +40,7 @@ void evaluate(DP_DeepPot &handle, const Input<Real> &input, const Energies<Real>
 
 template <class Real>
 void evaluate(DP_DeepPotModelDevi &handle, const Input<Real> &input, const Energies<Real> &results) {
-    evaluated(handle, [&] {
+    run_evaluation(handle, [&] {
         check(input);
         if (input.nframes != 1)
             throw Failure("a model deviation takes 1 frame in a call, not " + std::to_string(input.nframes) + ".");

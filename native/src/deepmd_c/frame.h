@@ -23,7 +23,7 @@ struct Input {
     int nlocal() const { return natoms - nghost; }
 };
 
-// Doubles of an array of a caller: the array itself, or a copy where it is of floats.
+// Array of doubles of a caller: the array itself, or a converted copy of an array of floats.
 class Doubles {
   public:
     Doubles(const double *values, size_t) : values_(values) {}
@@ -38,7 +38,7 @@ class Doubles {
     const double *values_;
 };
 
-// One frame for models with given numbers of parameters.
+// Arguments of deepaw.h for one frame. nfparam, naparam: numbers of parameters of the model.
 class Frame {
   public:
     template <class Real>
@@ -59,7 +59,7 @@ class Frame {
 template <class Real>
 void check(const Input<Real> &input);
 
-// Array of a caller that results are written to as doubles; NULL: not wanted.
+// Array of a caller for results, which are computed as doubles; NULL for results that are not requested.
 template <class Real>
 class Output {
   public:
@@ -83,13 +83,13 @@ class Output<double> {
     double *destination_;
 };
 
-// Place of a frame or a model in an array of several, or NULL.
+// Return the part of an array that belongs to a frame or a model of a number, or NULL without an array.
 template <class Real>
 Real *at(Real *array, size_t number, size_t width) {
     return array ? array + number * width : nullptr;
 }
 
-// Print what a model met in evaluations that it does not know.
+// Print the warning of a model on stderr, if there is one.
 void print_warning(const Model &model);
 
 }  // namespace deepmd_c

@@ -33,9 +33,9 @@ struct Handle {
     const deepaw_model *first() const { return models.empty() ? nullptr : models.front().get(); }
 };
 
-// Run a function on a handle, and keep the sentence of what it throws.
+// Call a function; the handle's error becomes the sentence of the exception that it throws, or empty.
 template <class Function>
-void guarded(Handle &handle, Function function) {
+void run_guarded(Handle &handle, Function function) {
     try {
         handle.error.clear();
         function();
@@ -44,16 +44,16 @@ void guarded(Handle &handle, Function function) {
     }
 }
 
-// The same for evaluations, which leave the error of models that could not be opened.
+// Call a function that needs models. Where they could not be opened, nothing is done and that error stands.
 template <class Function>
-void evaluated(Handle &handle, Function function) {
-    if (!handle.models.empty()) guarded(handle, function);
+void run_evaluation(Handle &handle, Function function) {
+    if (!handle.models.empty()) run_guarded(handle, function);
 }
 
-// Copy of a text for a caller, who frees it by DP_DeleteChar.
+// Return a copy of a text, which the caller frees by DP_DeleteChar.
 const char *copy_text(const std::string &text);
 
-// Names of the types of a model, with spaces between.
+// Return the names of the types of a model, separated by spaces; none for NULL.
 std::string type_map(const deepaw_model *model);
 
 }  // namespace deepmd_c

@@ -38,13 +38,13 @@ void check_format(const std::string &path) {
     throw Failure(path + " ends with '" + suffix + "'; a model is in a file of .safetensors, .dp, .yaml or .pt.");
 }
 
-// Path of a file with these bytes: the one that they are said to be of, or one in the cache.
+// Return the path of a file that holds these bytes: `path`, or a file in the cache.
 std::string file_of(const std::string &path, const std::string &bytes, const std::string &key) {
     std::error_code error;
     if (fs::file_size(path, error) == bytes.size() && !error && read_file(path) == bytes) return path;
-    const std::string kept = cached_path(key + fs::path(path).extension().string());
-    if (!fs::exists(kept)) write_whole(kept, bytes);
-    return kept;
+    const std::string cached = cached_path(key + fs::path(path).extension().string());
+    if (!fs::exists(cached)) write_whole(cached, bytes);
+    return cached;
 }
 
 }  // namespace

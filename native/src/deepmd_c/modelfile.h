@@ -5,14 +5,14 @@
 
 namespace deepmd_c {
 
-// Path of a native file with the model in the file at `path`, or in `content`, the bytes of that file, which may be
-// empty. Throws Failure for a file that is not there, or of a format that is not read, or that is not converted.
+// Return the path of a native file of the model in the file `path`. content: bytes of that file; if empty, it is read.
+// Throws Failure for a missing file, for an unknown format, and where the conversion fails.
 std::string native_file(const std::string &path, std::string_view content);
 
-// Content of a file. Throws Failure if it cannot be read.
+// Return the content of a file. Throws Failure if it cannot be read.
 std::string read_file(const std::string &path);
 
-// Absolute path of this library.
+// Return the absolute path of this library.
 std::string library_path();
 
 }  // namespace deepmd_c

@@ -34,14 +34,14 @@ Model open_model(const char *path, const char *content, int size, bool tensor) {
 }
 
 void open_one(DP_DeepPot &handle, const char *path, const char *content, int size) {
-    guarded(handle, [&] { handle.models.push_back(open_model(path, content, size, false)); });
+    run_guarded(handle, [&] { handle.models.push_back(open_model(path, content, size, false)); });
 }
 
 // Evaluations give all models the same atoms: types and numbers of parameters have to agree.
 void check_agreement(const deepaw_model *model, const deepaw_model *first, const char *path, const char *first_path) {
     const auto fail = [&](const char *what) {
         throw Failure(std::string(path) + " and " + first_path + " have different " + what +
-                      "; models whose deviation is wanted have the same.");
+                      "; models of one ensemble need the same.");
     };
     if (type_map(model) != type_map(first)) fail("type maps");
     if (deepaw_nfparam(model) != deepaw_nfparam(first)) fail("numbers of frame parameters");
@@ -89,14 +89,14 @@ DP_DeepPotModelDevi *DP_NewDeepPotModelDeviWithParam(const char **c_models, int 
                                                      const char **c_file_contents, int n_file_contents,
                                                      const int *size_file_contents) {
     auto *handle = new DP_DeepPotModelDevi;
-    guarded(*handle, [&] {
+    run_guarded(*handle, [&] {
         if (n_models < 1)
             throw Failure("a model deviation takes 1 model or more, not " + std::to_string(n_models) + ".");
         std::vector<Model> models;
         for (int i = 0; i < n_models; ++i) {
-            const bool given = i < n_file_contents;
-            models.push_back(open_model(c_models[i], given ? c_file_contents[i] : nullptr,
-                                        given ? size_file_contents[i] : 0, false));
+            const bool has_content = i < n_file_contents;
+            models.push_back(open_model(c_models[i], has_content ? c_file_contents[i] : nullptr,
+                                        has_content ? size_file_contents[i] : 0, false));
             check_agreement(models.back().get(), models.front().get(), c_models[i], c_models[0]);
         }
         handle->models = std::move(models);
@@ -108,7 +108,7 @@ DP_DeepTensor *DP_NewDeepTensor(const char *c_model) { return DP_NewDeepTensorWi
 
 DP_DeepTensor *DP_NewDeepTensorWithParam(const char *c_model, int, const char *) {
     auto *handle = new DP_DeepTensor;
-    guarded(*handle, [&] {
+    run_guarded(*handle, [&] {
         Model model = open_model(c_model, nullptr, 0, true);
         for (int type = 0; type < deepaw_ntypes(model.get()); ++type)
             if (deepaw_selects(model.get(), type)) handle->selected.push_back(type);

@@ -11,7 +11,7 @@ constexpr const char *MODIFIER =
     "DeePAW's library has no dipole charge modifier; its Python functions evaluate models that have one.";
 
 template <class Class>
-Class *refused(const char *sentence) {
+Class *refused_handle(const char *sentence) {
     auto *handle = new Class;
     handle->error = sentence;
     return handle;
@@ -19,23 +19,27 @@ Class *refused(const char *sentence) {
 
 // No model has parameters of charge and spin.
 void set_charge_spin(Handle &handle, int count) {
-    evaluated(handle, [&] {
+    run_evaluation(handle, [&] {
         if (count != 0)
             throw Failure(std::to_string(count) + " parameters of charge and spin were given; the model has 0.");
     });
 }
 
 void refuse_graph(Handle &handle) {
-    evaluated(handle, [] { throw Failure(GRAPHS); });
+    run_evaluation(handle, [] { throw Failure(GRAPHS); });
 }
 
 }  // namespace
 
-DP_DeepSpin *DP_NewDeepSpin(const char *) { return refused<DP_DeepSpin>(SPINS); }
-DP_DeepSpin *DP_NewDeepSpinWithParam2(const char *, int, const char *, int) { return refused<DP_DeepSpin>(SPINS); }
-DP_DeepSpinModelDevi *DP_NewDeepSpinModelDevi(const char **, int) { return refused<DP_DeepSpinModelDevi>(SPINS); }
+DP_DeepSpin *DP_NewDeepSpin(const char *) { return refused_handle<DP_DeepSpin>(SPINS); }
+DP_DeepSpin *DP_NewDeepSpinWithParam2(const char *, int, const char *, int) {
+    return refused_handle<DP_DeepSpin>(SPINS);
+}
+DP_DeepSpinModelDevi *DP_NewDeepSpinModelDevi(const char **, int) {
+    return refused_handle<DP_DeepSpinModelDevi>(SPINS);
+}
 DP_DeepSpinModelDevi *DP_NewDeepSpinModelDeviWithParam(const char **, int, int, const char **, int, const int *) {
-    return refused<DP_DeepSpinModelDevi>(SPINS);
+    return refused_handle<DP_DeepSpinModelDevi>(SPINS);
 }
 
 bool DP_DeepSpinUsesCanonicalGraphInference(DP_DeepSpin *) { return false; }
@@ -92,10 +96,10 @@ void DP_DeepSpinComputeCanonicalGraphGPU(DP_DeepSpin *, double *, double *, doub
                                          const uint32_t *, const float *, int, int, int64_t) {}
 
 DP_DipoleChargeModifier *DP_NewDipoleChargeModifier(const char *) {
-    return refused<DP_DipoleChargeModifier>(MODIFIER);
+    return refused_handle<DP_DipoleChargeModifier>(MODIFIER);
 }
 DP_DipoleChargeModifier *DP_NewDipoleChargeModifierWithParam(const char *, int, const char *) {
-    return refused<DP_DipoleChargeModifier>(MODIFIER);
+    return refused_handle<DP_DipoleChargeModifier>(MODIFIER);
 }
 void DP_DeleteDipoleChargeModifier(DP_DipoleChargeModifier *dcm) { delete dcm; }
 void DP_DipoleChargeModifierComputeNList(DP_DipoleChargeModifier *, int, const double *, const int *, const double *,

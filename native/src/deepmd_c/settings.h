@@ -3,10 +3,12 @@
 
 namespace deepmd_c {
 
-// Bits of the numbers that models compute with, 64 or 32: DEEPAW_PRECISION. Throws Failure for another word.
+// Return the bits of the numbers that models compute with: 64 or 32, by DEEPAW_PRECISION. Throws Failure for other
+// words.
 int precision_bits();
 
-// Threads that divide the atoms of an evaluation: DP_INTRA_OP_PARALLELISM_THREADS or OMP_NUM_THREADS; 1 without them.
+// Return the number of threads that divide the atoms of an evaluation: DP_INTRA_OP_PARALLELISM_THREADS, else
+// OMP_NUM_THREADS, else 1.
 int thread_count();
 
 }  // namespace deepmd_c

@@ -5,7 +5,7 @@
 
 namespace deepmd_c {
 
-// Digest of bytes in hexadecimal, 64 digits.
+// Return the digest of bytes, 64 hexadecimal digits.
 std::string sha256(std::string_view bytes);
 
 }  // namespace deepmd_c

@@ -18,7 +18,7 @@ struct Tensors {
 
 // Copy the rows of atoms of selected types, no ghosts, into new memory for the caller.
 template <class Real>
-void give_selected(const DP_DeepTensor &handle, const Input<Real> &input, const std::vector<double> &atomic_tensor,
+void copy_selected(const DP_DeepTensor &handle, const Input<Real> &input, const std::vector<double> &atomic_tensor,
                    size_t n, const Tensors<Real> &results) {
     std::vector<double> rows;
     for (size_t atom = 0; atom < size_t(input.nlocal()); ++atom)
@@ -35,7 +35,7 @@ template <class Real>
 void evaluate(DP_DeepTensor &handle, const Input<Real> &input, const Tensors<Real> &results) {
     if (results.atomic_tensor) *results.atomic_tensor = nullptr;
     if (results.size) *results.size = 0;
-    evaluated(handle, [&] {
+    run_evaluation(handle, [&] {
         check(input);
         const Model &model = handle.models.front();
         const size_t natoms = size_t(input.natoms), n = size_t(deepaw_tensor_size(model.get()));
@@ -48,7 +48,7 @@ void evaluate(DP_DeepTensor &handle, const Input<Real> &input, const Tensors<Rea
         if (deepaw_evaluate_tensor(model.get(), &frame.atoms(), frame.neighbours(), thread_count(), &result) != 0)
             throw Failure(deepaw_error());
         for (Output<Real> *output : {&tensor, &force, &virial, &atomic_virial}) output->store();
-        give_selected(handle, input, atomic_tensor, n, results);
+        copy_selected(handle, input, atomic_tensor, n, results);
         print_warning(model);
     });
 }

@@ -27,7 +27,7 @@ def ensemble(**options: int) -> Iterator[c_void_p]:
 
 
 def joined(results: list[Energies]) -> Energies:
-    return Energies(*(np.concatenate(arrays) for arrays in zip(*(each.arrays() for each in results), strict=True)))
+    return Energies(*(np.concatenate(arrays) for arrays in zip(*(result.arrays() for result in results), strict=True)))
 
 
 @pytest.mark.parametrize("real", ["", "f"])

@@ -40,8 +40,9 @@ def expected(
 
 
 def assert_equal(results: Energies, reference: Energies, real: str = "") -> None:
-    for value, right in zip(results.arrays(), reference.arrays(), strict=True):
-        np.testing.assert_allclose(value, right, rtol=0, atol=TOLERANCE[real] * np.abs(right).max())
+    for value, expected_value in zip(results.arrays(), reference.arrays(), strict=True):
+        tolerance = TOLERANCE[real] * np.abs(expected_value).max()
+        np.testing.assert_allclose(value, expected_value, rtol=0, atol=tolerance)
 
 
 def frames(structures: Sequence[Structure], **options: Any) -> Atoms:
@@ -87,11 +88,11 @@ def test_the_order_of_the_list_its_age_and_its_mask() -> None:
     structure = crowd(2, 9)
     images = with_images(structure, CUTOFF)
     order = np.random.default_rng(3).permutation(images.nlocal)
-    right = expected(models.energies(), [structure])
+    reference = expected(models.energies(), [structure])
     with opened("DeepPot", str(models.energies())) as potential, images.list(order, bits=1 << 29) as nlist:
         for ago in (0, 1, 5):
             results = compute("DeepPot", potential, with_list(images, nlist, ago=ago))
-            assert_equal(folded(results, images), right)
+            assert_equal(folded(results, images), reference)
 
 
 def test_a_list_with_what_is_known_of_communication() -> None:
@@ -112,8 +113,8 @@ def test_a_list_with_what_is_known_of_communication() -> None:
         assert call("NlistCheckOK", nlist) == ""
         results = compute("DeepPot", potential, with_list(images, nlist))
         call("DeleteNlist", nlist)
-    for value, right in zip(results.arrays(), reference.arrays(), strict=True):
-        np.testing.assert_array_equal(value, right)
+    for value, expected_value in zip(results.arrays(), reference.arrays(), strict=True):
+        np.testing.assert_array_equal(value, expected_value)
 
 
 @pytest.mark.parametrize("real", ["", "f"])
@@ -173,7 +174,7 @@ def test_virtual_atoms_are_not_seen() -> None:
     structure = crowd(2, 9)
     structure.types[[0, 4]] = -1
     real = structure.types >= 0
-    right = expected(models.energies(), [structure[real]])
+    reference = expected(models.energies(), [structure[real]])
     structure.types[4] = -3
     images = with_images(structure, CUTOFF)
     with opened("DeepPot", str(models.energies())) as potential, images.list() as nlist:
@@ -182,8 +183,10 @@ def test_virtual_atoms_are_not_seen() -> None:
             folded(compute("DeepPot", potential, with_list(images, nlist)), images),
         ):
             assert (results.force[:, ~real] == 0).all() and (results.atom_energy[:, ~real] == 0).all()
-            kept = (results.force[:, real], results.virial, results.atom_energy[:, real], results.atom_virial[:, real])
-            assert_equal(Energies(results.energy, *kept), right)
+            force, atom_energy, atom_virial = (
+                array[:, real] for array in (results.force, results.atom_energy, results.atom_virial)
+            )
+            assert_equal(Energies(results.energy, force, results.virial, atom_energy, atom_virial), reference)
 
 
 def test_results_that_are_not_wanted() -> None:

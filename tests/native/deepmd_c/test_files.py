@@ -41,7 +41,7 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_a_model_from_the_content_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The content counts, whether the file is there or not; it is kept in the cache where it is not."""
+    """The content counts, whether the file exists or not; it is stored in the cache if the file has another."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     content, other = models.energies().read_bytes(), models.energies(2)
     structure = crowd(2)

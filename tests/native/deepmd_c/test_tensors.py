@@ -32,7 +32,7 @@ def atoms_of(structure: Structure, real: str, images: Images | None) -> list[Any
     return [len(types), coord.astype(REALS[real]), types.astype(np.int32), cell]
 
 
-def taken(pointer: Any, size: ctypes.c_int, width: int) -> np.ndarray:
+def take_array(pointer: Any, size: ctypes.c_int, width: int) -> np.ndarray:
     """Copy an array that the library allocated, and free it as strings are, by delete[]."""
     array = np.ctypeslib.as_array(pointer, (size.value,)).reshape(-1, width).copy()
     call("DeleteChar", pointer)
@@ -73,12 +73,12 @@ def test_tensors_and_their_derivatives(kind: str, selected: tuple[int, ...], lis
         results[1] if images is None else images.folded(results[1]),
         results[2],
         results[3] if images is None else images.folded(results[3]),
-        *(taken(pointer, size, n) for pointer, size in zip(pointers, sizes, strict=True)),
+        *(take_array(pointer, size, n) for pointer, size in zip(pointers, sizes, strict=True)),
     ]
     references = [tensor, force, virial, atom_virial, atom_tensor[rows], atom_tensor[rows]]
-    for value, right in zip(values, references, strict=True):
-        assert value.shape == right.shape
-        np.testing.assert_allclose(value, right, rtol=0, atol=TOLERANCE[real] * np.abs(right).max())
+    for value, reference in zip(values, references, strict=True):
+        assert value.shape == reference.shape
+        np.testing.assert_allclose(value, reference, rtol=0, atol=TOLERANCE[real] * np.abs(reference).max())
 
 
 def test_without_periodicity_and_with_results_that_are_not_wanted() -> None:
