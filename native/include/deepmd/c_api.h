@@ -59,7 +59,7 @@ const char *DP_NlistCheckOK(DP_Nlist *nl);
 
 /* ---- objects --------------------------------------------------------------------------------------------------- */
 
-/* A pointer to a DP_DeepPot may be cast to DP_DeepBaseModel, and one to a DP_DeepPotModelDevi to DP_DeepBaseModelDevi. */
+/* Pointers to DP_DeepPot may be cast to DP_DeepBaseModel, and those to DP_DeepPotModelDevi to DP_DeepBaseModelDevi. */
 typedef struct DP_DeepBaseModel DP_DeepBaseModel;
 typedef struct DP_DeepBaseModelDevi DP_DeepBaseModelDevi;
 typedef struct DP_DeepPot DP_DeepPot;

@@ -67,7 +67,8 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     path.write_text("nothing")
     monkeypatch.setenv("XDG_CACHE_HOME", str(path))
     assert refusal(path) == (
-        f"{path}/deepaw/models cannot be written; the environment variable XDG_CACHE_HOME names another folder for caches."
+        f"{path}/deepaw/models cannot be written; the environment variable XDG_CACHE_HOME names another folder for "
+        "caches."
     )
 
 
