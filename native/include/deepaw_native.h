@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "deepaw.h"
+
 #if defined(_WIN32)
 #define DEEPAW_API __declspec(dllexport)
 #else
@@ -20,7 +22,7 @@ extern "C" {
 #endif
 
 /* Number that changes with every incompatible change of this header. */
-#define DEEPAW_NATIVE_VERSION 1
+#define DEEPAW_NATIVE_VERSION 2
 DEEPAW_API int deepaw_native_version(void);
 
 /* Name of the instruction set that kernels use on this processor: "avx512", "avx2" or "baseline". */
@@ -128,6 +130,18 @@ DEEPAW_API void deepaw_products_forward(int64_t natoms, int32_t components, int3
 /* grad_Q, like Q, from grad_products = dE/dP. */
 DEEPAW_API void deepaw_products_backward(int64_t natoms, int32_t components, int32_t columns, int32_t axes,
                                          const void *Q, const void *grad_products, void *grad_Q, int32_t bytes);
+
+/* ---- evaluation of sorted atoms ---------------------------------------------------------------------------------- */
+
+/* A model from the content of a file with its prepared form; as deepaw_open. */
+DEEPAW_API deepaw_model *deepaw_open_bytes(const void *bytes, int64_t size, int32_t bits);
+
+/* Add to force, virial and, unless NULL, atom_virial what centres first ... last - 1 of a list give, and write their
+ * atom_energy; `energy` is not used. types: (natoms), sorted. parameters: (natoms, nfparam + naparam), normalised, or
+ * NULL. The model's first form is used, whatever the distances. Returns 0, or 1 with a sentence in deepaw_error(). */
+DEEPAW_API int32_t deepaw_evaluate_sorted(deepaw_model *model, const deepaw_list *list, int64_t natoms,
+                                          const int32_t *types, const double *parameters, int64_t first, int64_t last,
+                                          int32_t threads, const deepaw_energy_result *result);
 
 /* ---- activations -------------------------------------------------------------------------------------------------- */
 

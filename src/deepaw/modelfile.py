@@ -25,6 +25,9 @@ SCHEMA = 1
 
 KEY = "deepaw"
 
+PREPARED = "prepared."
+"""Prefix of the names of tensors that are no part of the model: those of its prepared form, for libdeepaw."""
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -40,10 +43,16 @@ def write_model(path: str | Path, model: ModelFile) -> None:
 
     Raises InputError: the folder does not exist or may not be written to, or the disk is full; nothing is left behind.
     """
+    with output_file(path) as beside:
+        beside.write_bytes(model_bytes(model))
+
+
+def model_bytes(model: ModelFile) -> bytes:
+    """Return the content of a native file."""
     header = json.dumps({"schema": SCHEMA, "kind": model.kind, **model.metadata})
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.tensors.items()}
-    with output_file(path) as beside:
-        beside.write_bytes(save(tensors, {KEY: header}))
+    content: bytes = save(tensors, {KEY: header})
+    return content
 
 
 def read_model(path: str | Path, kind: str | None = None) -> ModelFile:

@@ -61,6 +61,12 @@ def test_signatures_are_those_of_the_header() -> None:
     text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
     assert int(re.search(r"DEEPAW_NATIVE_VERSION (\d+)", text)[1]) == VERSION  # type: ignore[index]
     functions = dict(re.findall(r"DEEPAW_API [^;(]*?(\w+)\(([^)]*)\);", text))
+    public = re.sub(r"/\*.*?\*/", "", HEADER.with_name("deepaw.h").read_text(), flags=re.DOTALL)
+    functions |= {
+        name: arguments
+        for name, arguments in re.findall(r"DEEPAW_PUBLIC [^;(]*?(\w+)\(([^)]*)\);", public)
+        if name in library._SIGNATURES
+    }
     assert functions.keys() == library._SIGNATURES.keys()
     for name, arguments in functions.items():
         count = 0 if arguments.strip() == "void" else arguments.count(",") + 1

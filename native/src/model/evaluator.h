@@ -24,6 +24,11 @@ class Evaluator {
     virtual void evaluate(const deepaw_atoms &atoms, const deepaw_neighbour_list *list, int threads,
                           const deepaw_tensor_result &result) = 0;
 
+    // Energies, forces and virials of centres first ... last - 1 of a list, added to what is there. parameters: (natoms,
+    // nfparam + naparam), normalised, or NULL. The first form is used, whatever the distances.
+    virtual void evaluate_sorted(const deepaw_list *list, int64_t natoms, const int32_t *types, const double *parameters,
+                                 int64_t first, int64_t last, int threads, const deepaw_energy_result &result) = 0;
+
     // The oldest warning that was not taken yet, or NULL; it is valid until the next call.
     const char *take_warning();
 
@@ -41,7 +46,7 @@ class Evaluator {
 };
 
 // bits: 64 or 32. Throws ModelError as of reading a model.
-std::unique_ptr<Evaluator> make_evaluator(const std::string &path, int bits);
+std::unique_ptr<Evaluator> make_evaluator(ModelFile file, int bits);
 
 // Parameters of all atoms as the fitting nets read them, (natoms, nfparam + naparam). Throws ModelError where some are
 // missing.

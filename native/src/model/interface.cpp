@@ -2,6 +2,7 @@
 #include <cmath>
 #include <new>
 
+#include "deepaw_native.h"
 #include "error.h"
 #include "evaluator.h"
 
@@ -32,6 +33,17 @@ bool succeeds(Work work) {
     return false;
 }
 
+// read() gives the file of the model.
+template <class Read>
+deepaw_model *open(Read read, int bits) {
+    std::unique_ptr<deepaw_model> model;
+    const bool opened = succeeds([&] {
+        model = std::make_unique<deepaw_model>();
+        model->evaluator = make_evaluator(read(), bits);
+    });
+    return opened ? model.release() : nullptr;
+}
+
 template <class Result>
 int evaluate(deepaw_model *model, const deepaw_atoms *atoms, const deepaw_neighbour_list *list, int threads,
              const Result *result) {
@@ -45,12 +57,11 @@ int deepaw_version(void) { return DEEPAW_VERSION; }
 const char *deepaw_error(void) { return last_error().c_str(); }
 
 deepaw_model *deepaw_open(const char *path, int bits) {
-    std::unique_ptr<deepaw_model> model;
-    const bool opened = succeeds([&] {
-        model = std::make_unique<deepaw_model>();
-        model->evaluator = make_evaluator(path, bits);
-    });
-    return opened ? model.release() : nullptr;
+    return open([&] { return ModelFile(path); }, bits);
+}
+
+deepaw_model *deepaw_open_bytes(const void *bytes, int64_t size, int32_t bits) {
+    return open([&] { return ModelFile("the model", std::string(static_cast<const char *>(bytes), size_t(size))); }, bits);
 }
 
 void deepaw_close(deepaw_model *model) { delete model; }
@@ -90,6 +101,16 @@ int deepaw_evaluate(deepaw_model *model, const deepaw_atoms *atoms, const deepaw
 int deepaw_evaluate_tensor(deepaw_model *model, const deepaw_atoms *atoms, const deepaw_neighbour_list *list,
                            int threads, const deepaw_tensor_result *result) {
     return evaluate(model, atoms, list, threads, result);
+}
+
+int32_t deepaw_evaluate_sorted(deepaw_model *model, const deepaw_list *list, int64_t natoms, const int32_t *types,
+                               const double *parameters, int64_t first, int64_t last, int32_t threads,
+                               const deepaw_energy_result *result) {
+    return succeeds([&] {
+               model->evaluator->evaluate_sorted(list, natoms, types, parameters, first, last, threads, *result);
+           })
+               ? 0
+               : 1;
 }
 
 const char *deepaw_take_warning(deepaw_model *model) { return model->evaluator->take_warning(); }

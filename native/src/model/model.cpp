@@ -28,12 +28,10 @@ const Json &prepared(const ModelFile &file) {
 
 }  // namespace
 
-ModelFile read_prepared(const std::string &path) {
-    ModelFile file(path);
+void resolve_names(ModelFile &file) {
     std::map<std::string, std::string> aliases;
     for (const auto &[name, other] : prepared(file)["aliases"].object()) aliases[PREFIX + name] = PREFIX + other.text();
     file.set_aliases(aliases);
-    return file;
 }
 
 Description::Description(const ModelFile &file) : path(file.path()) {

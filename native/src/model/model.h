@@ -17,9 +17,10 @@ struct ShortRange {
     std::vector<double> shift;         // (ntypes), eV, added to energies of the table
 };
 
-// The file of a model, with the names that tensors of its prepared form have. Throws ModelError as `ModelFile`.
-ModelFile read_prepared(const std::string &path);
+// Let the tensors of a file have the names that its prepared form gives them. Throws ModelError as `Description`.
+void resolve_names(ModelFile &file);
 
+// What a model is. Throws ModelError: no prepared form, or that of a model which is not evaluated.
 struct Description {
     std::string path, quantity, text;  // text: section `model` of the input file
     std::vector<std::string> types;

@@ -11,7 +11,9 @@
 
 namespace deepaw {
 
-ModelFile::ModelFile(const std::string &path) : path_(path) {
+namespace {
+
+std::string content_of(const std::string &path) {
     struct stat status;
     if (stat(path.c_str(), &status) != 0)
         throw ModelError(path + " does not exist; give a model file (.safetensors).");
@@ -20,7 +22,14 @@ ModelFile::ModelFile(const std::string &path) : path_(path) {
     if (!file) throw ModelError(path + " may not be read: permission denied.");
     std::ostringstream content;
     content << file.rdbuf();
-    bytes_ = content.str();
+    return content.str();
+}
+
+}  // namespace
+
+ModelFile::ModelFile(const std::string &path) : ModelFile(path, content_of(path)) {}
+
+ModelFile::ModelFile(const std::string &path, std::string bytes) : path_(path), bytes_(std::move(bytes)) {
     uint64_t length = 0;
     if (bytes_.size() >= 8) std::memcpy(&length, bytes_.data(), 8);
     if (length == 0 || length > bytes_.size() || bytes_.size() - 8 < length)

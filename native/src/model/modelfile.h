@@ -14,6 +14,9 @@ class ModelFile {
     // Throws ModelError: no such file, a file that is cut short, or another kind of file. Sentences name the file.
     explicit ModelFile(const std::string &path);
 
+    // The content of a file; path: its name in sentences.
+    ModelFile(const std::string &path, std::string bytes);
+
     const std::string &path() const { return path_; }
 
     // JSON under the key `deepaw` of the metadata.

@@ -26,6 +26,15 @@ Neighbourhood::Neighbourhood(const deepaw_atoms &atoms, const deepaw_neighbour_l
         find_all(atoms, threads);
 }
 
+Neighbourhood::Neighbourhood(const deepaw_list *list, int64_t natoms, const int32_t *types, const Visibility &visibility)
+    : coord_(nullptr), types_(types), visibility_(visibility), centres_(size_t(natoms)), sorted_(list) {
+    std::iota(centres_.begin(), centres_.end(), 0);
+    first_.assign(size_t(visibility.ntypes) + 1, 0);
+    for (int64_t atom = 0; atom < natoms; ++atom) ++first_[size_t(types[atom]) + 1];
+    std::partial_sum(first_.begin(), first_.end(), first_.begin());
+    count_listed();
+}
+
 Neighbourhood::~Neighbourhood() { deepaw_list_free(own_); }
 
 void Neighbourhood::use_list(const deepaw_neighbour_list &list) {
@@ -73,8 +82,15 @@ void Neighbourhood::find_all(const deepaw_atoms &atoms, int threads) {
     if (!own_)
         throw ModelError("neighbours cannot be found: the cell has no volume, a number in it is not finite, or an atom is "
                          "absurdly far away.");
-    const int64_t *rows = deepaw_list_rows(own_);
-    for (size_t centre = 0; centre <= count; ++centre) listed_.push_back(rows[int64_t(centre) * visibility_.ntypes]);
+    sorted_ = own_;
+    count_listed();
+}
+
+void Neighbourhood::count_listed() {
+    const int64_t *rows = deepaw_list_rows(sorted_);
+    listed_.resize(centres_.size() + 1);
+    for (size_t centre = 0; centre < listed_.size(); ++centre)
+        listed_[centre] = rows[int64_t(centre) * visibility_.ntypes];
 }
 
 void Neighbourhood::list_candidates(int64_t centre, std::vector<Candidate> &candidates) const {
@@ -120,11 +136,11 @@ void Neighbourhood::gather(int64_t first, int64_t last, Table<T> &table, std::ve
     }
     table.stride = int64_t(table.neighbour.size());
     nearest.assign(size_t(table.natoms), Closest{});
-    if (own_) {
+    if (sorted_) {
         space.rows.resize(table.rows.size());
         space.neighbour.resize(size_t(most) + 1);  // one place more: what is beyond the cutoff is written, then passed over
         space.vector.resize(3 * space.neighbour.size());
-        deepaw_list_gather(own_, first, last, visibility_.cutoff, most + 1, space.rows.data(), space.neighbour.data(),
+        deepaw_list_gather(sorted_, first, last, visibility_.cutoff, most + 1, space.rows.data(), space.neighbour.data(),
                            space.vector.data(), 8);
     }
     T *vector[3];
@@ -133,7 +149,7 @@ void Neighbourhood::gather(int64_t first, int64_t last, Table<T> &table, std::ve
     std::vector<Candidate> &candidates = space.candidates;
     for (int64_t here = 0; here < table.natoms; ++here) {
         candidates.clear();
-        if (own_)
+        if (sorted_)
             for (int64_t pair = space.rows[size_t(here * ntypes)]; pair < space.rows[size_t((here + 1) * ntypes)]; ++pair) {
                 const double x = space.vector[size_t(pair)], y = space.vector[size_t(most + 1 + pair)],
                              z = space.vector[size_t(2 * (most + 1) + pair)];

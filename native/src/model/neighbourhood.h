@@ -64,7 +64,12 @@ struct Visibility {
 class Neighbourhood {
   public:
     Neighbourhood(const deepaw_atoms &atoms, const deepaw_neighbour_list *list, const Visibility &visibility, int threads);
+
+    // Atoms of a list, sorted by type, each of which is a centre; the list has to live as long.
+    Neighbourhood(const deepaw_list *list, int64_t natoms, const int32_t *types, const Visibility &visibility);
     ~Neighbourhood();
+    Neighbourhood(const Neighbourhood &) = delete;
+    Neighbourhood &operator=(const Neighbourhood &) = delete;
 
     // Centres of type t are those numbered first(t) ... first(t + 1) - 1; atom(c) is the atom's number.
     int64_t first(int type) const { return first_[size_t(type)]; }
@@ -80,6 +85,7 @@ class Neighbourhood {
   private:
     void use_list(const deepaw_neighbour_list &list);
     void find_all(const deepaw_atoms &atoms, int threads);
+    void count_listed();
     void list_candidates(int64_t centre, std::vector<Candidate> &candidates) const;
     void drop_invisible(int type, std::vector<Candidate> &candidates) const;
 
@@ -90,7 +96,8 @@ class Neighbourhood {
     std::vector<int32_t> centres_;
     std::vector<int32_t> rows_of_list_;  // of each centre, in the caller's list
     const deepaw_neighbour_list *list_ = nullptr;
-    deepaw_list *own_ = nullptr;  // of atoms in the order of centres
+    const deepaw_list *sorted_ = nullptr;  // of atoms in the order of centres
+    deepaw_list *own_ = nullptr;           // the same, where it was made here
 };
 
 // Copy the nearest limits[t] neighbours of each type, or limits[0] of all types together if that is all there is, to

@@ -17,39 +17,51 @@ PrecisionEvaluator<T>::PrecisionEvaluator(const ModelFile &file)
     : Evaluator(file), forms_(read_forms<T>(file, description)) {}
 
 template <class T>
-typename PrecisionEvaluator<T>::Workspaces PrecisionEvaluator<T>::run(const deepaw_atoms &atoms,
-                                                                      const deepaw_neighbour_list *list, int threads,
-                                                                      int components, bool atom_virial,
+typename PrecisionEvaluator<T>::Workspaces PrecisionEvaluator<T>::run(const Request &request, const Form<T> &form,
                                                                       const Work &work) {
-    const Neighbourhood neighbourhood(atoms, list, description.visibility, threads);
-    const std::vector<Tile> tiles = make_tiles(neighbourhood, description);
-    const int64_t shares = std::max<int64_t>(1, std::min<int64_t>(threads, int64_t(tiles.size())));
+    const std::vector<Tile> tiles = make_tiles(request.neighbourhood, description, request.first, request.last);
+    const int64_t shares = std::max<int64_t>(1, std::min<int64_t>(request.threads, int64_t(tiles.size())));
     Workspaces workspaces;
     for (int64_t share = 0; share < shares; ++share) workspaces.push_back(pool_.take());
+    each_share(shares, [&](int64_t share) {
+        Workspace<T> &space = *workspaces[size_t(share)];
+        space.closest = Closest{};
+        space.crowded = -1;
+        space.force.resize(size_t(request.components));
+        space.virial.resize(size_t(request.components));
+        space.atom_virial.resize(size_t(request.components));
+        for (size_t component = 0; component < size_t(request.components); ++component) {
+            space.force[component].assign(size_t(3 * request.natoms), 0);
+            space.virial[component].assign(9, 0);
+            space.atom_virial[component].assign(size_t(request.atom_virial ? 9 * request.natoms : 0), 0);
+        }
+        const size_t count = tiles.size(), first = count * size_t(share) / size_t(shares);
+        for (size_t tile = first; tile < count * size_t(share + 1) / size_t(shares); ++tile)
+            work(form, request.neighbourhood, tiles[tile], space);
+    });
+    return workspaces;
+}
+
+template <class T>
+typename PrecisionEvaluator<T>::Workspaces PrecisionEvaluator<T>::run_covered(const deepaw_atoms &atoms,
+                                                                              const deepaw_neighbour_list *list,
+                                                                              int threads, int components,
+                                                                              bool atom_virial, const Work &work) {
+    const Neighbourhood neighbourhood(atoms, list, description.visibility, threads);
+    const Request request{neighbourhood, atoms.natoms, 0,          neighbourhood.first(description.ntypes()),
+                          threads,       components,   atom_virial};
     for (size_t form = 0;; ++form) {
-        each_share(shares, [&](int64_t share) {
-            Workspace<T> &space = *workspaces[size_t(share)];
-            space.closest = Closest{};
-            space.crowded = -1;
-            space.force.resize(size_t(components));
-            space.virial.resize(size_t(components));
-            space.atom_virial.resize(size_t(components));
-            for (size_t component = 0; component < size_t(components); ++component) {
-                space.force[component].assign(size_t(3 * atoms.natoms), 0);
-                space.virial[component].assign(9, 0);
-                space.atom_virial[component].assign(size_t(atom_virial ? 9 * atoms.natoms : 0), 0);
-            }
-            const size_t count = tiles.size(), first = count * size_t(share) / size_t(shares);
-            for (size_t tile = first; tile < count * size_t(share + 1) / size_t(shares); ++tile)
-                work(forms_[form], neighbourhood, tiles[tile], space);
-        });
+        Workspaces workspaces = run(request, forms_[form], work);
         Closest closest;
         int64_t crowded = -1;
         for (const auto &space : workspaces) {
             closest.add(space->closest);
             crowded = std::max(crowded, space->crowded);
         }
-        if (!covers(atoms, closest, form)) continue;
+        if (!covers(atoms, closest, form)) {
+            give_back(workspaces);
+            continue;
+        }
         if (crowded >= 0)
             warn("sel", "atom " + name_of(atoms, crowded) + " has more neighbours than sel of the model counts with; " +
                             (description.visibility.most >= 0 ? "the farthest are dropped" : "all are counted") + ".");
@@ -90,13 +102,12 @@ void PrecisionEvaluator<T>::add_gradient(const Neighbourhood &neighbourhood, con
 }
 
 template <class T>
-void PrecisionEvaluator<T>::write(const Workspaces &workspaces, size_t component, int64_t natoms, double *force,
-                                  double *virial, double *atom_virial) const {
+void PrecisionEvaluator<T>::add_sums(const Workspaces &workspaces, size_t component, int64_t natoms, double *force,
+                                     double *virial, double *atom_virial) const {
     const auto add_up = [&](double *to, int64_t count, std::vector<std::vector<double>> Workspace<T>::*sums) {
         if (!to) return;
-        std::copy_n(((*workspaces[0]).*sums)[component].data(), count, to);
-        for (size_t share = 1; share < workspaces.size(); ++share)
-            for (int64_t i = 0; i < count; ++i) to[i] += ((*workspaces[share]).*sums)[component][size_t(i)];
+        for (const auto &space : workspaces)
+            for (int64_t i = 0; i < count; ++i) to[i] += ((*space).*sums)[component][size_t(i)];
     };
     add_up(force, 3 * natoms, &Workspace<T>::force);
     add_up(virial, 9, &Workspace<T>::virial);
@@ -114,10 +125,10 @@ const T *PrecisionEvaluator<T>::tile_parameters(const Neighbourhood &neighbourho
     return rows;
 }
 
-std::unique_ptr<Evaluator> make_evaluator(const std::string &path, int bits) {
+std::unique_ptr<Evaluator> make_evaluator(ModelFile file, int bits) {
     if (bits != 64 && bits != 32)
         throw ModelError("bits is " + std::to_string(bits) + "; it should be 64 or 32.");
-    const ModelFile file = read_prepared(path);
+    resolve_names(file);
     if (bits == 64) return std::make_unique<PrecisionEvaluator<double>>(file);
     return std::make_unique<PrecisionEvaluator<float>>(file);
 }

@@ -167,9 +167,12 @@ void PrecisionEvaluator<T>::evaluate(const deepaw_atoms &atoms, const deepaw_nei
             add_gradient(neighbourhood, tile, space, size_t(component));
         }
     };
-    Workspaces workspaces = run(atoms, list, threads, differentiate ? size : 0, result.atom_virial != nullptr, work);
+    Workspaces workspaces = run_covered(atoms, list, threads, differentiate ? size : 0, result.atom_virial != nullptr, work);
+    if (result.force) std::fill_n(result.force, 3 * atoms.natoms * size, 0.0);
+    if (result.virial) std::fill_n(result.virial, 9 * size, 0.0);
+    if (result.atom_virial) std::fill_n(result.atom_virial, 9 * atoms.natoms * size, 0.0);
     for (int c = 0; differentiate && c < size; ++c)
-        write(workspaces, size_t(c), atoms.natoms, result.force ? result.force + 3 * atoms.natoms * c : nullptr,
+        add_sums(workspaces, size_t(c), atoms.natoms, result.force ? result.force + 3 * atoms.natoms * c : nullptr,
               result.virial ? result.virial + 9 * c : nullptr,
               result.atom_virial ? result.atom_virial + 9 * atoms.natoms * c : nullptr);
     give_back(workspaces);

@@ -55,13 +55,14 @@ struct Tile {
 
 constexpr int64_t TILE_ATOMS = 96, TILE_PAIRS = 48'000;  // arrays of a tile stay in a processor's cache
 
-// Tiles of all centres of types that count.
-inline std::vector<Tile> make_tiles(const Neighbourhood &neighbourhood, const Description &description) {
+// Tiles of centres begin ... end - 1, of types that count.
+inline std::vector<Tile> make_tiles(const Neighbourhood &neighbourhood, const Description &description, int64_t begin,
+                                    int64_t end_of_all) {
     std::vector<Tile> tiles;
     for (int kind = 0; kind < description.ntypes(); ++kind) {
         if (description.mask[size_t(kind)] == 0) continue;
-        const int64_t end = neighbourhood.first(kind + 1);
-        for (int64_t first = neighbourhood.first(kind), last = first; first < end; first = last) {
+        const int64_t end = std::min(neighbourhood.first(kind + 1), end_of_all);
+        for (int64_t first = std::max(neighbourhood.first(kind), begin), last = first; first < end; first = last) {
             while (last < end && last - first < TILE_ATOMS &&
                    (last == first || neighbourhood.listed(first, last + 1) <= TILE_PAIRS))
                 ++last;

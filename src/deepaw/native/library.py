@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-VERSION = 1
+VERSION = 2
 """Version of the interface of the library that this package needs."""
 
 SWITCH = "DEEPAW_NATIVE"
@@ -41,6 +41,12 @@ class NeighboursStruct(ctypes.Structure):
     ]
 
 
+class EnergyResultStruct(ctypes.Structure):
+    """C structure `deepaw_energy_result`."""
+
+    _fields_ = [(name, ctypes.c_void_p) for name in ("energy", "force", "virial", "atom_energy", "atom_virial")]
+
+
 _INT, _LONG, _REAL, _ADDRESS = ctypes.c_int32, ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
 _FORM, _NEIGHBOURS = ctypes.POINTER(PairFormStruct), ctypes.POINTER(NeighboursStruct)
 
@@ -62,6 +68,13 @@ _SIGNATURES = {
     "deepaw_forces_transposed": (None, [_NEIGHBOURS, _INT, _ADDRESS, _ADDRESS, _LONG, *[_ADDRESS] * 2, _LONG, _INT]),
     "deepaw_products_forward": (None, [_LONG, *[_INT] * 3, *[_ADDRESS] * 2, _INT]),
     "deepaw_products_backward": (None, [_LONG, *[_INT] * 3, *[_ADDRESS] * 3, _INT]),
+    "deepaw_open_bytes": (_ADDRESS, [ctypes.c_char_p, _LONG, _INT]),
+    "deepaw_evaluate_sorted": (
+        _INT,
+        [*[_ADDRESS] * 2, _LONG, *[_ADDRESS] * 2, _LONG, _LONG, _INT, ctypes.POINTER(EnergyResultStruct)],
+    ),
+    "deepaw_close": (None, [_ADDRESS]),
+    "deepaw_error": (ctypes.c_char_p, []),
     "deepaw_tanh": (None, [_LONG, *[_ADDRESS] * 4, _INT]),
 }
 

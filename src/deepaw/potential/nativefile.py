@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from deepaw.errors import InputError
-from deepaw.modelfile import ModelFile, read_model
+from deepaw.modelfile import PREPARED, ModelFile, read_model
 from deepaw.potential.fitting.tensor import TensorConfig
 from deepaw.potential.longrange.dipole_charge import DipoleCharge
 from deepaw.potential.model.atomic import KIND, AtomicModel
@@ -18,9 +18,6 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.shortrange.table import PairTable, ntypes_from_columns
-
-PREPARED = "prepared."
-"""Prefix of the tensor names of the prepared form (`deepaw.potential.prepared`); the model does not have these."""
 
 DIPOLE_PREFIX = "modifier.dipole."
 """Prefix of the tensor names of the dipole model of `modifier`."""

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from deepaw.errors import InputError
-from deepaw.potential.engine import base
+from deepaw.potential.engine import base, compiled
 from deepaw.potential.engine.base import COVERED, SHORTEST
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.model.config import ModelConfig
@@ -130,6 +130,7 @@ def test_tiles_of_any_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     structure = crowd(2, natoms=9)
     expected = evaluate(PotentialEngine(potential), structure)
     monkeypatch.setattr(base, "TILE_PAIRS", size)
+    monkeypatch.setattr(compiled, "find_library", lambda: None)
     calls: list[tuple[int, int]] = []
     evaluation = PotentialEngine(potential).evaluate(
         model_frame(potential, structure), progress=lambda *pair: calls.append(pair)

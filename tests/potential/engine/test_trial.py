@@ -89,5 +89,5 @@ def test_tensors_are_compared_too(kind: str) -> None:
     deviation = engine._deviation(make_trial(2, COVERED, tensors.rcut))
     assert 0 < deviation < BUDGETS["float64"].allowed
     for block in engine._blocks:
-        block._net._feature_weights *= 1 + 1e-4
+        block.net.feature_weights *= 1 + 1e-4
     assert engine._deviation(make_trial(2, COVERED, tensors.rcut)) > 1e-7

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from deepaw.potential.engine.base import Engine
 from deepaw.potential.engine.block import EnergyBlock
+from deepaw.potential.engine.compiled import CompiledEvaluator, make_compiled_evaluator
 from deepaw.potential.engine.frames import Frame, split_evaluation
 from deepaw.potential.engine.kernel import Kernel
 from deepaw.potential.engine.neighbourhood import Neighbourhood, make_neighbourhood, neighbourhood_from_pairs
@@ -36,6 +37,7 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
         super().__init__(model, precision, skin=skin)
         modifier = self.model.modifier
         self._long_range = None if modifier is None else LongRange(modifier, precision, skin=skin)
+        self._compiled: tuple[list[EnergyBlock], CompiledEvaluator | None] | None = None
 
     @torch.no_grad()
     def evaluate(
@@ -84,8 +86,12 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
                 shortest = atoms.shortest_among(network_distances)
         self._check_distances(shortest)
         if self._ensure_coverage(shortest[0]):
-            neighbourhood = make_neighbourhood(self.model, atoms)
-            result = self._evaluate(neighbourhood, self._parameters(atoms), mixture, atomic_virial, progress)
+            compiled = self._compiled_evaluator()
+            if compiled is not None and atoms.neighbours is not None and atoms.neighbours.handle is not None:
+                result = compiled.evaluate(atoms.neighbours, self._parameters(atoms), atomic_virial, progress)
+            else:
+                neighbourhood = make_neighbourhood(self.model, atoms)
+                result = self._evaluate(neighbourhood, self._parameters(atoms), mixture, atomic_virial, progress)
         else:
             with torch.enable_grad():
                 result = evaluate_exactly(self._by_equations, atoms.env, atoms.fparam, atoms.aparam)
@@ -97,6 +103,12 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
             result.atom_energy[original_order],
             None if result.atom_virial is None else result.atom_virial[original_order],
         )
+
+    def _compiled_evaluator(self) -> CompiledEvaluator | None:
+        """Return the compiled evaluation of the blocks that are in use, or None if there is none."""
+        if self._compiled is None or self._compiled[0] is not self._blocks:
+            self._compiled = self._blocks, make_compiled_evaluator(self.model, self._blocks, self.precision)
+        return self._compiled[1]
 
     def _block(self, kind: int, kernels: Sequence[Kernel], dtype: torch.dtype) -> EnergyBlock:
         return EnergyBlock(self.model, kind, kernels, dtype)

@@ -32,6 +32,8 @@ class NeighbourList(ABC):
     ntypes: int
     rows: Tensor
     neighbour: Tensor
+    handle: int | None = None
+    """Address of the list in the compiled library."""
 
     @property
     def natoms(self) -> int:
@@ -135,7 +137,7 @@ class _CompiledList(NeighbourList):
                 f"no neighbours of {len(coord)} atoms can be found within {cutoff:g} A: a coordinate or cell vector is "
                 "not finite or absurdly large, a cell has no volume, or there is not enough memory."
             )
-        self._handle = handle
+        self.handle = handle
         weakref.finalize(self, library.deepaw_list_free, handle)
         pairs = library.deepaw_list_pairs(handle)
         # views of memory of the list, which has to live as long
@@ -148,11 +150,11 @@ class _CompiledList(NeighbourList):
 
     def move(self, coord: np.ndarray) -> None:
         coord = np.ascontiguousarray(coord, dtype=np.float64)
-        self._library.deepaw_list_move(self._handle, coord.ctypes.data)
+        self._library.deepaw_list_move(self.handle, coord.ctypes.data)
 
     def shortest(self) -> tuple[float, tuple[int, int]]:
         pair = np.zeros(2, dtype=np.int64)
-        distance = self._library.deepaw_list_shortest(self._handle, pair.ctypes.data)
+        distance = self._library.deepaw_list_shortest(self.handle, pair.ctypes.data)
         return distance, (int(pair[0]), int(pair[1]))
 
     def gather(self, first: int, last: int, cutoff: float, dtype: torch.dtype) -> NeighbourTable:
@@ -161,7 +163,7 @@ class _CompiledList(NeighbourList):
         neighbour = torch.empty(end - begin, dtype=torch.int32)
         vector = torch.empty(3, end - begin, dtype=dtype)
         pairs = self._library.deepaw_list_gather(
-            self._handle,
+            self.handle,
             first,
             last,
             cutoff,
