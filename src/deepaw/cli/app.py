@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from deepaw.cli.capi import c_api
 from deepaw.cli.convert import convert
 from deepaw.cli.data import data
 from deepaw.cli.doc import doc
@@ -30,6 +31,7 @@ app.command()(info)
 app.command()(convert)
 app.command()(freeze)
 app.command(context_settings=CONTEXT)(lammps)
+app.command()(c_api)
 app.add_typer(data, name="data")
 app.add_typer(doc, name="doc")
 
