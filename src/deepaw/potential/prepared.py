@@ -8,6 +8,8 @@ products) and, for each type of atom, the folded projections and the layers of t
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,6 +35,7 @@ def prepare(model: AtomicModel) -> tuple[dict[str, Any], Tensors]:
         reason = "long-range electrostatics (the modifier dipole_charge)"
     if reason is not None:
         return {"version": VERSION, "refused": reason}, {}
+    model = copy.deepcopy(model).cpu()
     forms: list[dict[str, Any]] = []
     settings, tensors = shared_settings(model)
     aliases: dict[str, str] = {}
@@ -57,6 +60,12 @@ def prepare(model: AtomicModel) -> tuple[dict[str, Any], Tensors]:
         {"version": VERSION, **settings, "forms": forms, "aliases": aliases},
         {PREPARED + name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()},
     )
+
+
+def save_prepared(model: AtomicModel, path: str | Path) -> None:
+    """Write a native file with its prepared form; raises InputError if it cannot be written."""
+    settings, tensors = prepare(model)
+    model.save(path, {"prepared": settings}, tensors)
 
 
 def _engine(model: AtomicModel, precision: str) -> Engine[Any, Any]:

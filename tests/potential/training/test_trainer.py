@@ -13,6 +13,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from deepaw.errors import InputError
+from deepaw.modelfile import read_metadata
 from deepaw.potential.data import scan, scanrecord
 from deepaw.potential.exact import evaluate_exactly
 from deepaw.potential.files.formats import read_potential
@@ -93,6 +94,7 @@ def test_what_is_written(folder):
     ]  # fmt: skip
     assert (folder / "a" / "model.ckpt.pt").readlink() == Path("model.ckpt-8.pt")
     frozen = load_model(folder / "a" / "frozen_model.safetensors")
+    assert read_metadata(folder / "a" / "frozen_model.safetensors")["prepared"]["forms"]  # for libdeepaw
     last_checkpoint = read_potential(folder / "a" / "model.ckpt.pt")
     for name, value in model.state_dict().items():
         assert torch.equal(frozen.state_dict()[name], value) and torch.equal(last_checkpoint.state_dict()[name], value)

@@ -12,7 +12,7 @@ from deepaw.potential.model.atomic import KIND, AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.nativefile import load_model
-from deepaw.potential.prepared import prepare
+from deepaw.potential.prepared import save_prepared
 from deepaw.potential.training.checkpoint import load_checkpoint
 
 
@@ -88,8 +88,7 @@ def write_potential(path: str | Path, model: AtomicModel) -> None:
     path = Path(path)
     check_writable(path)
     if path.suffix == ".safetensors":
-        settings, tensors = prepare(model)
-        model.save(path, {"prepared": settings}, tensors)
+        save_prepared(model, path)
     else:
         write_deepmd(path, model)
 

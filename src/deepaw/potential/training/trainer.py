@@ -20,6 +20,7 @@ from deepaw.potential.data.scan import Progress
 from deepaw.potential.input import PotentialInput, completed_input, write_completed_input
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.precision import dtype_of
+from deepaw.potential.prepared import save_prepared
 from deepaw.potential.training.bias import refit_bias
 from deepaw.potential.training.checkpoint import Checkpoint, CheckpointFiles, ema_prefix
 from deepaw.potential.training.curve import LearningCurve
@@ -256,7 +257,7 @@ class Trainer:
                 "steps": self._step,
                 "input": completed_input(self.settings),
             }
-            model.save(self._frozen)
+            save_prepared(model, self._frozen)
             self._say(f"written: {self._frozen}, {self._files.latest}, {self._curve.path if self._curve else ''}")
         return model
 
