@@ -114,7 +114,8 @@ def test_a_plugin_of_another_lammps(folder: Path, tmp_path: Path) -> None:
 def test_cmake_builds_the_plugin(folder: Path, tmp_path: Path) -> None:
     lammps, variables = program()
     assert lammps.mpi_headers is not None
-    wrapper = next(lammps.executable.parent.glob("mpicxx"), None)
+    assert lammps.mpirun is not None
+    wrapper = next(lammps.mpirun.parent.glob("mpicxx"), None)
     configure = [
         *("cmake", "-S", str(files.plugin_folder()), "-B", str(tmp_path / "build")),
         f"-DLAMMPS_SOURCE_DIR={lammps.headers}",
