@@ -16,11 +16,11 @@ from deeppot.training import PRECISIONS, train_peer
 from deeppot.water import supercell
 
 
-def peer_models(run: Run, precision: str) -> Path:
-    """The folder with the peer's model, frozen, compressed, and as one that we read."""
+def peer_models(run: Run, precision: str, steps: int = 20) -> Path:
+    """The folder with the peer's model, trained for some steps, frozen, compressed, and as one that we read."""
     folder = run.models.get(precision, run.folder / f"model-{precision}")
     if not folder.exists():
-        train_peer(run, folder, precision, 20)
+        train_peer(run, folder, precision, steps)
         run.models[precision] = folder
     if not (folder / "g.dp").exists():
         run.dp(folder, "--tf", "freeze", "-o", "g.pb")

@@ -16,6 +16,9 @@ from dynamics.simulation import SKIN, Timing, simulate
 CUTOFF = 6.0
 """A, of the water input."""
 
+TRAINED = 400
+"""Steps of training; with less, atoms of a simulation come unphysically close."""
+
 BITS = {"float64": 64, "float32": 32}
 
 
@@ -35,7 +38,7 @@ def run_speed(run: Run) -> None:
     print("with the same neighbours; 2 processes: speed over that of one")
     print(f"{'precision':10s}{'atoms':>8s}{'peer':>8s}{'ours':>8s}{'ratio':>8s}{'pair':>8s}{'2 processes':>13s}")
     for precision in PRECISIONS:
-        folder = peer_models(run, precision)
+        folder = peer_models(run, precision, TRAINED)
         model = our_model(run, folder)
         for copies, steps, turns in sizes:
             timings: dict[str, list[Timing]] = {"peer": [], "ours": [], "two": []}

@@ -59,7 +59,7 @@ FittingNet<T>::FittingNet(const ModelFile &file, const std::string &prefix, cons
 // values = activation(z + bias) idt, with x added to it; z: (count, width) in rows of `stride`.
 template <class T>
 void FittingNet<T>::activate(const Layer &layer, int64_t count, T *z, int64_t stride, const T *bias, const T *x,
-                             int64_t x_stride, int64_t x_width, std::vector<T> &values, std::vector<T> &slopes) const {
+                             int64_t x_stride, int64_t x_width, Buffer<T> &values, Buffer<T> &slopes) const {
     const int64_t width = layer.width;
     T *y = sized(values, count * width), *slope = sized(slopes, count * width);
     const T *idt = layer.idt.empty() ? nullptr : layer.idt.data();

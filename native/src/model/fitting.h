@@ -13,8 +13,8 @@ namespace deepaw {
 // Memory of a fitting net while a tile of atoms is evaluated.
 template <class T>
 struct FittingSpace {
-    std::vector<std::vector<T>> values, slopes;  // of each layer
-    std::vector<T> grad, grad_z, first, scratch;
+    std::vector<Buffer<T>> values, slopes;  // of each layer
+    Buffer<T> grad, grad_z, first, scratch;
 };
 
 template <class T>
@@ -46,7 +46,7 @@ class FittingNet {
     };
 
     void activate(const Layer &layer, int64_t count, T *z, int64_t stride, const T *bias, const T *x, int64_t x_stride,
-                  int64_t x_width, std::vector<T> &values, std::vector<T> &slopes) const;
+                  int64_t x_width, Buffer<T> &values, Buffer<T> &slopes) const;
 
     Matrix<T> feature_weights_, feature_weights_transposed_, parameter_weights_;
     std::vector<T> offset_, no_type_offset_;  // added to the product of the features; without that of the type

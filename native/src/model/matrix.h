@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "../kernels.h"
+#include "memory.h"
 
 namespace deepaw {
 
@@ -31,16 +32,15 @@ class Matrix {
 
     // c (count, columns) = a (count, rows) M, or added to c; scratch is made as large as is needed.
     void multiply(int64_t count, const T *a, int64_t a_stride, T *c, int64_t c_stride, bool add,
-                  std::vector<T> &scratch) const {
+                  Buffer<T> &scratch) const {
         const int64_t padded = (count + LARGEST_ROW_BLOCK - 1) / LARGEST_ROW_BLOCK * LARGEST_ROW_BLOCK;
-        const int64_t depth = rows_ < inner_block<T>() ? rows_ : inner_block<T>();
-        if (int64_t(scratch.size()) < padded * depth) scratch.resize(size_t(padded * depth));
-        kernels_for<T>().multiply(count, rows_, columns_, a, a_stride, packed_.data(), c, c_stride, add, scratch.data());
+        T *memory = sized(scratch, padded * (rows_ < inner_block<T>() ? rows_ : inner_block<T>()));
+        kernels_for<T>().multiply(count, rows_, columns_, a, a_stride, packed_.data(), c, c_stride, add, memory);
     }
 
   private:
     int64_t rows_ = 0, columns_ = 0;
-    std::vector<T> packed_;
+    Buffer<T> packed_;
 };
 
 // Values (rows, columns) with rows and columns exchanged.

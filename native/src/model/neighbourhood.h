@@ -7,6 +7,7 @@
 
 #include "deepaw.h"
 #include "deepaw_native.h"
+#include "memory.h"
 
 namespace deepaw {
 
@@ -27,7 +28,7 @@ struct Table {
     std::vector<int64_t> types;      // (natoms), of the centres
     std::vector<int64_t> rows;       // (natoms * ntypes + 1)
     std::vector<int32_t> neighbour;  // (pairs), numbers of atoms
-    std::vector<T> vector;           // (3, stride), A
+    Buffer<T> vector;                // (3, stride), A
 
     int64_t pairs() const { return rows.empty() ? 0 : rows.back(); }
 

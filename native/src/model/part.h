@@ -14,10 +14,10 @@ namespace deepaw {
 // Memory of a part while a tile is evaluated; what `forward` left there is read by `backward`.
 template <class T>
 struct PartSpace {
-    std::vector<T> moments, grad_moments, Q, grad_Q, features, scratch, packed;
+    Buffer<T> moments, grad_moments, Q, grad_Q, features, scratch, packed;
     Table<T> kept;               // neighbours of a part that drops some
     std::vector<int64_t> index;  // their places among all
-    std::vector<T> grad_kept;
+    Buffer<T> grad_kept;
     bool drops = false;
 };
 

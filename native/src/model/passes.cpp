@@ -50,7 +50,7 @@ typename PrecisionEvaluator<T>::Workspaces PrecisionEvaluator<T>::run_covered(co
     const Neighbourhood neighbourhood(atoms, list, description.visibility, threads);
     const Request request{neighbourhood, atoms.natoms, 0,          neighbourhood.first(description.ntypes()),
                           threads,       components,   atom_virial};
-    for (size_t form = 0;; ++form) {
+    for (size_t form = first_form(request);; ++form) {
         Workspaces workspaces = run(request, forms_[form], work);
         Closest closest;
         int64_t crowded = -1;
@@ -62,11 +62,27 @@ typename PrecisionEvaluator<T>::Workspaces PrecisionEvaluator<T>::run_covered(co
             give_back(workspaces);
             continue;
         }
+        were_close_ = form > 0;
         if (crowded >= 0)
             warn("sel", "atom " + name_of(atoms, crowded) + " has more neighbours than sel of the model counts with; " +
                             (description.visibility.most >= 0 ? "the farthest are dropped" : "all are counted") + ".");
         return workspaces;
     }
+}
+
+template <class T>
+size_t PrecisionEvaluator<T>::first_form(const Request &request) {
+    if (!were_close_ || description.has_table) return 0;
+    Closest closest;
+    Workspaces workspaces = run(request, forms_[0], [](const auto &, const auto &neighbourhood, const Tile &tile, auto &space) {
+        neighbourhood.gather(tile.first, tile.last, space.table, space.nearest, space.gather);
+        for (const Closest &nearest : space.nearest) space.closest.add(nearest);
+    });
+    for (const auto &space : workspaces) closest.add(space->closest);
+    give_back(workspaces);
+    size_t form = 0;
+    while (form + 1 < forms_.size() && closest.distance < forms_[form].covers) ++form;
+    return form;
 }
 
 // Whether a form covers the shortest distance, or is the last one.

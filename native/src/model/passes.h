@@ -1,6 +1,7 @@
 // Evaluation of a model in one precision: energies, and tensors.
 #pragma once
 
+#include <atomic>
 #include <functional>
 
 #include "tiles.h"
@@ -39,6 +40,10 @@ class PrecisionEvaluator : public Evaluator {
     Workspaces run_covered(const deepaw_atoms &atoms, const deepaw_neighbour_list *list, int threads, int components,
                            bool atom_virial, const Work &work);
     bool covers(const deepaw_atoms &atoms, const Closest &closest, size_t form);
+
+    // The first form that may cover all distances. They are looked at where another form than the first was needed last
+    // time, so that such atoms are not evaluated twice at every step of a simulation.
+    size_t first_form(const Request &request);
     void give_back(Workspaces &workspaces);
 
     // Energies of the centres of a tile, in `energies` of all atoms; where wanted, their derivatives in the sums of `space`.
@@ -58,6 +63,7 @@ class PrecisionEvaluator : public Evaluator {
 
     std::vector<Form<T>> forms_;
     WorkspacePool<T> pool_;
+    std::atomic<bool> were_close_{false};
 };
 
 }  // namespace deepaw

@@ -19,7 +19,7 @@ struct Workspace {
     std::vector<Closest> nearest;
     std::vector<PartSpace<T>> parts;
     FittingSpace<T> fitting;
-    std::vector<T> features, grad_features, grad_vector, grad_vectors, parameters, grad_outputs, isolated;
+    Buffer<T> features, grad_features, grad_vector, grad_vectors, parameters, grad_outputs;
     std::vector<double> energy, wide_gradient;
     Closest closest;                // of all tiles of the thread
     int64_t crowded = -1;           // an atom with more neighbours than the model counts with
