@@ -11,7 +11,7 @@ import pytest
 import spglib
 from ase import Atoms
 
-from deepaw.potential.data.system import read_system
+from deepaw.potential.data.system import Frame, read_system
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.evaluation.compare import compare_frame
 from deepaw.potential.input import completed_input, read_potential_input
@@ -83,6 +83,33 @@ def test_clusters_are_cut_around_molecules(tmp_path):
         assert (np.linalg.norm(frame.coord[middle[1:]] - frame.coord[0], axis=1) < 1.3).all()
         assert (labels["force"][labels["atom_pref"] == 0] == 0).all() and (frame.coord[~there] == 0).all()
     assert len(sizes) > 1
+
+
+def test_molecules_are_pushed_together(tmp_path):
+    source = read_system(write_system(tmp_path / "water", water(3, molecules=8, seed=2)), ("O", "H"))
+    example = runpy.run_path(str(EXAMPLES / "water_pushed.py"))
+    frame, random, kept = source.frame(0), np.random.default_rng(0), 0
+    for _ in range(20):
+        coord = example["push"](frame, random)
+        pushed = Frame(frame.types, coord, frame.cell, {})
+        oxygen, hydrogen = (np.flatnonzero(frame.types == kind) for kind in (0, 1))
+        apart = example["distances"](pushed, oxygen, oxygen)[1][np.triu_indices(8, 1)]
+        assert apart.min() < 2.4
+        bonds = example["distances"](pushed, oxygen, hydrogen)[1]
+        assert (np.sort(bonds, axis=1)[:, :2] < 1.3).all()  # molecules stay whole
+        kept += example["is_sound"](pushed)
+        energy, force = example["repulsion"](pushed)
+        assert energy > 0
+        np.testing.assert_allclose(force.sum(axis=0), 0, atol=1e-9)
+        atom, step = int(oxygen[0]), 1e-4
+        energies = []
+        for sign in (1, -1):
+            moved = pushed.coord.copy()
+            moved[atom, 0] += sign * step
+            energies.append(example["repulsion"](Frame(frame.types, moved, frame.cell, {}))[0])
+        assert (energies[1] - energies[0]) / (2 * step) == pytest.approx(force[atom, 0], rel=1e-2, abs=0.02)
+    assert kept
+    assert example["repulsion"](frame)[0] == 0  # nothing in the data feels it
 
 
 def assert_holds(complete: dict[str, Any], given: dict[str, Any]) -> None:
