@@ -65,11 +65,11 @@ def _density(input_file: Path, output: Path, restart: Path | None, device: str) 
 
     settings = read_input(input_file)
     place = find_device(device)
-    if settings.occupancies.model is not None:
+    if settings.occupancies.density_model is not None:
         if restart is not None:
             raise InputError(
                 f"--restart {restart} goes on with a training, and {input_file} asks for the occupancies of the "
-                f"finished model {settings.occupancies.model}, which take seconds; leave it out."
+                f"finished model {settings.occupancies.density_model}, which take seconds; leave it out."
             )
         train_occupancies(settings, input_file.parent, output, place, partial(print, flush=True))
         return

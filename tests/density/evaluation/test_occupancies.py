@@ -40,7 +40,7 @@ def model(folder: Path) -> DensityModel:
 def test_errors_beside_the_free_atom_and_the_mean(folder: Path, model: DensityModel) -> None:
     examples = read_examples(folder)
     (error,) = compare_occupancies(InferenceEngine(model), examples)
-    assert (error.symbol, error.atoms) == ("Li", 4)
+    assert (error.symbol, error.atoms) == ("Li", 5)
     assert error.error == pytest.approx(1) and error.mean == pytest.approx(1)
     free = np.zeros((5, 5))
     free[0, 0] = 2

@@ -38,7 +38,7 @@ def test_nothing_is_said_of_what_was_there(coverage: Coverage) -> None:
         (
             Atoms("Mg", cell=[9] * 3, pbc=True),
             8,
-            ["Mg with its nearest neighbour more than 6 A away (3.20 A at most in training)"],
+            ["Mg with its nearest neighbour more than 6 A away (3.19 A at most in training)"],
         ),
     ],
 )

@@ -34,10 +34,17 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(data: Path, tmp_path: Path) -> Settings:
     """Makes the settings of a training; keywords go to the section `occupancies`."""
 
-    def make(steps: int = 6, model: dict | None = None, **occupancies: object) -> DensityInput:
-        training = {"steps": steps, "probes": 50, "validate_every": 3, "save_every": 3, "warmup": 2}
+    def make(steps: int = 6, model: dict | None = None, validate_every: int = 3, **occupancies: object) -> DensityInput:
+        training = {
+            "steps": steps,
+            "probes": 50,
+            "validate_every": validate_every,
+            "save_every": 3,
+            "warmup": 2,
+            "learning_rate": 1e-2,
+        }
         content = {"data": {"systems": [str(data)], "validation_fraction": 0.25}, "occupancies": occupancies}
-        if "model" not in occupancies:
+        if "density_model" not in occupancies:
             content |= {"training": training, "model": model or EXPANSION}
         (tmp_path / "density.json").write_text(json.dumps(content))
         return read_input(tmp_path / "density.json")
@@ -52,7 +59,7 @@ def train(settings: DensityInput, output: Path, restart: Path | None = None) -> 
 
 
 def test_both_together(settings: Settings, tmp_path: Path, data: Path) -> None:
-    said = train(settings(steps=150, weight=1.0, cutoff=600, xc="PBE"), tmp_path / "out")
+    said = train(settings(steps=150, validate_every=75, weight=1.0, cutoff=600, xc="PBE"), tmp_path / "out")
     assert any("occupancies of 2 elements in 12 of the structures" in line for line in said)
     model = load_density_model(tmp_path / "out" / "model.safetensors")
     assert model.occupancies is not None
@@ -101,7 +108,7 @@ def test_alone_on_a_finished_model(settings: Settings, tmp_path: Path, data: Pat
     train(settings(steps=60, learn=False), tmp_path / "density")
     path = tmp_path / "density" / "model.safetensors"
     said: list[str] = []
-    alone = settings(model=str(path))
+    alone = settings(density_model=str(path))
     train_occupancies(alone, Path(), tmp_path / "both", CPU, said.append)
     before, after = load_density_model(path), load_density_model(tmp_path / "both" / "model.safetensors")
     assert after.occupancies is not None
@@ -109,7 +116,7 @@ def test_alone_on_a_finished_model(settings: Settings, tmp_path: Path, data: Pat
         torch.equal(value, after.network.state_dict()[name]) for name, value in before.network.state_dict().items()
     )
     errors = compare_occupancies(InferenceEngine(after), read_examples(data))
-    assert all(error.error < 0.3 * error.mean for error in errors)
+    assert all(error.error < 0.7 * error.mean for error in errors)
     assert any(line.startswith("occupancies, validation: Li") for line in said)
     assert (tmp_path / "both" / "validation.txt").read_text().count("\n") == 4
     atoms = read_examples(data)[0].atoms
@@ -124,22 +131,24 @@ def test_alone_needs_occupancies_and_features(settings: Settings, tmp_path: Path
     train(settings(steps=2, model=GATED), tmp_path / "gated")
     bare = tmp_path / "bare"
     write_crystals(bare, 6)
-    alone = settings(model=str(tmp_path / "density" / "model.safetensors"))
+    alone = settings(density_model=str(tmp_path / "density" / "model.safetensors"))
     empty = alone.model_copy(update={"data": alone.data.model_copy(update={"systems": (str(bare),)})})
     with pytest.raises(InputError, match=r"None of the .* structures to learn from has occupancies"):
         train_occupancies(empty, Path(), tmp_path / "out", CPU, lambda text: None)
     with pytest.raises(InputError, match="gated readout"):
-        train_occupancies(settings(model=str(tmp_path / "gated" / "model.safetensors")), Path(), tmp_path / "out", CPU)
+        train_occupancies(
+            settings(density_model=str(tmp_path / "gated" / "model.safetensors")), Path(), tmp_path / "out", CPU
+        )
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     ("occupancies", "says"),
     [
-        ({"learn": False, "model": "fast"}, "occupancies: learn is false"),
-        ({"channels": {"Fe": "s s x"}}, "occupancies: the channels of Fe are 's s x'"),
+        ({"learn": False, "density_model": "fast"}, "occupancies: learn is false"),
+        ({"setup_channels": {"Fe": "s s x"}}, "occupancies: the channels of Fe are 's s x'"),
         ({"weight": 0}, "occupancies.weight is 0"),
-        ({"chanels": {}}, "did you mean occupancies.channels"),
+        ({"setup_chanels": {}}, "did you mean occupancies.setup_channels"),
     ],
 )
 def test_the_section_is_checked(settings: Settings, occupancies: dict, says: str) -> None:
@@ -148,7 +157,7 @@ def test_the_section_is_checked(settings: Settings, occupancies: dict, says: str
 
 
 def test_a_finished_model_is_not_trained_again(settings: Settings, tmp_path: Path) -> None:
-    content = {"data": {"systems": ["x"]}, "occupancies": {"model": "fast"}, "training": {"steps": 3}}
+    content = {"data": {"systems": ["x"]}, "occupancies": {"density_model": "fast"}, "training": {"steps": 3}}
     (tmp_path / "density.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="finished model, which is not trained again; leave out training"):
         read_input(tmp_path / "density.json")

@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 def train_occupancies(
     settings: DensityInput, folder: Path, output: Path, device: torch.device, say: Say = print
 ) -> DensityModel:
-    """Fit the readout of occupancies to the features of the model that `settings.occupancies.model` names.
+    """Fit the readout of occupancies to the features of the model that `settings.occupancies.density_model` names.
 
     Args:
         settings: the input file's content; `folder`: what its paths are relative to.
@@ -39,7 +39,7 @@ def train_occupancies(
         InputError: anything wrong with the data, the model or the folder.
     """
     check_folder(output)
-    source = settings.occupancies.model
+    source = settings.occupancies.density_model
     assert source is not None
     model = load_density_model(folder / source if (folder / source).exists() else source)
     if not isinstance(model.network, ExpansionNetwork):
@@ -56,7 +56,7 @@ def train_occupancies(
             "beside their densities, nor augmentation occupancies in their CHGCARs."
         )
     samples = [
-        FitSample(_features(network, example), training.targets[example.name], example.kind)
+        FitSample(_features(network, example), training.targets[example.name])
         for example in parts.train
         if example.name in training.targets
     ]
