@@ -58,6 +58,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise InputError(f"{path} is not a checkpoint of a density training, or it is cut short.") from None
 
 
+def module_weights(modules: dict[str, torch.nn.Module]) -> dict[str, Tensor]:
+    """The weights of all modules by prefix and name, as `load_modules` takes them."""
+    return {
+        f"{prefix}{name}": value for prefix, module in modules.items() for name, value in module.state_dict().items()
+    }
+
+
 def load_modules(path: Path, modules: dict[str, torch.nn.Module], weights: dict[str, Tensor]) -> None:
     """Load the weights of a checkpoint into modules by the prefixes of their names, longest last.
 

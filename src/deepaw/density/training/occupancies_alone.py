@@ -67,7 +67,10 @@ def train_occupancies(
     say(f"occupancies, validation: {shown_errors(known) or 'none'}")
     if unseen:
         say(f"occupancies, left out: {shown_errors(unseen)}")
-    provenance = {**model.provenance, "occupancies": settings.model_dump(mode="json", exclude={"model", "training"})}
+    provenance = {
+        **model.provenance,
+        "occupancies_input": settings.model_dump(mode="json", exclude={"model", "training"}),
+    }
     finished = replace(
         model,
         network=network.cpu(),

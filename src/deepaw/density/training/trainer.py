@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from deepaw import __version__
 from deepaw.density.data.example import Example
 from deepaw.density.model.model import DensityModel
 from deepaw.density.occupancies.errors import ElementError
@@ -23,11 +18,13 @@ from deepaw.density.training.checkpoint import (
     check_settings,
     check_structures,
     load_modules,
+    module_weights,
     read_checkpoint,
     structure_names,
 )
 from deepaw.density.training.config import DensityInput
 from deepaw.density.training.curve import LearningCurve, draw_curve, read_curve
+from deepaw.density.training.finish import finished_model
 from deepaw.density.training.objective import ExpansionObjective, FittedObjective, Objective, nmae
 from deepaw.density.training.occupancies import shown_errors
 from deepaw.density.training.report import curve_point, mean, progress_line
@@ -247,11 +244,7 @@ class Trainer:
         assert model.fitted is not None
         Checkpoint(
             self._step,
-            {
-                f"{prefix}{name}": value
-                for prefix, module in self._modules.items()
-                for name, value in module.state_dict().items()
-            },
+            module_weights(self._modules),
             self._averages.averages,
             self._optimizer.state_dict(),
             model.fitted.coefficients,
@@ -265,29 +258,8 @@ class Trainer:
         # a restart at the last step has no report of its own
         known, unseen = self._validated or self._validate_averages()
         self._averages.swap()
-        provenance: dict[str, Any] = {
-            "software": f"deepaw {__version__}",
-            "input": self.settings.model_dump(mode="json"),
-            "structures": len(self._setup.split.train),
-            "nmae_validation": mean(known.nmae) if len(known.nmae) else None,
-            "nmae_left_out": mean(unseen.nmae) if len(unseen.nmae) else None,
-            "nmae_fitted_atoms": mean(self.baseline.nmae) if len(self.baseline.nmae) else None,
-            "hours": self._seconds / 3600,
-        }
-        occupancies = None
-        if self._occupancies is not None:
-            validation, left_out = self._occupancy_errors()
-            provenance["occupancies_left_out"] = {error.symbol: error.error for error in left_out}
-            occupancies = self._occupancies.finished(copy.deepcopy(self._occupancies.readout), validation)
-        assert self._setup.model.coverage is not None
-        worst = float(np.abs(known.electrons).max()) if len(known.electrons) else None
-        model = replace(
-            self._setup.model,
-            network=copy.deepcopy(self._setup.model.network),
-            provenance=provenance,
-            occupancies=occupancies,
-            coverage=replace(self._setup.model.coverage, electrons=worst),
-        )
+        errors = ([], []) if self._occupancies is None else self._occupancy_errors()
+        model = finished_model(self.settings, self._setup, self.baseline, (known, unseen), errors, self._seconds)
         model.save(self.output / "model.safetensors")
         self._averages.swap()
         draw_curve(read_curve(self._curve.path), self.output / "lcurve.png", mean(self.baseline.nmae))
