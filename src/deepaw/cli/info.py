@@ -83,8 +83,8 @@ def _occupancies(known: Occupancies) -> str:
         f", {text}" for text in (known.xc, f"{known.cutoff:g} eV" if known.cutoff is not None else None) if text
     )
     errors = "  ".join(
-        f"{symbol} ({setup.channels.name})" + (f" {known.errors[symbol]:.1%}" if symbol in known.errors else "")
-        for symbol, setup in known.setups.items()
+        f"{symbol} ({channels.name})" + (f" {known.errors[symbol]:.1%}" if symbol in known.errors else "")
+        for symbol, channels in known.readout.channels.items()
     )
     return f"of {'CHGCARs' if known.for_vasp else 'PAW setups by fingerprint'}{conditions}: {errors}"
 

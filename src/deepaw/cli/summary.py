@@ -93,8 +93,8 @@ def _restart(output: Output, predicted: PredictedOccupancies | None) -> str:
         if predicted.for_vasp:
             return "VASP (ICHARG = 1) will use the density on the grid and the predicted augmentation occupancies"
         return (
-            "the occupancies are those of the PAW setups the model was trained on, which VASP's data sets do not "
-            "share: for a start in VASP train on its CHGCARs, or copy occupancies with --augmentation-from CHGCAR"
+            "not for VASP as it is: the occupancies are those of the PAW setups the model was trained on, which VASP's "
+            "data sets do not share; train on its CHGCARs, or copy occupancies with --augmentation-from CHGCAR"
         )
     return (
         "VASP (ICHARG = 1) will use the density on the grid; it will warn that PAW occupancies are missing and start "

@@ -11,12 +11,14 @@ import torch
 from deepaw.density.data.sources import read_examples
 from deepaw.density.engine import InferenceEngine
 from deepaw.density.evaluation.occupancies import compare_occupancies
+from deepaw.density.files.chgcar import write_chgcar
 from deepaw.density.model.model import load_density_model
+from deepaw.density.occupancies.augmentation import augmentation_of_matrices
 from deepaw.density.training.config import DensityInput, read_input
 from deepaw.density.training.occupancies_alone import train_occupancies
 from deepaw.density.training.trainer import Trainer
 from deepaw.errors import InputError
-from density.synthetic import EXPANSION, GATED, OCCUPANCY_CHANNELS, write_crystals, write_occupancies
+from density.synthetic import EXPANSION, GATED, OCCUPANCY_CHANNELS, true_matrices, write_crystals, write_occupancies
 
 CPU = torch.device("cpu")
 Settings = Callable[..., DensityInput]
@@ -161,3 +163,31 @@ def test_a_finished_model_is_not_trained_again(settings: Settings, tmp_path: Pat
     (tmp_path / "density.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="finished model, which is not trained again; leave out training"):
         read_input(tmp_path / "density.json")
+
+
+def test_from_chgcars(settings: Settings, tmp_path: Path, data: Path) -> None:
+    """Lithium has as many numbers as s s p; the channels of fluorine are named."""
+    folder = tmp_path / "chgcars"
+    folder.mkdir()
+    for example in read_examples(data)[:6]:
+        symbols = list(example.atoms.symbols)
+        augmentation = augmentation_of_matrices(symbols, OCCUPANCY_CHANNELS, true_matrices(example.atoms))
+        density = example.density()
+        path = folder / f"CHGCAR_{example.name}"
+        nx, ny, nz = density.shape
+        write_chgcar(path, example.atoms, (nx, ny, nz), [density], augmentation=augmentation)
+    made = settings(steps=2)
+    made = made.model_copy(update={"data": made.data.model_copy(update={"systems": (str(folder),)})})
+    with pytest.raises(InputError, match=r"78 augmentation occupancies for F, which fit no list .*setup_channels"):
+        train(made, tmp_path / "out")
+    named = settings(steps=2, setup_channels={"F": "s p s p d"})
+    train(named.model_copy(update={"data": made.data}), tmp_path / "out")
+    model = load_density_model(tmp_path / "out" / "model.safetensors")
+    assert model.occupancies is not None and model.occupancies.for_vasp
+    assert {symbol: setup.channels.name for symbol, setup in model.occupancies.setups.items()} == {
+        "Li": "s s p",
+        "F": "s p s p d",
+    }
+    errors = compare_occupancies(InferenceEngine(model), read_examples(folder))
+    assert [error.symbol for error in errors] == ["Li", "F"]
+    assert all(error.free_atom is None for error in errors)
