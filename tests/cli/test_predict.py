@@ -215,9 +215,11 @@ def test_copied_occupancies_come_before_predicted_ones(folder, monkeypatch, caps
 
 def test_what_lies_outside_the_training_is_said(folder, monkeypatch, capsys):
     occupied("narrow.safetensors", "O", Coverage({"Mg-O": 2.3}, {"Mg": 2.5, "O": 2.5}, 1e-4))
-    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model narrow.safetensors --grid 6 6 6")
+    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model narrow.safetensors --grid 24 24 24")
     assert said["outside"].startswith("beyond what the model was trained on: electrons off by ")
     assert "Mg-O 2.10 A apart (2.30 A at least in training)" in said["outside"]
+    coarse = summary(monkeypatch, capsys, "--poscar mgo.vasp --model narrow.safetensors --grid 6 6 6")
+    assert "electrons" not in coarse["outside"] and "Mg-O" in coarse["outside"]
     occupied("wide.safetensors", "O", Coverage({"Mg-O": 2.0}, {"Mg": 2.5, "O": 2.5}, 1e4))
     assert "outside" not in summary(monkeypatch, capsys, "--poscar mgo.vasp --model wide.safetensors --grid 6 6 6")
 

@@ -26,6 +26,9 @@ from deepaw.errors import InputError
 from deepaw.structure.checks import check_atoms, check_box
 from deepaw.structure.read import read_database_row
 
+FINE = 0.15
+"""A; on grids with wider spacings the sum over the points is off by more than the model's electrons."""
+
 
 class InferenceEngine:
     """Predicts densities with one model on one device.
@@ -147,7 +150,7 @@ class InferenceEngine:
             points_evaluated=evaluated,
             lowest=float(density.min()),
             highest=float(density.max()),
-            outside_training=self.outside_training(atoms, electrons),
+            outside_training=self.outside_training(atoms, electrons, shape),
             density_3d=density,
             magnetisation_3d=np.ascontiguousarray(values[..., 1]) if values.shape[3] == 2 else None,
         )
@@ -190,7 +193,7 @@ class InferenceEngine:
             points_evaluated=points,
             lowest=lowest * scale,
             highest=highest * scale,
-            outside_training=self.outside_training(atoms, electrons),
+            outside_training=self.outside_training(atoms, electrons, shape),
         )
 
     def scale(self, atoms: Atoms, electrons: float, raw: bool) -> tuple[float | None, float]:
@@ -198,12 +201,13 @@ class InferenceEngine:
         exact = self.model.electrons([int(number) for number in atoms.numbers])
         return exact, exact / electrons if exact is not None and not raw and electrons > 0 else 1.0
 
-    def outside_training(self, atoms: Atoms, electrons: float) -> tuple[str, ...]:
-        """What lies outside the training data: the electrons predicted before scaling, or distances of the atoms."""
+    def outside_training(self, atoms: Atoms, electrons: float, grid_shape: tuple[int, int, int]) -> tuple[str, ...]:
+        """What lies outside the training data: distances of atoms, or the electrons summed over a grid, unscaled."""
         if self.model.coverage is None:
             return ()
         exact = self.model.electrons([int(number) for number in atoms.numbers])
-        return tuple(self.model.coverage.outside(atoms, electrons, exact))
+        fine = bool((atoms.cell.lengths() / np.array(grid_shape) <= FINE).all())
+        return tuple(self.model.coverage.outside(atoms, electrons if fine else None, exact))
 
     def _check(self, atoms: Atoms) -> None:
         check_atoms(atoms, "The structure")

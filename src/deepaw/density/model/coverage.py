@@ -39,10 +39,10 @@ class Coverage:
         """JSON-serialisable content of a model file."""
         return {"shortest": self.shortest, "isolation": self.isolation, "electrons": self.electrons}
 
-    def outside(self, atoms: Atoms, electrons: float, exact: float | None) -> list[str]:
-        """What of a structure and its predicted electrons, where `exact` ones are known, was not in training."""
+    def outside(self, atoms: Atoms, electrons: float | None, exact: float | None) -> list[str]:
+        """What of a structure, and of its electrons (predicted, and exact; None: unknown), was not in training."""
         facts = []
-        if exact is not None and self.electrons is not None:
+        if electrons is not None and exact is not None and self.electrons is not None:
             error = (electrons - exact) / exact
             if abs(error) > self.electrons:
                 facts.append(

@@ -102,7 +102,7 @@ class OpenGrid:
             "electrons_predicted": float(electrons),
             "electrons_exact": exact,
             "scale": float(scale),
-            "outside_training": list(self.engine.outside_training(self.prepared.atoms, float(electrons))),
+            "outside_training": list(self.engine.outside_training(self.prepared.atoms, float(electrons), self.shape)),
             "occupancies": self._predicted_occupancies() if self.occupancies else None,
         }
 
