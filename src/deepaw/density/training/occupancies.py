@@ -23,6 +23,10 @@ Features = Sequence[Tensor]
 """Of the atoms of one structure, for every degree (natoms, features, 2 l + 1)."""
 
 
+SAMPLE = 20
+"""Structures from which the size of features is taken."""
+
+
 class OccupancyTraining:
     """A readout to be trained, and what it learns from.
 
@@ -44,7 +48,15 @@ class OccupancyTraining:
             for example in train
         }
         set_statistics(self.readout, list(self.targets.values()))
+        self._normalise(network, train[:SAMPLE])
         self._loss = OccupancyLoss(self.readout, list(self.targets.values()))
+
+    @torch.no_grad()
+    def _normalise(self, network: ExpansionNetwork, examples: Sequence[Example]) -> None:
+        """Divide the scales by the size of the network's features before training, so that weights of 1 are of use."""
+        features = [network.features(network.graph(example.atoms)) for example in examples]
+        for scale, blocks in zip(self.readout.scales, zip(*features, strict=True), strict=True):
+            scale.data /= torch.cat([block.flatten() for block in blocks]).square().mean().sqrt().clamp(min=1e-6)
 
     def loss(self, examples: Sequence[Example], features: Sequence[Features]) -> Tensor:
         """What the structures add to the loss together; those without occupancies add nothing."""
