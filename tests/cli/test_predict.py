@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,17 @@ from deepaw.density.engine import InferenceEngine
 from deepaw.density.files.augmentation import Augmentation
 from deepaw.density.files.chgcar import read_augmentation, read_chgcar, write_chgcar
 from deepaw.density.files.cube import read_cube
+from deepaw.density.model.coverage import Coverage
 from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.expansion_config import ExpansionConfig
-from deepaw.density.model.model import DensityModel, FittedAtoms
+from deepaw.density.model.model import DensityModel, FittedAtoms, load_density_model
 from deepaw.density.model.splines import SplineConfig
+from deepaw.density.occupancies.channels import channels_of_text
+from deepaw.density.occupancies.chgcar import ChgcarOccupancies
+from deepaw.density.occupancies.coupling import coupling_of
+from deepaw.density.occupancies.model import Occupancies
+from deepaw.density.occupancies.readout import OccupancyReadout
+from deepaw.density.occupancies.setup import PawSetup
 
 VALENCE = {"O": 6.0, "Mg": 2.0}
 OCCUPANCIES = "augmentation occupancies   1   1\n  0.1E+00\naugmentation occupancies   2   1\n  0.2E+00\n"
@@ -146,6 +154,74 @@ def test_augmentation_occupancies_are_copied(folder, monkeypatch, capsys):
     said = summary(monkeypatch, capsys, arguments)
     assert "occupancies of earlier" in said["restart"]
     assert read_augmentation("CHGCAR").total == OCCUPANCIES
+
+
+def occupied(path: str, symbols: str, coverage: Coverage | None = None, fingerprint: str = "") -> None:
+    """A model with occupancies of some elements: random weights, s s p and s s p p."""
+    model = load_density_model("model.safetensors")
+    channels = {"Mg": channels_of_text("Mg", "s s p"), "O": channels_of_text("O", "s s p p")}
+    setups = {symbol: PawSetup(channels[symbol], fingerprint) for symbol in symbols.split()}
+    network = model.network
+    assert isinstance(network, ExpansionNetwork)
+    readout = OccupancyReadout({symbol: channels[symbol] for symbol in setups}, network.feature_count, 1)
+    for weight in [*readout.weights, readout.bias]:
+        torch.nn.init.normal_(weight)
+    replace(model, occupancies=Occupancies(readout, setups, {"O": 0.012}), coverage=coverage).save(path)
+
+
+def test_predicted_occupancies_are_written(folder, monkeypatch, capsys):
+    occupied("both.safetensors", "Mg O")
+    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model both.safetensors --grid 6 6 6 -o CHGCAR")
+    assert said["occupancies"] == "predicted and written for all 2 atoms; error in validation O 1.2%"
+    assert "predicted augmentation occupancies" in said["restart"]
+    engine = InferenceEngine("both.safetensors")
+    read = ChgcarOccupancies(Path("CHGCAR")).read({})
+    assert read is not None
+    atoms = bulk("MgO", "rocksalt", 4.2)
+    for mine, matrix in zip(engine.occupancies(atoms), read.matrices, strict=True):
+        assert mine is not None
+        assert np.allclose(mine, matrix, atol=1e-6)
+        # the site is cubic: its point group leaves degree 0 alone of those up to 3
+        coupling = coupling_of((0, 0, 1) if len(mine) == 5 else (0, 0, 1, 1))
+        assert not any(np.abs(block).max() > 1e-5 for block in coupling.split(coupling.couple(matrix)[None])[1:])
+    before = Path("CHGCAR").read_text()
+    monkeypatch.setattr("deepaw.density.predict.IN_MEMORY", 100)
+    summary(monkeypatch, capsys, "--poscar mgo.vasp --model both.safetensors --grid 6 6 6 -o CHGCAR")
+    assert Path("CHGCAR").read_text().split("augmentation", 1)[1] == before.split("augmentation", 1)[1]
+    assert read_augmentation("CHGCAR").magnetisation is None
+    occupied("gpaw.safetensors", "Mg O", fingerprint="abc")
+    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model gpaw.safetensors --grid 6 6 6 -o CHGCAR")
+    assert said["restart"].startswith("not for VASP as it is")
+
+
+def test_a_file_goes_without_occupancies_that_are_missing(folder, monkeypatch, capsys):
+    occupied("oxygen.safetensors", "O")
+    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model oxygen.safetensors --grid 6 6 6 -o CHGCAR")
+    assert said["occupancies"] == "not written: the model has none for atom 1 (Mg)"
+    assert "--augmentation-from" in said["restart"]
+    assert read_chgcar("CHGCAR").augmentation is None
+    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model model.safetensors --grid 6 6 6 -o CHGCAR")
+    assert said["occupancies"] == "not written: none were predicted"
+
+
+def test_copied_occupancies_come_before_predicted_ones(folder, monkeypatch, capsys):
+    occupied("both.safetensors", "Mg O")
+    mgo = bulk("MgO", "rocksalt", 4.2)
+    write_chgcar("earlier", mgo, (2, 2, 2), [np.ones((2, 2, 2))], None, Augmentation(("Mg", "O"), OCCUPANCIES))
+    arguments = "--poscar mgo.vasp --model both.safetensors --grid 4 5 6 -o CHGCAR --augmentation-from earlier"
+    assert "occupancies" not in summary(monkeypatch, capsys, arguments)
+    assert read_augmentation("CHGCAR").total == OCCUPANCIES
+
+
+def test_what_lies_outside_the_training_is_said(folder, monkeypatch, capsys):
+    occupied("narrow.safetensors", "O", Coverage({"Mg-O": 2.3}, {"Mg": 2.5, "O": 2.5}, 1e-4))
+    said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model narrow.safetensors --grid 24 24 24")
+    assert said["outside"].startswith("beyond what the model was trained on: electrons off by ")
+    assert "Mg-O 2.10 A apart (2.30 A at least in training)" in said["outside"]
+    coarse = summary(monkeypatch, capsys, "--poscar mgo.vasp --model narrow.safetensors --grid 6 6 6")
+    assert "electrons" not in coarse["outside"] and "Mg-O" in coarse["outside"]
+    occupied("wide.safetensors", "O", Coverage({"Mg-O": 2.0}, {"Mg": 2.5, "O": 2.5}, 1e4))
+    assert "outside" not in summary(monkeypatch, capsys, "--poscar mgo.vasp --model wide.safetensors --grid 6 6 6")
 
 
 def truncate(path: str) -> None:

@@ -14,6 +14,9 @@ from deepaw.density.engine.tiles import grid_points
 from deepaw.density.model.multipoles import density_of_pairs
 from deepaw.density.model.radial import envelope
 from deepaw.density.model.splines import SplineConfig
+from deepaw.density.occupancies.channels import Channels
+from deepaw.density.occupancies.coupling import coupling_of
+from deepaw.density.occupancies.setup import PawSetup
 from deepaw.equivariant import spherical_harmonics
 from deepaw.structure.neighbours import atom_edges, images_within
 
@@ -104,3 +107,56 @@ GATED = {
     "splines": {"counts": [6], "cutoffs": [3.0], "power": 1.4},
 }
 """A small gated network."""
+
+OCCUPANCY_CHANNELS = {
+    "Li": Channels("Li", ((2, 0), (-1, 0), (-1, 1))),
+    "F": Channels("F", ((2, 0), (2, 1), (-1, 0), (-1, 1), (-1, 2))),
+}
+"""Channels of the setups whose occupancies the crystals have."""
+
+
+def true_matrices(atoms: Atoms) -> list[np.ndarray]:
+    """D of every atom: a constant, and components of degrees 1 and 2 that its neighbours cause."""
+    edges = atom_edges(atoms, 3.5)
+    angular = spherical_harmonics(2, edges.vectors) * envelope(edges.vectors.norm(dim=-1), 3.5).unsqueeze(-1)
+    field = angular.new_zeros(len(atoms), 9).index_add_(0, edges.receiver, angular).numpy()
+    matrices = []
+    for atom, symbol in enumerate(atoms.symbols):
+        coupling = coupling_of(OCCUPANCY_CHANNELS[symbol].degrees)
+        counts = coupling.counts
+        scalars = np.linspace(1.0, 0.1, counts[0])[None, :, None] * (1 + 0.05 * field[atom, 0])
+        blocks = [scalars]
+        for degree, count in enumerate(counts[1:3], start=1):
+            part = field[atom, degree**2 : (degree + 1) ** 2]
+            blocks.append(0.1 * np.outer(np.linspace(1, -0.5, count), part)[None])
+        matrices.append(coupling.uncouple(coupling.join(blocks))[0])
+    return matrices
+
+
+def write_setup(folder: Path, channels: Channels, **changes: object) -> None:
+    """`setup-<element>.npz` in a folder: compensation charges of made-up radial parts, a free atom of two electrons."""
+    folder.mkdir(parents=True, exist_ok=True)
+    radial = np.random.default_rng(len(channels.name)).normal(size=(len(channels.pairs()), 3))
+    setup = PawSetup(channels, delta=radial)
+    free_atom = np.zeros((channels.size, channels.size))
+    free_atom[0, 0] = 2.0
+    arrays = {
+        "n_j": np.array([n for n, _ in channels.quantum_numbers]),
+        "l_j": np.array(channels.degrees),
+        "D0_packed": free_atom[np.triu_indices(channels.size)][None],
+        "Delta_pL": setup.Delta_pL,
+        "Delta0": np.array(-0.5),
+        "Nv": np.array(7),
+        "fingerprint": np.array(f"fingerprint of {channels.element}"),
+    }
+    np.savez(folder / f"setup-{channels.element}.npz", **{**arrays, **changes})
+
+
+def write_occupancies(folder: Path, frames: list[Atoms]) -> None:
+    """`augmentation/<name>.npz` and `setups` in the folder of `write_crystals`."""
+    (folder / "augmentation").mkdir()
+    for channels in OCCUPANCY_CHANNELS.values():
+        write_setup(folder / "setups", channels)
+    for atoms in frames:
+        arrays = {f"D{atom}": matrix.astype(np.float32) for atom, matrix in enumerate(true_matrices(atoms))}
+        np.savez(folder / "augmentation" / f"{atoms.info['name']}.npz", **arrays)

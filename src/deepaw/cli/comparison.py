@@ -11,6 +11,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from deepaw.density.evaluation.compare import Comparison
     from deepaw.density.evaluation.summary import Spread, Summary
+    from deepaw.density.occupancies.errors import ElementError
 
 WIDTH = 132
 """Columns of text where the output is not a terminal, which would have a width of its own."""
@@ -31,6 +32,21 @@ def print_comparison(comparisons: Sequence[Comparison]) -> None:
     for part in (_structures(comparisons), _kinds(summarise(comparisons)), NOTE):
         console.print(part)
         console.print()
+
+
+def print_occupancies(errors: Sequence[ElementError]) -> None:
+    """Print a table of the occupancies of elements, if there are any."""
+    if not errors:
+        return
+    console = Console()
+    table = _table("element", "atoms", "occupancies", "free atom", "training mean")
+    for error in errors:
+        table.add_row(
+            error.symbol, str(error.atoms), _percent(error.error), _percent(error.free_atom), _percent(error.mean)
+        )
+    console.print(table)
+    console.print("PAW occupancies: mean over atoms of sum |error of D| over sum |D|.")
+    console.print()
 
 
 def _structures(comparisons: Sequence[Comparison]) -> Table:
@@ -74,7 +90,7 @@ def _kinds(summaries: Sequence[Summary]) -> Table:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, show_edge=False)
     for column in columns:
-        is_text = column in ("structure", "crystal type", "worst is")
+        is_text = column in ("structure", "crystal type", "worst is", "element")
         table.add_column(column, justify="left" if is_text else "right", no_wrap=True)
     return table
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from deepaw.density.occupancies.model import Occupancies
 
 
 def info(
@@ -53,6 +56,8 @@ def _print_density(model: str, device: str) -> None:
     facts.add_row("elements", elements or "not stated")
     valence = "  ".join(f"{symbol} {count:g}" for symbol, count in loaded.valence.items())
     facts.add_row("valence electrons", valence or "not stated: densities are not scaled")
+    if loaded.occupancies is not None:
+        facts.add_row("occupancies", _occupancies(loaded.occupancies))
     for name, value in loaded.provenance.items():
         facts.add_row(name.replace("_", " "), _shown(value, percent=name.startswith("nmae")))
     console.print(facts)
@@ -71,6 +76,17 @@ def _print_density(model: str, device: str) -> None:
             table.add_row(row.precision, f"{row.budget:.0e}", f"{row.deviation:.1e}", f"{row.points_per_second:,.0f}")
     console.print(table)
     console.print("Deviations are relative to the largest density.")
+
+
+def _occupancies(known: Occupancies) -> str:
+    conditions = "".join(
+        f", {text}" for text in (known.xc, f"{known.cutoff:g} eV" if known.cutoff is not None else None) if text
+    )
+    errors = "  ".join(
+        f"{symbol} ({channels.name})" + (f" {known.errors[symbol]:.1%}" if symbol in known.errors else "")
+        for symbol, channels in known.readout.channels.items()
+    )
+    return f"of {'CHGCARs' if known.for_vasp else 'PAW setups by fingerprint'}{conditions}: {errors}"
 
 
 def _shown(value: Any, percent: bool = False) -> str:

@@ -12,14 +12,18 @@ from deepaw.density.files.formats import Format
 if TYPE_CHECKING:
     from deepaw.density.engine import PredictionSummary
     from deepaw.density.files.output import Output
+    from deepaw.density.occupancies.predicted import PredictedOccupancies
     from deepaw.density.request import PredictRequest
+
+LISTED, LISTED_ATOMS = 3, 8
+"""Facts, and atoms, that a line names."""
 
 
 def print_summary(request: PredictRequest, prediction: PredictionSummary, output: Output | None, by: str) -> None:
     """Print grid, range, electrons, time, symmetry and by whom, and what a restart in VASP will and will not use."""
     console = Console(soft_wrap=True)
     for key, text in summary(request, prediction, output, by):
-        console.print(Text.assemble((f"{key:<11}", "bold"), text))
+        console.print(Text.assemble((f"{key:<12}", "bold"), text))
 
 
 def summary(
@@ -37,10 +41,14 @@ def summary(
         ("symmetry", _symmetry(points, evaluated)),
         ("predicted", by),
     ]
+    if prediction.outside_training:
+        rows.append(("outside", _outside(prediction.outside_training)))
     if output is not None:
         rows.append(("written", f"{output.path} ({output.format})"))
         if output.format is Format.CHGCAR:
-            rows.append(("restart", _restart(output)))
+            if output.augmentation is None:
+                rows.append(("occupancies", _occupancies(prediction.occupancies)))
+            rows.append(("restart", _restart(output, prediction.occupancies)))
     return rows
 
 
@@ -58,11 +66,35 @@ def _symmetry(points: int, evaluated: int) -> str:
     return f"{evaluated:,} points evaluated, {points / evaluated:.1f} times fewer"
 
 
-def _restart(output: Output) -> str:
+def _outside(facts: tuple[str, ...]) -> str:
+    more = f"; and {len(facts) - LISTED} more" if len(facts) > LISTED else ""
+    return f"beyond what the model was trained on: {'; '.join(facts[:LISTED])}{more}"
+
+
+def _occupancies(predicted: PredictedOccupancies | None) -> str:
+    if predicted is None:
+        return "not written: none were predicted"
+    if predicted.augmentation is None:
+        which = ", ".join(predicted.missing[:LISTED_ATOMS])
+        more = f" and {len(predicted.missing) - LISTED_ATOMS} more" if len(predicted.missing) > LISTED_ATOMS else ""
+        return f"not written: the model has none for atom{'s' * (len(predicted.missing) > 1)} {which}{more}"
+    errors = ", ".join(f"{symbol} {error:.1%}" for symbol, error in predicted.errors.items())
+    measured = f"error in validation {errors}" if errors else "their error was not measured in validation"
+    return f"predicted and written for all {len(predicted.augmentation.symbols)} atoms; {measured}"
+
+
+def _restart(output: Output, predicted: PredictedOccupancies | None) -> str:
     if output.augmentation is not None:
         return (
             "VASP (ICHARG = 1) will use the density on the grid and the augmentation occupancies of "
             f"{output.augmentation_source}"
+        )
+    if predicted is not None and predicted.augmentation is not None:
+        if predicted.for_vasp:
+            return "VASP (ICHARG = 1) will use the density on the grid and the predicted augmentation occupancies"
+        return (
+            "not for VASP as it is: the occupancies are those of the PAW setups the model was trained on, which VASP's "
+            "data sets do not share; train on its CHGCARs, or copy occupancies with --augmentation-from CHGCAR"
         )
     return (
         "VASP (ICHARG = 1) will use the density on the grid; it will warn that PAW occupancies are missing and start "

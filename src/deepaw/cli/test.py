@@ -69,7 +69,7 @@ def test(
 
 def test_density(model: str, data: list[Path], only: Path | None, output: Path | None, device: str) -> None:
     """Print figures of every structure; write OUTPUT.csv and OUTPUT.png where an output is given."""
-    from deepaw.cli.comparison import print_comparison
+    from deepaw.cli.comparison import print_comparison, print_occupancies
     from deepaw.cli.progress import LateProgress
     from deepaw.density.data.names import read_names, select
     from deepaw.density.data.sources import read_examples
@@ -89,11 +89,13 @@ def test_density(model: str, data: list[Path], only: Path | None, output: Path |
 
     from deepaw.density.engine import InferenceEngine
     from deepaw.density.evaluation.compare import compare
+    from deepaw.density.evaluation.occupancies import compare_occupancies
 
     engine = InferenceEngine(model=model, device=device)
     with LateProgress("structures") as progress:
         comparisons = compare(engine, examples, progress)
     print_comparison(comparisons)
+    print_occupancies(compare_occupancies(engine, examples))
     if files:
         from deepaw.density.evaluation.picture import write_picture
         from deepaw.density.evaluation.table import write_table

@@ -60,10 +60,19 @@ def _density(input_file: Path, output: Path, restart: Path | None, device: str) 
 
     from deepaw.density.engine.engine import find_device
     from deepaw.density.training.config import read_input
+    from deepaw.density.training.occupancies_alone import train_occupancies
     from deepaw.density.training.trainer import Trainer
 
     settings = read_input(input_file)
     place = find_device(device)
+    if settings.occupancies.density_model is not None:
+        if restart is not None:
+            raise InputError(
+                f"--restart {restart} goes on with a training, and {input_file} asks for the occupancies of the "
+                f"finished model {settings.occupancies.density_model}, which take seconds; leave it out."
+            )
+        train_occupancies(settings, input_file.parent, output, place, partial(print, flush=True))
+        return
     Trainer(settings, input_file.parent, output, place, restart, partial(print, flush=True)).run()
 
 

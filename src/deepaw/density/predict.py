@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
+from ase import Atoms
 
 from deepaw.density.engine import InferenceEngine, PredictionSummary
 from deepaw.density.engine.prepared import Progress
 from deepaw.density.files.blocks import BlockSpool
 from deepaw.density.files.output import Output
+from deepaw.density.occupancies.predicted import PredictedOccupancies, predicted_occupancies
 from deepaw.density.request import PredictRequest
 
 IN_MEMORY = 50_000_000
@@ -26,12 +29,14 @@ def answer(
     electrons is known only at its end. Raises InputError: as the engine and the writers do.
     """
     atoms, shape = request.atoms, request.grid.shape
+    predicted = _occupancies(engine, atoms) if output is not None and output.wants_occupancies else None
+    augmentation = None if predicted is None else predicted.augmentation
     if int(np.prod(shape)) <= IN_MEMORY:
         prediction = engine.predict(atoms=atoms, grid_shape=shape, raw=request.raw, progress=progress)
         if output is not None:
             spin = prediction.magnetisation_3d
-            output.write(atoms, shape, [prediction.density_3d], None if spin is None else [spin])
-        return prediction
+            output.write(atoms, shape, [prediction.density_3d], None if spin is None else [spin], augmentation)
+        return replace(prediction, occupancies=predicted)
     if output is None:
         return engine.stream(atoms, shape, lambda block: None, raw=request.raw, progress=progress)
     with ExitStack() as stack:
@@ -45,8 +50,13 @@ def answer(
 
         summary = engine.stream(atoms, shape, take, raw=request.raw, progress=progress)
         magnetisation = spools[1].blocks() if len(spools) > 1 else None
-        output.write(atoms, shape, _scaled(spools[0], summary.scale), magnetisation)
-    return summary
+        output.write(atoms, shape, _scaled(spools[0], summary.scale), magnetisation, augmentation)
+    return replace(summary, occupancies=predicted)
+
+
+def _occupancies(engine: InferenceEngine, atoms: Atoms) -> PredictedOccupancies | None:
+    known = engine.model.occupancies
+    return None if known is None else predicted_occupancies(list(atoms.symbols), engine.occupancies(atoms), known)
 
 
 def _scaled(spool: BlockSpool, scale: float) -> Iterator[np.ndarray]:

@@ -86,6 +86,8 @@ class FakeJob:
             electrons_predicted=7.9,
             electrons_exact=8.0,
             scale=2.0,
+            outside_training=["everything"],
+            occupancies={"text": "blocks"} if work.occupancies else None,
         )
 
     async def tiles(self) -> AsyncIterator[Tile]:

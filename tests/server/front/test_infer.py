@@ -23,6 +23,9 @@ def test_densities():
         grid = await asking.inferred(GRID)
         assert np.array_equal(grid["density"], density((4, 5, 6)))
         assert (grid["model"], grid["electrons_exact"]) == (HASH, 8.0)
+        assert grid["outside_training"] == ["everything"]
+        assert "occupancies" not in grid
+        assert (await asking.inferred({**GRID, "occupancies": True}))["occupancies"] == {"text": "blocks"}
         points = np.random.default_rng(0).random((7, 3))
         assert np.allclose(
             (await asking.inferred({"kind": "density", "atoms": ATOMS, "points": points}))["density"], points[:, 0]

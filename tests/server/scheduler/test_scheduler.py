@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from deepaw import InferenceEngine
+from deepaw.density.occupancies.predicted import occupancies_of_message, predicted_occupancies
 from deepaw.errors import InputError
 from deepaw.infer import DeepPot
 from deepaw.server.scheduler.frames import PotentialAnswer, PotentialWork
@@ -94,6 +95,25 @@ def test_a_grid_is_that_of_the_engine(run: Callable[..., None]) -> None:
         assert answer.electrons_exact == expected.electrons_exact
         assert answer.points_evaluated == expected.points_evaluated
         assert answer.model == scheduler.models()[0].hash == file_hash(Path(scheduler.models()[0].path))
+
+    run(test)
+
+
+def test_occupancies_come_with_a_grid_that_asks_for_them(run: Callable[..., None]) -> None:
+    engine, atoms = InferenceEngine("fast"), magnesia()
+    atoms.set_cell(0.8 * atoms.cell.array, scale_atoms=True)
+    assert engine.model.occupancies is not None
+    expected = predicted_occupancies(list(atoms.symbols), engine.occupancies(atoms), engine.model.occupancies)
+
+    async def test(scheduler: TileScheduler) -> None:
+        work = DensityWork(structure_of(atoms), (8, 8, 8), occupancies=True)
+        answer = await scheduler.submit(work, "me").result()
+        assert isinstance(answer, DensityAnswer) and answer.occupancies is not None
+        assert occupancies_of_message(tuple(atoms.symbols), dict(answer.occupancies)) == expected
+        assert any("Mg-O" in fact and "apart" in fact for fact in answer.outside_training)
+        plain = await scheduler.submit(DensityWork(structure_of(magnesia()), (8, 8, 8)), "me").result()
+        assert isinstance(plain, DensityAnswer) and plain.occupancies is None
+        assert list(plain.outside_training) == []
 
     run(test)
 

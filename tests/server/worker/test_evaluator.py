@@ -131,7 +131,7 @@ def test_a_grid_that_does_not_fit(evaluator: Evaluator, monkeypatch: pytest.Monk
     monkeypatch.setattr("deepaw.density.engine.multipoles.MultipoleEvaluator.evaluate", never)
     structure = point_set()["structure"]
     with pytest.raises(OutOfMemoryError, match="stream"):
-        evaluator.grid(lambda: True, "job", model, structure, [8, 8, 8], False, False, 1.0)
+        evaluator.grid(lambda: True, "job", model, structure, [8, 8, 8], False, False, False, 1.0)
     assert not evaluator._grids
 
 

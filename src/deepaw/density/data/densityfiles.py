@@ -11,6 +11,7 @@ import numpy as np
 from deepaw.density.data.example import DensityCache, Example, kind_of
 from deepaw.density.files.chgcar import read_chgcar, read_chgcar_head
 from deepaw.density.files.cube import read_cube
+from deepaw.density.occupancies.chgcar import ChgcarOccupancies
 from deepaw.structure.checks import check_atoms, check_box
 
 
@@ -31,7 +32,8 @@ def density_file_example(path: Path, cache: DensityCache) -> Example:
     check_box(atoms, str(path))
     name = file_example_name(path)
     read = partial(_read_cube, path) if is_cube else partial(_read_chgcar, path)
-    return Example(name, kind_of(atoms, name), atoms, None, str(path), read, cache)
+    occupancies = None if is_cube else ChgcarOccupancies(path)
+    return Example(name, kind_of(atoms, name), atoms, None, str(path), read, cache, occupancies)
 
 
 def file_example_name(path: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from ase import Atoms
 
+from deepaw.density.occupancies.data import OccupancySource
 from deepaw.errors import InputError
 
 BUDGET = 2_000_000_000
@@ -42,6 +43,7 @@ class Example:
 
     name: unique in its data set. kind: crystal type. electrons: valence electrons in the cell, where the source says
     them. origin: what messages call its density, such as the file. read: gives the density as the source holds it.
+    occupancies: where its PAW occupancies are, if the source can hold any.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Example:
     origin: str
     read: Callable[[], np.ndarray] = field(repr=False)
     cache: DensityCache = field(repr=False, default_factory=DensityCache)
+    occupancies: OccupancySource | None = field(repr=False, default=None)
 
     def density(self) -> np.ndarray:
         """Valence electron density (nx, ny, nz), float32, e/A^3; point (i, j, k) at fractional (i/nx, j/ny, k/nz).

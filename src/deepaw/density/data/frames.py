@@ -2,6 +2,7 @@
 
 structures.extxyz       frames with `name`, and optionally `prototype` and `nelectrons`
 density/<name>.npz      array `density` (nx, ny, nz), e/A^3, C order
+augmentation/<name>.npz PAW occupancies of some or all of them (`deepaw.density.occupancies.npz`)
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from deepaw.density.data.example import DensityCache, Example, kind_of
+from deepaw.density.occupancies.npz import NpzOccupancies
+from deepaw.density.occupancies.setup import PawSetup
 from deepaw.errors import InputError
 from deepaw.structure.checks import check_atoms, check_box
 
@@ -34,6 +37,7 @@ def frame_examples(path: Path, cache: DensityCache) -> list[Example]:
     except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
         raise InputError(f"{path} cannot be read as extxyz; frames with name=... are needed.") from error
     examples = []
+    setups: dict[Path, PawSetup] = {}
     for number, atoms in enumerate(frames, start=1):
         if "name" not in atoms.info:
             raise InputError(f"{path}, frame {number} has no name=...; its density is looked for by that name.")
@@ -54,6 +58,7 @@ def frame_examples(path: Path, cache: DensityCache) -> list[Example]:
                 str(file),
                 partial(_read_npz, file),
                 cache,
+                NpzOccupancies(path.parent, name, atoms, setups),
             )
         )
     return examples

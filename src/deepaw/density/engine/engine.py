@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from ase import Atoms
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from deepaw.density.engine.gated import GatedEvaluator
 from deepaw.density.engine.multipolepairs import CompilationError
 from deepaw.density.engine.multipoles import MultipoleEvaluator
+from deepaw.density.engine.occupancies import OccupancyEvaluator
 from deepaw.density.engine.precision import find_precision
 from deepaw.density.engine.prediction import Prediction, PredictionSummary
 from deepaw.density.engine.prepared import Evaluator, PreparedStructure, Progress
@@ -24,6 +25,9 @@ from deepaw.density.model.model import DensityModel, load_density_model
 from deepaw.errors import InputError
 from deepaw.structure.checks import check_atoms, check_box
 from deepaw.structure.read import read_database_row
+
+FINE = 0.15
+"""A; on grids with wider spacings the sum over the points is off by more than the model's electrons."""
 
 
 class InferenceEngine:
@@ -52,8 +56,11 @@ class InferenceEngine:
         self.precision = find_precision(precision)
         network, fitted = self.model.network, self.model.fitted
         self._evaluators: list[Evaluator] = []
+        self._occupancies: OccupancyEvaluator | None = None
         if isinstance(network, ExpansionNetwork):
             self._evaluators.append(MultipoleEvaluator(network, fitted, self.precision, self.device, compiled))
+            if self.model.occupancies is not None:
+                self._occupancies = OccupancyEvaluator(network, self.model.occupancies, self.device)
         else:
             if compiled and fitted is None:
                 raise CompilationError("the model has no multipoles of atoms")
@@ -73,8 +80,7 @@ class InferenceEngine:
 
     def prepare(self, atoms: Atoms) -> PreparedStructure:
         """Do the atoms' part of a structure; raises InputError where the structure is not sound or not known."""
-        check_atoms(atoms, "The structure")
-        self.model.check_elements([int(number) for number in atoms.numbers])
+        self._check(atoms)
         return PreparedStructure(atoms, self._evaluators)
 
     def predict_at(self, atoms: Atoms, points: ArrayLike) -> np.ndarray:
@@ -83,6 +89,15 @@ class InferenceEngine:
         if places.ndim != 2 or places.shape[1] != 3 or not np.isfinite(places).all():
             raise InputError(f"points must be finite and of shape (n, 3), not {places.shape}.")
         return self.prepare(atoms).at(places)
+
+    def occupancies(self, atoms: Atoms) -> list[NDArray[np.float64] | None]:
+        """PAW occupancies: the density matrix D (ni, ni) of every atom, float64, summed over spins.
+
+        None of atoms whose element the model has none for. `model.occupancies.setups` says what rows and columns are.
+        Raises InputError as `prepare`.
+        """
+        self._check(atoms)
+        return [None] * len(atoms) if self._occupancies is None else self._occupancies.matrices(atoms)
 
     def predict(
         self,
@@ -135,6 +150,7 @@ class InferenceEngine:
             points_evaluated=evaluated,
             lowest=float(density.min()),
             highest=float(density.max()),
+            outside_training=self.outside_training(atoms, electrons, shape),
             density_3d=density,
             magnetisation_3d=np.ascontiguousarray(values[..., 1]) if values.shape[3] == 2 else None,
         )
@@ -177,12 +193,25 @@ class InferenceEngine:
             points_evaluated=points,
             lowest=lowest * scale,
             highest=highest * scale,
+            outside_training=self.outside_training(atoms, electrons, shape),
         )
 
     def scale(self, atoms: Atoms, electrons: float, raw: bool) -> tuple[float | None, float]:
         """The exact number of electrons, if the model knows it, and the factor that brings `electrons` to it."""
         exact = self.model.electrons([int(number) for number in atoms.numbers])
         return exact, exact / electrons if exact is not None and not raw and electrons > 0 else 1.0
+
+    def outside_training(self, atoms: Atoms, electrons: float, grid_shape: tuple[int, int, int]) -> tuple[str, ...]:
+        """What lies outside the training data: distances of atoms, or the electrons summed over a grid, unscaled."""
+        if self.model.coverage is None:
+            return ()
+        exact = self.model.electrons([int(number) for number in atoms.numbers])
+        fine = bool((atoms.cell.lengths() / np.array(grid_shape) <= FINE).all())
+        return tuple(self.model.coverage.outside(atoms, electrons if fine else None, exact))
+
+    def _check(self, atoms: Atoms) -> None:
+        check_atoms(atoms, "The structure")
+        self.model.check_elements([int(number) for number in atoms.numbers])
 
 
 def find_device(name: str) -> torch.device:

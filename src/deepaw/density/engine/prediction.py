@@ -8,6 +8,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from deepaw.density.occupancies.predicted import PredictedOccupancies
+
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionSummary:
@@ -18,6 +20,8 @@ class PredictionSummary:
     scale: what the prediction was multiplied by to hold the exact number of electrons (1 where it was not).
     points_evaluated: points the network was asked for; the rest of points_total follow by symmetry.
     lowest, highest: of the density, e/A^3.
+    outside_training: what of the structure or its electrons lies outside the model's training data, a phrase each.
+    occupancies: those written beside the density, where they were asked for and the model knows any.
     """
 
     atoms: Atoms
@@ -29,6 +33,8 @@ class PredictionSummary:
     points_evaluated: int
     lowest: float
     highest: float
+    outside_training: tuple[str, ...] = ()
+    occupancies: PredictedOccupancies | None = None
 
     @property
     def points_total(self) -> int:

@@ -1,20 +1,24 @@
 """PAW augmentation occupancies: the part of a CHGCAR that belongs to the atoms and not to the grid.
 
 A pseudo density on a grid misses what sits inside the augmentation spheres; VASP appends one block of numbers per atom
-for it. No density model predicts them, but for the same atoms in nearly the same places those of an earlier calculation
-serve, so they are carried over as text, digit for digit.
+for it. Those of an earlier calculation of the same atoms in nearly the same places are carried over as text, digit for
+digit; those that a model predicts are made in `deepaw.density.occupancies.augmentation`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 
+import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
+from deepaw.density.files.numbers import read_numbers
 from deepaw.errors import InputError
 
-_HEADING = "augmentation occupancies"
+HEADING = "augmentation occupancies"
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,24 @@ def split_augmentation(lines: Sequence[str], atoms: Atoms, name: str) -> tuple[s
     return "".join(lines[:position]), "".join(lines[position:])
 
 
+def atom_numbers(text: str, name: str) -> list[NDArray[np.float64]]:
+    """The occupancies of every atom in the text of `split_augmentation`, atoms in order.
+
+    Raises InputError, calling the file `name`: something that is not a number.
+    """
+    lines = text.splitlines()
+    starts = [place for place, line in enumerate(lines) if is_heading(line)]
+    blocks: dict[int, NDArray[np.float64]] = {}
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        atom, count = _heading(lines[start], name)
+        # a second block of an atom holds its imaginary part
+        blocks.setdefault(atom, read_numbers(StringIO("\n".join(lines[start + 1 : end]) + "\n"), count, name))
+    return [blocks[atom] for atom in sorted(blocks)]
+
+
 def is_heading(line: str) -> bool:
     """Whether `line` opens the occupancies of an atom."""
-    return line.lstrip().startswith(_HEADING)
+    return line.lstrip().startswith(HEADING)
 
 
 def _heading(line: str, name: str) -> tuple[int, int]:
@@ -98,7 +117,7 @@ def _heading(line: str, name: str) -> tuple[int, int]:
 
     The two are Fortran integers of four columns, which touch from atom 1000 on.
     """
-    rest = line.split(_HEADING)[1].replace("(imaginary part)", "").rstrip()
+    rest = line.split(HEADING)[1].replace("(imaginary part)", "").rstrip()
     words = rest.split() if len(rest.split()) == 2 else [rest[:-4], rest[-4:]]
     try:
         return int(words[0]), int(words[1])

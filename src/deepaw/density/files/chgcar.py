@@ -110,6 +110,14 @@ def read_augmentation(path: str | Path) -> Augmentation:
 
     Raises InputError: no such file, not a CHGCAR, or one without (complete) occupancies.
     """
+    augmentation = find_augmentation(path)
+    if augmentation is None:
+        raise InputError(f"{path} has no augmentation occupancies; a CHGCAR of a PAW calculation is needed.")
+    return augmentation
+
+
+def find_augmentation(path: str | Path) -> Augmentation | None:
+    """The same, None where a CHGCAR has no occupancies at all."""
     name = str(path)
     tails = []
     with _open(path) as file:
@@ -119,10 +127,7 @@ def read_augmentation(path: str | Path) -> Augmentation:
             _skip_grid(file, head.shape)
             tail, more = _read_tail(file, head.shape)
             tails.append(tail)
-    found = _augmentation(tails, head.atoms, name)
-    if found is None:
-        raise InputError(f"{name} has no augmentation occupancies; a CHGCAR of a PAW calculation is needed.")
-    return found
+    return _augmentation(tails, head.atoms, name)
 
 
 def _head(atoms: Atoms) -> str:

@@ -28,22 +28,29 @@ class Output:
     augmentation: Augmentation | None = None
     augmentation_source: Path | None = None
 
+    @property
+    def wants_occupancies(self) -> bool:
+        """Whether predicted occupancies have a place in it."""
+        return self.format is Format.CHGCAR and self.augmentation is None
+
     def write(
         self,
         atoms: Atoms,
         shape: Shape,
         blocks: Iterable[np.ndarray],
         magnetisation: Iterable[np.ndarray] | None = None,
+        occupancies: Augmentation | None = None,
     ) -> None:
         """Write blocks (nx, ny, n) along z, e/A^3. Raises InputError where that fails; nothing is left then.
 
-        Only a CHGCAR has room for the magnetisation; the other formats take the total density alone.
+        Only a CHGCAR has room for the magnetisation and for predicted occupancies, those of an output that
+        `wants_occupancies`; the other formats take the total density alone.
         """
         match self.format:
             case Format.CHGCAR:
                 if self.augmentation is not None:
                     self.augmentation.check_fits(atoms, magnetisation is not None, str(self.augmentation_source))
-                write_chgcar(self.path, atoms, shape, blocks, magnetisation, self.augmentation)
+                write_chgcar(self.path, atoms, shape, blocks, magnetisation, self.augmentation or occupancies)
             case Format.CUBE:
                 write_cube(self.path, atoms, shape, blocks)
             case Format.NPY:

@@ -175,7 +175,7 @@ class ExpansionNetwork(nn.Module):
             ExpansionLayer(config, first=index == 0) for index in range(config.num_interactions)
         )
         counts = list(config.splines.counts)
-        features = config.channels * config.num_interactions
+        features = self.feature_count
         self.readout = DegreewiseLinear([features] * len(counts), counts)
         self.species_readout = nn.ParameterList(
             nn.Parameter(torch.zeros(len(config.elements), count, features)) for count in counts
@@ -200,14 +200,26 @@ class ExpansionNetwork(nn.Module):
             spherical_harmonics(config.lmax, edges.vectors).to(like),
         )
 
+    @property
+    def feature_count(self) -> int:
+        """Features of every degree that `features` gives."""
+        return self.config.channels * self.config.num_interactions
+
     def forward(self, graph: AtomGraph) -> Tensor:
         """Coefficients (natoms, coefficient_count), in the splines' units."""
+        return self.coefficients(self.features(graph), graph)
+
+    def features(self, graph: AtomGraph) -> list[Tensor]:
+        """Features of all layers side by side, for every degree (natoms, feature_count, 2 l + 1)."""
         features = [self.embedding[graph.species].unsqueeze(-1)]
         outputs: list[list[Tensor]] = []
         for layer in self.layers:
             features = layer(features, graph)
             outputs.append(features)
-        blocks = [torch.cat([output[degree] for output in outputs], dim=1) for degree in range(self.config.lmax + 1)]
+        return [torch.cat([output[degree] for output in outputs], dim=1) for degree in range(self.config.lmax + 1)]
+
+    def coefficients(self, blocks: list[Tensor], graph: AtomGraph) -> Tensor:
+        """Coefficients (natoms, coefficient_count) of the atoms that have these features."""
         coefficients = self.readout(blocks)
         for degree, weight in enumerate(self.species_readout):
             own = torch.einsum("noi,nim->nom", weight[graph.species], blocks[degree])

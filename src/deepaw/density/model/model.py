@@ -13,11 +13,13 @@ from ase.data import chemical_symbols
 from torch import Tensor
 
 from deepaw.density.model.config import GatedConfig, LocalConfig
+from deepaw.density.model.coverage import Coverage, coverage_of_file
 from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.expansion_config import ExpansionConfig
 from deepaw.density.model.gated import GatedNetwork
 from deepaw.density.model.published import read_published
 from deepaw.density.model.splines import SplineConfig
+from deepaw.density.occupancies.model import Occupancies, occupancies_of_file
 from deepaw.errors import InputError
 from deepaw.modelfile import ModelFile, read_model, write_model
 
@@ -51,12 +53,16 @@ class DensityModel:
     fitted: the fitted atoms that the network's output is added to, or None.
     valence: electrons of each element in the densities it was trained on, by symbol; empty where not known.
     provenance: how it was made and what was measured of it, JSON-serialisable.
+    occupancies: PAW occupancies that are read off the network's features, or None.
+    coverage: what the training data covered, or None where the file does not say.
     """
 
     network: ExpansionNetwork | GatedNetwork
     fitted: FittedAtoms | None = None
     valence: dict[str, float] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    occupancies: Occupancies | None = None
+    coverage: Coverage | None = None
 
     @property
     def readout(self) -> str:
@@ -106,6 +112,11 @@ class DensityModel:
                 "elements": list(self.fitted.elements),
                 "splines": dataclasses.asdict(self.fitted.splines),
             }
+        if self.occupancies is not None:
+            tensors |= self.occupancies.tensors()
+            description["occupancies"] = self.occupancies.description()
+        if self.coverage is not None:
+            description["coverage"] = self.coverage.description()
         write_model(path, ModelFile(KIND, description, tensors))
 
 
@@ -135,7 +146,9 @@ def _from_file(path: Path) -> DensityModel:
     description = file.metadata
     try:
         network = _network(description["readout"], description["config"])
-        own = {name.removeprefix("network."): value for name, value in file.tensors.items() if "network." in name}
+        own = {
+            name.removeprefix("network."): value for name, value in file.tensors.items() if name.startswith("network.")
+        }
         network.load_state_dict(own)
         fitted = None
         if "fitted" in description:
@@ -144,10 +157,18 @@ def _from_file(path: Path) -> DensityModel:
                 _splines(description["fitted"]["splines"]),
                 file.tensors["fitted.coefficients"],
             )
+        occupancies = None
+        if "occupancies" in description:
+            if not isinstance(network, ExpansionNetwork):
+                raise ValueError("occupancies of a gated network")
+            count, lmax = network.feature_count, network.config.lmax
+            occupancies = occupancies_of_file(description["occupancies"], file.tensors, count, lmax)
+        coverage = coverage_of_file(description["coverage"]) if "coverage" in description else None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} does not describe a density model that this software knows: {reason}") from None
-    return DensityModel(network, fitted, description.get("valence", {}), description.get("provenance", {}))
+    valence, provenance = description.get("valence", {}), description.get("provenance", {})
+    return DensityModel(network, fitted, valence, provenance, occupancies, coverage)
 
 
 def _network(readout: str, config: dict[str, Any]) -> ExpansionNetwork | GatedNetwork:

@@ -58,6 +58,30 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise InputError(f"{path} is not a checkpoint of a density training, or it is cut short.") from None
 
 
+def module_weights(modules: dict[str, torch.nn.Module]) -> dict[str, Tensor]:
+    """The weights of all modules by prefix and name, as `load_modules` takes them."""
+    return {
+        f"{prefix}{name}": value for prefix, module in modules.items() for name, value in module.state_dict().items()
+    }
+
+
+def load_modules(path: Path, modules: dict[str, torch.nn.Module], weights: dict[str, Tensor]) -> None:
+    """Load the weights of a checkpoint into modules by the prefixes of their names, longest last.
+
+    Raises InputError, calling the checkpoint `path`: weights of other modules, as where the data has got occupancies.
+    """
+    left = dict(weights)
+    for prefix, module in reversed(modules.items()):
+        names = [name for name in left if name.startswith(prefix)]
+        try:
+            module.load_state_dict({name.removeprefix(prefix): left.pop(name) for name in names})
+        except RuntimeError:
+            raise InputError(
+                f"{path} was made with other occupancies, or with none; restart with the same data and the same "
+                "section occupancies."
+            ) from None
+
+
 def check_settings(path: Path, checkpoint: Checkpoint, given: dict[str, Any]) -> None:
     """Refuse a checkpoint of another model, or of other batches and probes; the rest of the settings may change."""
     for section, names in (

@@ -10,6 +10,7 @@ from pydantic import Field, Tag, model_validator
 from deepaw.density.model.config import GatedConfig, LocalConfig
 from deepaw.density.model.expansion_config import ExpansionConfig
 from deepaw.density.model.splines import SplineConfig
+from deepaw.density.occupancies.channels import Channels, channels_of_text
 from deepaw.inputfile import Section, chosen_by, read_input_file, refusing
 
 
@@ -108,6 +109,37 @@ class DataInput(Section):
     split_seed: int = 0
 
 
+class OccupanciesInput(Section):
+    """PAW occupancies, learnt where the data has any and the readout is an expansion.
+
+    learn: whether they are learnt beside the density. weight: of their error in the loss, where that of the density
+    counts 1. density_model: a finished model, whose density stays as it is; occupancies alone are then learnt from its
+    features, in closed form, and the sections model and training are left out.
+    setup_channels: channels in the order of the POTCAR, such as "s s p p d", of elements whose number of augmentation
+    occupancies in a CHGCAR is not 15, 33 or 138. cutoff: of plane waves in eV, and xc: exchange-correlation functional,
+    of the calculations, where their files do not say them; they are kept in the model.
+    """
+
+    learn: bool = True
+    weight: float = Field(0.1, gt=0)
+    density_model: str | None = None
+    setup_channels: dict[str, str] = Field({})
+    cutoff: float | None = Field(None, gt=0)
+    xc: str | None = None
+
+    @model_validator(mode="after")
+    def _has_channels(self) -> OccupanciesInput:
+        with refusing():
+            self.named_channels()
+        if self.density_model is not None and not self.learn:
+            raise ValueError("learn is false, and a model is named whose occupancies would be learnt; give one of them")
+        return self
+
+    def named_channels(self) -> dict[str, Channels]:
+        """The channels by symbol; raises InputError for a text that names none."""
+        return {symbol: channels_of_text(symbol, text) for symbol, text in self.setup_channels.items()}
+
+
 class TrainingInput(Section):
     """How to train.
 
@@ -146,7 +178,17 @@ class DensityInput(Section):
         chosen_by("readout", "expansion"),
     ] = ExpansionInput()
     data: DataInput
+    occupancies: OccupanciesInput = OccupanciesInput()
     training: TrainingInput = TrainingInput()
+
+    @model_validator(mode="after")
+    def _describes_one_training(self) -> DensityInput:
+        if self.occupancies.density_model is not None and (given := {"model", "training"} & self.model_fields_set):
+            raise ValueError(
+                "occupancies.density_model names a finished model, which is not trained again; leave out "
+                f"{sorted(given)[0]}"
+            )
+        return self
 
 
 def read_input(path: str | Path) -> DensityInput:

@@ -70,21 +70,32 @@ class ExpansionObjective:
     def __init__(self, network: ExpansionNetwork, fitted: FittedAtoms, device: torch.device) -> None:
         self._network, self._fitted, self._device = network, fitted, device
         self._graphs: dict[int, tuple[Atoms, AtomGraph]] = {}
+        self.features: list[list[Tensor]] = []
+        """Of every structure of the last batch, the network's features by degree, for what else is read off them."""
 
     def begin_step(self) -> None:
         """Nothing is kept that depends on weights."""
 
     def densities(self, batch: Sequence[tuple[Atoms, Probes]]) -> list[Tensor]:
         splines = self._network.config.splines
-        predicted = self._network(AtomGraph.join([self._graph(atoms) for atoms, _ in batch])).float()
+        graph = AtomGraph.join([self._graph(atoms) for atoms, _ in batch])
+        features = self._network.features(graph)
+        sizes = [len(atoms) for atoms, _ in batch]
+        self.features = [list(parts) for parts in zip(*(block.split(sizes) for block in features), strict=True)]
+        predicted = self._network.coefficients(features, graph).float()
         count = self._fitted.coefficients.shape[1]
         result = []
-        for (atoms, probes), own in zip(batch, predicted.split([len(atoms) for atoms, _ in batch]), strict=True):
+        for (atoms, probes), own in zip(batch, predicted.split(sizes), strict=True):
             spherical = self._fitted.of_atoms(torch.from_numpy(atoms.get_atomic_numbers())).to(own)
             coefficients = torch.cat([own[:, :count] + spherical, own[:, count:]], dim=1)
             pairs = GroupedPairs.of(probes, len(atoms), splines, self._device)
             result.append(pairs.density(splines, coefficients, len(probes.density)))
         return result
+
+    @torch.no_grad()
+    def atom_features(self, atoms: Atoms) -> list[Tensor]:
+        """Features of the atoms of one structure, by degree, with the weights of the moment."""
+        return self._network.features(self._graph(atoms))
 
     def _graph(self, atoms: Atoms) -> AtomGraph:
         """By identity; the atoms are kept as well, for an id is free again once its owner is gone."""

@@ -14,6 +14,7 @@ from deepaw.density.data.sources import read_examples
 from deepaw.density.data.split import Split, split
 from deepaw.density.data.valence import valence_electrons
 from deepaw.density.model.config import GatedConfig
+from deepaw.density.model.coverage import coverage_of
 from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.expansion_config import ExpansionConfig
 from deepaw.density.model.fitted_atoms import RadialSample, fit_atoms
@@ -22,6 +23,7 @@ from deepaw.density.model.model import DensityModel, FittedAtoms
 from deepaw.density.model.splines import SplineConfig
 from deepaw.density.training.config import DensityInput, ExpansionInput
 from deepaw.density.training.objective import ExpansionObjective, GatedObjective, Objective
+from deepaw.density.training.occupancies import OccupancyTraining, occupancy_training
 from deepaw.density.training.probes import ProbeSource
 
 FIT_PROBES = 1500
@@ -34,12 +36,16 @@ atoms leave to it is some hundred times more; from there on it learns in half as
 
 @dataclass(frozen=True)
 class Setup:
-    """The split data with probe sources in the same order, the model to train and its objective."""
+    """The split data with probe sources in the same order, the model to train and its objective.
+
+    occupancies: learnt beside the density, where the data has any; they are read off the features of the objective.
+    """
 
     split: Split
     sources: dict[str, ProbeSource]
     model: DensityModel
     objective: Objective
+    occupancies: OccupancyTraining | None
 
 
 def prepare_training(
@@ -68,15 +74,20 @@ def prepare_training(
     torch.manual_seed(settings.training.seed)
     network: ExpansionNetwork | GatedNetwork
     objective: Objective
+    occupancies = None
     if isinstance(config, ExpansionConfig):
         network = ExpansionNetwork(config).to(device)
         objective = ExpansionObjective(network, atoms, device)
+        if settings.occupancies.learn:
+            occupancies = occupancy_training(settings.occupancies, parts, network, device)
     else:
         network = GatedNetwork(config).to(device)
         with torch.no_grad():
             network.probe_model.readout.weight.mul_(READOUT_START)
         objective = GatedObjective(network, atoms, device)
-    return Setup(parts, sources, DensityModel(network, atoms, valence_electrons(examples)), objective)
+    coverage = coverage_of(example.atoms for example in parts.train)
+    model = DensityModel(network, atoms, valence_electrons(examples), coverage=coverage)
+    return Setup(parts, sources, model, objective, occupancies)
 
 
 def _fit(

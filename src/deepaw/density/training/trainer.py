@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from deepaw import __version__
 from deepaw.density.data.example import Example
 from deepaw.density.model.model import DensityModel
+from deepaw.density.occupancies.errors import ElementError
 from deepaw.density.training.batches import batch_of_step, probes_of_step
 from deepaw.density.training.checkpoint import (
     Checkpoint,
     check_settings,
     check_structures,
+    load_modules,
+    module_weights,
     read_checkpoint,
     structure_names,
 )
 from deepaw.density.training.config import DensityInput
-from deepaw.density.training.curve import CurvePoint, LearningCurve, draw_curve, read_curve
-from deepaw.density.training.objective import FittedObjective, Objective, nmae
+from deepaw.density.training.curve import LearningCurve, draw_curve, read_curve
+from deepaw.density.training.finish import finished_model
+from deepaw.density.training.objective import ExpansionObjective, FittedObjective, Objective, nmae
+from deepaw.density.training.occupancies import shown_errors
+from deepaw.density.training.report import curve_point, mean, progress_line
 from deepaw.density.training.schedule import learning_rate
 from deepaw.density.training.setup import prepare_training
 from deepaw.density.training.validation import Validation, validate
@@ -81,7 +83,13 @@ class Trainer:
             check_settings(restart, checkpoint, settings.model_dump(mode="json"))
         self._setup = prepare_training(settings, folder, device, checkpoint.fitted if checkpoint else None)
         network, parts = self._setup.model.network, self._setup.split
-        self._weights = [weight for weight in network.parameters() if weight.requires_grad]
+        self._occupancies = self._setup.occupancies
+        self._modules: dict[str, torch.nn.Module] = {"": network}
+        if self._occupancies is not None:
+            self._modules["occupancies."] = self._occupancies.readout
+        self._weights = [
+            weight for module in self._modules.values() for weight in module.parameters() if weight.requires_grad
+        ]
         self._optimizer = torch.optim.AdamW(
             self._weights, lr=training.learning_rate, betas=(0.9, 0.98), weight_decay=training.weight_decay
         )
@@ -90,7 +98,7 @@ class Trainer:
         self._validated: tuple[Validation, Validation] | None = None
         if restart is not None and checkpoint is not None:
             check_structures(restart, checkpoint, parts)
-            network.load_state_dict(checkpoint.weights)
+            load_modules(restart, self._modules, checkpoint.weights)
             self._optimizer.load_state_dict(checkpoint.optimizer)
             for mine, kept in zip(self._averages.averages, checkpoint.averages, strict=True):
                 mine.copy_(kept)
@@ -105,8 +113,11 @@ class Trainer:
         say(
             f"{len(parts.train)} structures to learn from, {len(parts.validation)} to validate, "
             f"{len(parts.left_out)} of crystal types left out; {sum(weight.numel() for weight in self._weights):,} "
-            f"weights; fitted atoms: NMAE {100 * _mean(self.baseline.nmae):.2f} % on the validation set"
+            f"weights; fitted atoms: NMAE {100 * mean(self.baseline.nmae):.2f} % on the validation set"
         )
+        if self._occupancies is not None:
+            count, elements = len(self._occupancies.targets), len(self._occupancies.setups)
+            say(f"occupancies of {elements} elements in {count} of the structures to learn from")
 
     def run(self) -> DensityModel:
         """Train to the last step and return the model with the averaged weights, which is also written.
@@ -142,11 +153,11 @@ class Trainer:
         parts = [range(len(batch))[start :: training.accumulate] for start in range(training.accumulate)]
         parts = [part for part in parts if part]
         for number, part in enumerate(parts):
-            of_part = self._loss(batch, part)
+            errors, total = self._errors(batch, part)
             # what follows from the weights alone is shared by the parts
-            (of_part.sum() / len(batch)).backward(retain_graph=number + 1 < len(parts))
-            losses[list(part)] = of_part.detach().cpu()
-            del of_part  # with the memory of its graph
+            (total / len(batch)).backward(retain_graph=number + 1 < len(parts))
+            losses[list(part)] = errors.detach().cpu()
+            del errors, total  # with the memory of their graph
         norm = torch.nn.utils.clip_grad_norm_(self._weights, training.gradient_clip)
         if not torch.isfinite(losses).all() or not torch.isfinite(norm):
             self._refuse(batch, losses)
@@ -155,8 +166,11 @@ class Trainer:
         self._step += 1
         return float(losses.mean())
 
-    def _loss(self, batch: list[Example], part: range) -> Tensor:
-        """Each structure's mean |error| over its mean |density|, for those of the batch at the positions `part`."""
+    def _errors(self, batch: list[Example], part: range) -> tuple[Tensor, Tensor]:
+        """Mean |error| over mean |density| of each structure of the batch at the positions `part`; the part's loss.
+
+        The loss is the sum of these and of what the occupancies add.
+        """
         training = self.settings.training
         sources = [self._setup.sources[batch[position].name] for position in part]
         drawn = [
@@ -165,11 +179,18 @@ class Trainer:
         ]
         with torch.autocast(self._device.type, torch.bfloat16, enabled=training.mixed_precision):
             densities = self._setup.objective.densities(drawn)
-        losses = [
-            nmae(density.float(), probes.density, source.mean)
-            for density, (_, probes), source in zip(densities, drawn, sources, strict=True)
-        ]
-        return torch.stack(losses)
+        errors = torch.stack(
+            [
+                nmae(density.float(), probes.density, source.mean)
+                for density, (_, probes), source in zip(densities, drawn, sources, strict=True)
+            ]
+        )
+        loss = errors.sum()
+        if self._occupancies is not None:
+            assert isinstance(self._setup.objective, ExpansionObjective)
+            examples = [batch[position] for position in part]
+            loss = loss + self._occupancies.loss(examples, self._setup.objective.features)
+        return errors, loss
 
     def _refuse(self, batch: list[Example], losses: Tensor) -> None:
         """Raise InputError about a step whose loss or gradient is not finite; the weights are still those before it."""
@@ -198,34 +219,32 @@ class Trainer:
     def _report(self, steps_per_second: float) -> None:
         """Validate, and write and say a line of the curve."""
         known, unseen = self._validated = self._validate_averages()
-        steps = self.settings.training.steps
-        point = CurvePoint(
-            self._step,
-            _mean(np.array(self._losses)),
-            _mean(known.nmae),
-            float(np.median(known.nmae)) if len(known.nmae) else float("nan"),
-            float(known.nmae.max()) if len(known.nmae) else float("nan"),
-            _mean(np.abs(known.electrons)),
-            _mean(unseen.nmae),
-            learning_rate(self.settings.training, self._step),
-            self._seconds,
-        )
+        steps, rate = self.settings.training.steps, learning_rate(self.settings.training, self._step)
+        point = curve_point(self._step, self._losses, known, unseen, rate, self._seconds)
         self._curve.append(point)
         self._losses = []
-        left = (steps - self._step) / steps_per_second
-        text = f"step {self._step}/{steps}  train {100 * point.train:.3f} %"
-        if len(known.nmae):
-            text += f"  validation {100 * point.val_mean:.3f} % (worst {100 * point.val_worst:.2f})"
-        if len(unseen.nmae):
-            text += f"  left out {100 * point.out:.3f} %"
-        self.say(f"{text}  {steps_per_second:.1f} steps/s  {_duration(left)} left")
+        self.say(progress_line(point, steps, steps_per_second))
+        if self._occupancies is not None:
+            self._averages.swap()
+            self.say(f"  occupancies, validation: {shown_errors(self._occupancy_errors()[0]) or 'none'}")
+            self._averages.swap()
+
+    def _occupancy_errors(self) -> tuple[list[ElementError], list[ElementError]]:
+        """Of the weights of the moment, on the validation set and on the crystal types left out."""
+        occupancies, objective = self._occupancies, self._setup.objective
+        assert occupancies is not None and isinstance(objective, ExpansionObjective)
+        parts = self._setup.split.validation, self._setup.split.left_out
+        known, unseen = (
+            occupancies.errors((example, objective.atom_features(example.atoms)) for example in part) for part in parts
+        )
+        return known, unseen
 
     def _save(self) -> None:
         model = self._setup.model
         assert model.fitted is not None
         Checkpoint(
             self._step,
-            model.network.state_dict(),
+            module_weights(self._modules),
             self._averages.averages,
             self._optimizer.state_dict(),
             model.fitted.coefficients,
@@ -239,27 +258,10 @@ class Trainer:
         # a restart at the last step has no report of its own
         known, unseen = self._validated or self._validate_averages()
         self._averages.swap()
-        provenance = {
-            "software": f"deepaw {__version__}",
-            "input": self.settings.model_dump(mode="json"),
-            "structures": len(self._setup.split.train),
-            "nmae_validation": _mean(known.nmae) if len(known.nmae) else None,
-            "nmae_left_out": _mean(unseen.nmae) if len(unseen.nmae) else None,
-            "nmae_fitted_atoms": _mean(self.baseline.nmae) if len(self.baseline.nmae) else None,
-            "hours": self._seconds / 3600,
-        }
-        model = replace(self._setup.model, network=copy.deepcopy(self._setup.model.network), provenance=provenance)
+        errors = ([], []) if self._occupancies is None else self._occupancy_errors()
+        model = finished_model(self.settings, self._setup, self.baseline, (known, unseen), errors, self._seconds)
         model.save(self.output / "model.safetensors")
         self._averages.swap()
-        draw_curve(read_curve(self._curve.path), self.output / "lcurve.png", _mean(self.baseline.nmae))
+        draw_curve(read_curve(self._curve.path), self.output / "lcurve.png", mean(self.baseline.nmae))
         self.say(f"written: {self.output / 'model.safetensors'}, lcurve.out, lcurve.png")
         return model
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -88,6 +88,7 @@ class DeePAWClient:
         structure: str | None = None,
         model: str | None = None,
         raw: bool = False,
+        occupancies: bool = False,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
         """The density on a grid.
@@ -97,15 +98,26 @@ class DeePAWClient:
             db_path, db_id: a row of an ASE database that the server can read.
             model: the name of one of several.
             raw: keep the number of electrons as predicted.
+            occupancies: also the blocks of PAW occupancies of a CHGCAR, if the model knows them.
             progress: called with (points done, points to do); Ctrl-C cancels the job on the server.
 
         Returns:
             density_3d (nx, ny, nz), float32, e/A^3; density_flat, the same (nx ny nz,); atoms; grid_shape; elapsed,
             seconds in the engine; model, the hash of the one that gave it; electrons_predicted, electrons_exact, scale
-            and points_evaluated as of `deepaw.density.engine.PredictionSummary`; magnetisation_3d or None.
+            points_evaluated and outside_training as of `deepaw.density.engine.PredictionSummary`; magnetisation_3d or
+            None; occupancies, a map with their `text`, or None.
         """
         place = self._place(db_path)
-        message = density_message(atoms, structure, place, db_id, model=model, raw=raw, grid_shape=grid_shape)
+        message = density_message(
+            atoms,
+            structure,
+            place,
+            db_id,
+            model=model,
+            raw=raw,
+            grid_shape=grid_shape,
+            occupancies=occupancies or None,
+        )
         found = (
             self._infer(message) if progress is None else followed(self._connection, message, self._session, progress)
         )
@@ -116,6 +128,7 @@ class DeePAWClient:
             "density_3d": density,
             "density_flat": density.reshape(-1),
             "magnetisation_3d": found.pop("magnetisation", None),
+            "occupancies": found.pop("occupancies", None),
             "atoms": atoms if row is None else atoms_of(row),
             "grid_shape": density.shape,
         }
@@ -135,12 +148,15 @@ class DeePAWClient:
         return found["density"] if spin is None else np.stack([found["density"], spin], axis=-1)
 
     def predict_chgcar(self, path: str | Path, atoms: Atoms | None = None, **asked: Any) -> dict[str, Any]:
-        """As `predict`, and written as a CHGCAR."""
+        """As `predict`, and written as a CHGCAR, with PAW occupancies if the model knows them for all atoms."""
+        from deepaw.density.files.augmentation import Augmentation
         from deepaw.density.files.chgcar import write_chgcar
 
-        found = self.predict(atoms, **asked)
-        spin = found["magnetisation_3d"]
-        write_chgcar(path, found["atoms"], found["grid_shape"], [found["density_3d"]], None if spin is None else [spin])
+        found = self.predict(atoms, **{"occupancies": True, **asked})
+        spin, text = found["magnetisation_3d"], (found["occupancies"] or {}).get("text")
+        augmentation = None if text is None else Augmentation(tuple(found["atoms"].symbols), text)
+        magnetisation = None if spin is None else [spin]
+        write_chgcar(path, found["atoms"], found["grid_shape"], [found["density_3d"]], magnetisation, augmentation)
         return found
 
     def stream(
@@ -150,6 +166,7 @@ class DeePAWClient:
         *,
         model: str | None = None,
         raw: bool = False,
+        occupancies: bool = False,
         progress: Progress | None = None,
     ) -> Iterator[dict[str, Any]]:
         """The density on a grid that need not fit into memory, in pieces.
@@ -157,7 +174,7 @@ class DeePAWClient:
         Yields maps with `offset` and `values`, (n,) or (n, 2) with spin, of the points in C order, not scaled; the
         last has `end`, what `predict` returns besides the density, with `scale`. Closing the iterator cancels.
         """
-        message = density_message(atoms, model=model, raw=raw, grid_shape=grid_shape)
+        message = density_message(atoms, model=model, raw=raw, grid_shape=grid_shape, occupancies=occupancies or None)
         headers = {"Content-Type": MEDIA_TYPE, "Accept": STREAM_TYPE}
         try:
             with self._connection.stream("POST", "/infer", message_parts(message), headers) as response:

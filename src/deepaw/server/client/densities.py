@@ -15,7 +15,7 @@ def density_message(
     db_id: int | None = None,
     **rest: Any,
 ) -> dict[str, Any]:
-    """The message; what is None is left out. rest: grid_shape or points, model, raw."""
+    """The message; what is None is left out. rest: grid_shape or points, model, raw, occupancies."""
     message: dict[str, Any] = {
         "kind": "density",
         **rest,

@@ -12,6 +12,7 @@ import numpy as np
 from deepaw.density.engine.prediction import PredictionSummary
 from deepaw.density.files.output import Output
 from deepaw.density.grid import Shape
+from deepaw.density.occupancies.predicted import PredictedOccupancies, occupancies_of_message
 from deepaw.density.request import PredictRequest
 from deepaw.outputfile import disk_errors
 from deepaw.server.client.client import DeePAWClient
@@ -37,11 +38,20 @@ class Served:
         if int(np.prod(request.grid.shape)) > IN_MEMORY:
             return self._streamed(request, output, progress)
         atoms, shape = request.atoms, request.grid.shape
-        found = self._client.predict(atoms, shape, model=self._model, raw=request.raw, progress=progress)
+        found = self._client.predict(
+            atoms,
+            shape,
+            model=self._model,
+            raw=request.raw,
+            occupancies=output is not None and output.wants_occupancies,
+            progress=progress,
+        )
         density, spin = found["density_3d"], found["magnetisation_3d"]
+        predicted = occupancies_of_message(tuple(atoms.symbols), found["occupancies"])
         if output is not None:
-            output.write(atoms, shape, [density], None if spin is None else [spin])
-        return self._summary(request, found, float(density.min()), float(density.max()))
+            augmentation = None if predicted is None else predicted.augmentation
+            output.write(atoms, shape, [density], None if spin is None else [spin], augmentation)
+        return self._summary(request, found, float(density.min()), float(density.max()), predicted)
 
     def _streamed(self, request: PredictRequest, output: Output | None, progress: Progress) -> PredictionSummary:
         lowest, highest = np.inf, -np.inf
@@ -50,7 +60,14 @@ class Served:
         shape = request.grid.shape
         with disk_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
             width = 1
-            pieces = self._client.stream(request.atoms, shape, model=self._model, raw=request.raw, progress=progress)
+            pieces = self._client.stream(
+                request.atoms,
+                shape,
+                model=self._model,
+                raw=request.raw,
+                occupancies=output is not None and output.wants_occupancies,
+                progress=progress,
+            )
             for piece in pieces:
                 if "end" in piece:
                     end = piece["end"]
@@ -63,14 +80,23 @@ class Served:
                     file.seek(4 * width * piece["offset"])
                     file.write(values.data)
             scale = end["scale"]
+            predicted = occupancies_of_message(tuple(request.atoms.symbols), end.get("occupancies"))
             if output is not None:
                 file.flush()
                 kept = np.memmap(file, dtype="<f4", mode="r", shape=(*shape, width))
                 spin = _blocks(kept, shape, 1, 1.0) if width == 2 else None
-                output.write(request.atoms, shape, _blocks(kept, shape, 0, scale), spin)
-        return self._summary(request, end, lowest * scale, highest * scale)
+                augmentation = None if predicted is None else predicted.augmentation
+                output.write(request.atoms, shape, _blocks(kept, shape, 0, scale), spin, augmentation)
+        return self._summary(request, end, lowest * scale, highest * scale, predicted)
 
-    def _summary(self, request: PredictRequest, found: dict[str, Any], low: float, high: float) -> PredictionSummary:
+    def _summary(
+        self,
+        request: PredictRequest,
+        found: dict[str, Any],
+        low: float,
+        high: float,
+        occupancies: PredictedOccupancies | None,
+    ) -> PredictionSummary:
         self.said = f"by the server on {self._client.where}, model {found['model'][:16]}"
         return PredictionSummary(
             atoms=request.atoms,
@@ -82,6 +108,8 @@ class Served:
             points_evaluated=found["points_evaluated"],
             lowest=low,
             highest=high,
+            outside_training=tuple(found.get("outside_training", ())),
+            occupancies=occupancies,
         )
 
 

@@ -39,6 +39,7 @@ def density_json(structure: Structure, answer: DensityAnswer) -> Response:
         "electrons_exact": answer.electrons_exact,
         "scale": answer.scale,
         "points_evaluated": answer.points_evaluated,
+        "outside_training": list(answer.outside_training),
     }
     arrays = {"density_b64": array_bytes(total)}
     if magnetisation is not None:
@@ -80,6 +81,8 @@ def summary_of(answer: DensityAnswer) -> dict[str, Any]:
         "electrons_predicted": answer.electrons_predicted,
         "electrons_exact": answer.electrons_exact,
         "scale": answer.scale,
+        "outside_training": list(answer.outside_training),
+        **({} if answer.occupancies is None else {"occupancies": dict(answer.occupancies)}),
     }
 
 

@@ -111,7 +111,13 @@ async def _density(fields: Fields, config: FrontConfig, stream: bool, anywhere: 
     if points is not None and len(points) > limits.answer_points:
         raise RequestError(413, "points", f"There are {len(points):,} points; at most {limits.answer_points:,} go.")
     return DensityWork(
-        structure, shape, points, model=fields.text("model"), raw=fields.truth("raw", False), stream=stream
+        structure,
+        shape,
+        points,
+        model=fields.text("model"),
+        raw=fields.truth("raw", False),
+        stream=stream,
+        occupancies=fields.truth("occupancies", False),
     )
 
 

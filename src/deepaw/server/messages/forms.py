@@ -62,6 +62,7 @@ class DensityForm(BaseModel):
     electrons_exact: float | None = Field(description="What the valence of the elements adds up to")
     scale: float = Field(description="What the density was multiplied by")
     points_evaluated: int = Field(description="The others follow by symmetry")
+    outside_training: list[str] = Field(description="What lies outside the model's training data, a phrase each")
     magnetisation_b64: str | None = Field(None, description="Of a model with spin")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,7 @@ class DensityWork:
     structure: or the handle of one that `Scheduler.keep` gave. points: (n, 3) float64, A, anywhere in space.
     model: a name of `Scheduler.models()`; None for the only one, or the first one, of densities.
     raw: keep the number of electrons as predicted. stream: of a grid, for `Job.tiles`; memory does not grow with it.
+    occupancies: with a grid also the blocks of PAW occupancies of a CHGCAR.
     """
 
     structure: Structure | str
@@ -66,6 +67,7 @@ class DensityWork:
     model: str | None = None
     raw: bool = False
     stream: bool = False
+    occupancies: bool = False
 
 
 Work = DensityWork | PotentialWork | TensorWork
@@ -78,7 +80,9 @@ class DensityAnswer:
     values: float32, e/A^3, (nx, ny, nz) or (n,); with spin another axis of 2 behind (total, magnetisation); None of
     work with `stream`, which gives them as tiles. points_evaluated: the rest follow by symmetry.
     Of grids: electrons_predicted, the integral before scaling; electrons_exact, what the valence of the elements adds
-    up to, where the model knows it; scale, what the density was multiplied by. Tiles are not scaled.
+    up to, where the model knows it; scale, what the density was multiplied by; outside_training, what of the structure
+    or its electrons lies outside the model's training data, a phrase each; occupancies, where they were asked for and
+    the model knows any, the fields of `PredictedOccupancies` with the text of the blocks. Tiles are not scaled.
     """
 
     model: str
@@ -88,6 +92,8 @@ class DensityAnswer:
     electrons_predicted: float | None = None
     electrons_exact: float | None = None
     scale: float = 1.0
+    outside_training: Sequence[str] = ()
+    occupancies: Mapping[str, Any] | None = None
 
 
 Answer = DensityAnswer | PotentialAnswer | TensorAnswer

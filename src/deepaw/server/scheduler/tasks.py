@@ -63,6 +63,7 @@ class GridTask(Task):
             "shape": list(self.shape),
             "raw": self.work.raw,
             "stream": self.work.stream,
+            "occupancies": self.work.occupancies,
             "seconds": seconds,
         }
 

@@ -76,6 +76,7 @@ class Evaluator:
         shape: Sequence[int],
         raw: bool,
         stream: bool,
+        occupancies: bool,
         seconds: float,
     ) -> dict[str, Any]:
         """Go on with the grid of a job until there are values, `seconds` are over or `goes_on` says no.
@@ -89,7 +90,7 @@ class Evaluator:
             engine = self._density(model)
             prepared = self._kept.get(model, engine, Structure(**structure))
             nx, ny, nz = shape
-            self._grids[job] = OpenGrid(engine, prepared, (nx, ny, nz), raw, stream)
+            self._grids[job] = OpenGrid(engine, prepared, (nx, ny, nz), raw, stream, occupancies)
             self._grids[job].elapsed = perf_counter() - start
         try:
             reply = self._grids[job].advance(lambda: goes_on() and perf_counter() < start + seconds)

@@ -11,6 +11,7 @@ import numpy as np
 
 from deepaw.density.engine import InferenceEngine, PreparedStructure
 from deepaw.density.engine.interruptible import GridEvaluation
+from deepaw.density.occupancies.predicted import predicted_occupancies
 from deepaw.structure.checks import check_box
 
 SLAB_POINTS, FIRST_POINTS = 4_000_000, 250_000
@@ -24,7 +25,8 @@ SLAB_SECONDS = 1.0
 class OpenGrid:
     """What is left to do of a grid.
 
-    stream: give slabs of rows, as they are, instead of the whole, scaled. elapsed: seconds that it has taken.
+    stream: give slabs of rows, as they are, instead of the whole, scaled. occupancies: at the end also the blocks of a
+    CHGCAR. elapsed: seconds that it has taken.
 
     Raises InputError: a cell without volume.
     """
@@ -34,6 +36,7 @@ class OpenGrid:
     shape: tuple[int, int, int]
     raw: bool
     stream: bool
+    occupancies: bool
     elapsed: float = 0.0
 
     def __post_init__(self) -> None:
@@ -99,7 +102,15 @@ class OpenGrid:
             "electrons_predicted": float(electrons),
             "electrons_exact": exact,
             "scale": float(scale),
+            "outside_training": list(self.engine.outside_training(self.prepared.atoms, float(electrons), self.shape)),
+            "occupancies": self._predicted_occupancies() if self.occupancies else None,
         }
+
+    def _predicted_occupancies(self) -> dict[str, Any] | None:
+        known, atoms = self.engine.model.occupancies, self.prepared.atoms
+        if known is None:
+            return None
+        return predicted_occupancies(list(atoms.symbols), self.engine.occupancies(atoms), known).message()
 
 
 def _flat(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,117 @@
+"""Occupancies as part of a training: their data, their share of the loss, their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from deepaw.density.data.example import Example
+from deepaw.density.data.split import Split
+from deepaw.density.model.expansion import ExpansionNetwork
+from deepaw.density.occupancies.data import OccupancyData, read_occupancies
+from deepaw.density.occupancies.errors import ElementError, mean_errors
+from deepaw.density.occupancies.loss import OccupancyLoss
+from deepaw.density.occupancies.model import Occupancies
+from deepaw.density.occupancies.readout import OccupancyReadout
+from deepaw.density.occupancies.targets import Targets, set_statistics, targets_of
+from deepaw.density.training.config import OccupanciesInput
+
+Features = Sequence[Tensor]
+"""Of the atoms of one structure, for every degree (natoms, features, 2 l + 1)."""
+
+
+SAMPLE = 20
+"""Structures from which the size of features is taken."""
+
+
+class OccupancyTraining:
+    """A readout to be trained, and what it learns from.
+
+    Elements are those with occupancies in the training part; their means and scales are set.
+    """
+
+    def __init__(
+        self, data: OccupancyData, parts: Split, network: ExpansionNetwork, weight: float, device: torch.device
+    ) -> None:
+        self.weight = weight
+        self._data = data
+        train = [example for example in parts.train if example.name in data.structures]
+        symbols = {symbol for example in train for symbol in example.atoms.symbols}
+        self.setups = {symbol: setup for symbol, setup in data.setups.items() if symbol in symbols}
+        channels = {symbol: setup.channels for symbol, setup in self.setups.items()}
+        self.readout = OccupancyReadout(channels, network.feature_count, network.config.lmax).to(device)
+        self.targets: dict[str, Targets] = {
+            example.name: targets_of(data.structures[example.name], list(example.atoms.symbols), self.readout)
+            for example in train
+        }
+        set_statistics(self.readout, list(self.targets.values()))
+        self._normalise(network, train[:SAMPLE])
+        self._loss = OccupancyLoss(self.readout, list(self.targets.values()))
+
+    @torch.no_grad()
+    def _normalise(self, network: ExpansionNetwork, examples: Sequence[Example]) -> None:
+        """Divide the scales by the size of the network's features before training, so that weights of 1 are of use."""
+        features = [network.features(network.graph(example.atoms)) for example in examples]
+        for scale, blocks in zip(self.readout.scales, zip(*features, strict=True), strict=True):
+            scale.data /= torch.cat([block.flatten() for block in blocks]).square().mean().sqrt().clamp(min=1e-6)
+
+    def loss(self, examples: Sequence[Example], features: Sequence[Features]) -> Tensor:
+        """What the structures add to the loss together; those without occupancies add nothing."""
+        total = self.readout.mean.new_zeros(())
+        for example, blocks in zip(examples, features, strict=True):
+            if example.name in self.targets:
+                predicted = self.readout(blocks, example.atoms.get_atomic_numbers())
+                total = total + self.weight * self._loss(predicted, self.targets[example.name])
+        return total
+
+    @torch.no_grad()
+    def errors(self, structures: Iterable[tuple[Example, Features]]) -> list[ElementError]:
+        """Errors of every element over structures that have occupancies; others are passed over."""
+        atoms = []
+        for example, blocks in structures:
+            matrices = self._data.structures.get(example.name)
+            if matrices is None:
+                continue
+            predicted = self.readout.matrices(blocks, example.atoms.get_atomic_numbers())
+            for symbol, mine, reference in zip(example.atoms.symbols, predicted, matrices.matrices, strict=True):
+                if mine is not None:
+                    atoms.append((symbol, mine, reference))
+        free_atoms = {
+            symbol: matrix for symbol, setup in self.setups.items() if (matrix := setup.free_atom_matrix()) is not None
+        }
+        means = {symbol: self.readout.mean_matrix(symbol) for symbol in self.setups}
+        return mean_errors(atoms, free_atoms, means)
+
+    def finished(self, readout: OccupancyReadout, validation: Sequence[ElementError]) -> Occupancies:
+        """What the model keeps: a copy of the readout, setups and errors."""
+        return Occupancies(readout, self.setups, {error.symbol: error.error for error in validation})
+
+
+def occupancy_training(
+    settings: OccupanciesInput, parts: Split, network: ExpansionNetwork, device: torch.device
+) -> OccupancyTraining | None:
+    """The occupancies of a split data set, None where its training part has none.
+
+    Raises InputError: as `read_occupancies`.
+    """
+    examples = [*parts.train, *parts.validation, *parts.left_out]
+    data = read_occupancies(((example.name, example.occupancies) for example in examples), settings.named_channels())
+    if not any(example.name in data.structures for example in parts.train):
+        return None
+    setups = {
+        symbol: replace(
+            setup,
+            cutoff=setup.cutoff if setup.cutoff is not None else settings.cutoff,
+            xc=setup.xc if setup.xc is not None else settings.xc,
+        )
+        for symbol, setup in data.setups.items()
+    }
+    return OccupancyTraining(OccupancyData(setups, data.structures), parts, network, settings.weight, device)
+
+
+def shown_errors(errors: Sequence[ElementError]) -> str:
+    """Errors of elements in one line, as 'O 0.61 %  Hf 1.9 %'."""
+    return "  ".join(f"{error.symbol} {100 * error.error:.2f} %" for error in errors)
