@@ -1,0 +1,88 @@
+"""Total density and PAW density matrices as the state of a GPAW calculation.
+
+In PAW the total density is rho = n + sum_a sum_L Q_aL g_L(r - R_a): a smooth pseudo density n and compensation charges,
+whose moments are linear in the density matrices of the atoms, Q_aL = sum_ij Delta_ijL D_aij + constants. Given rho and
+all D this yields n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ase.units import Bohr
+from numpy.typing import NDArray
+
+from deepaw.errors import InputError
+from deepaw.structure.checks import label
+
+
+def set_density(
+    density: Any, setups: Any, relpos_ac: NDArray[np.float64], total: NDArray, occupancies: Sequence[NDArray]
+) -> None:
+    """Replace the pseudo density and the density matrices of a spin-paired `gpaw.new.density.Density`.
+
+    density: with any pseudo density, such as the superposition of atoms; changed in place.
+    setups: gpaw.setup.Setups. relpos_ac: fractional coordinates (natoms, 3).
+    total: rho (m nx, m ny, m nz) in e/A^3, on the grid of `density` refined by a whole number m.
+    occupancies: D of each atom (ni, ni), summed over spins.
+
+    Compensation charges are subtracted on the grid of `total`; the rest is restricted to the grid of `density` by
+    cutting its Fourier series. Raises InputError for a grid or matrices of other shapes.
+    """
+    from gpaw.densities import Densities
+
+    coarse = density.nt_sR.to_pbc_grid()
+    refinement = _refinement(total.shape, coarse.desc.size)
+    for D_ii, matrix in zip(_matrices(density), occupancies, strict=True):
+        D_ii[:] = matrix
+    current = Densities(density.nt_sR, density.D_asii, relpos_ac, setups)
+    current_total = current.pseudo_densities(grid_refinement=refinement).data[0]
+    difference = (np.asarray(total, dtype=np.float64) - current_total) * Bohr**3
+    fine = coarse.desc.new(size=coarse.desc.size * refinement).from_data(difference)
+    restricted = fine if refinement == 1 else fine.fft_restrict(grid=coarse.desc)
+    coarse.data[0] += restricted.data
+    if coarse is not density.nt_sR:
+        density.nt_sR.from_pbc_grid(coarse)
+
+
+def check_occupancies(setups: Any, atoms: Any, occupancies: Sequence[NDArray | None]) -> list[NDArray]:
+    """Return the density matrices of all atoms.
+
+    Raises InputError: one is missing, is not finite, or has another size than the atom's setup.
+    """
+    if len(occupancies) != len(atoms):
+        raise InputError(f"There are occupancies of {len(occupancies)} atoms for a structure of {len(atoms)}.")
+    missing = sorted({atoms.symbols[i] for i, matrix in enumerate(occupancies) if matrix is None})
+    if missing:
+        raise InputError(
+            f"There are no PAW occupancies for {', '.join(missing)}; a start without them saves nothing, so a model "
+            "trained on occupancies of these elements is needed."
+        )
+    matrices = []
+    for i, (setup, matrix) in enumerate(zip(setups, occupancies, strict=True)):
+        assert matrix is not None
+        if matrix.shape != (setup.ni, setup.ni):
+            raise InputError(
+                f"The occupancies of {label(atoms, i)} have the shape {matrix.shape}; its GPAW setup has {setup.ni} "
+                f"projectors, so it must be ({setup.ni}, {setup.ni})."
+            )
+        if not np.isfinite(matrix).all():
+            raise InputError(f"The occupancies of {label(atoms, i)} are not all finite numbers.")
+        matrices.append(np.asarray(matrix, dtype=np.float64))
+    return matrices
+
+
+def _matrices(density: Any) -> list[NDArray]:
+    return [density.D_asii[atom][0] for atom in range(density.natoms)]
+
+
+def _refinement(shape: Sequence[int], coarse: Sequence[int]) -> int:
+    refinement = shape[0] // coarse[0]
+    if refinement < 1 or tuple(shape) != tuple(refinement * int(size) for size in coarse):
+        raise InputError(
+            f"The density is on a grid of {' x '.join(map(str, shape))} points; this GPAW calculation needs "
+            f"{' x '.join(map(str, coarse))}, or a whole multiple of it."
+        )
+    return refinement

@@ -1,0 +1,46 @@
+"""Runs to self-consistency and at a fixed density."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase.units import Ha
+
+from deepaw.gpaw.converge import band_gap, run_at_fixed_density
+from deepaw.gpaw.sources import KnownDensity
+from deepaw.gpaw.start import default_dft, start_dft
+from gpawcases import converged, need_gpaw
+
+
+def test_gap_between_filled_and_empty_bands() -> None:
+    eigenvalues = np.array([[-3.0, -1.0, 2.0], [-2.5, -0.5, 1.0]])
+    assert band_gap(eigenvalues, 4) == 1.5
+    assert band_gap(eigenvalues, 2) == 1.5
+    assert band_gap(eigenvalues, 6) is None
+    assert band_gap(np.array([[0.0, 1.0], [2.0, 3.0]]), 2) == 0.0
+
+
+@pytest.mark.parametrize("case", ["plane waves", "orbitals"])
+def test_harris_energy_at_the_exact_density(case: str) -> None:
+    need_gpaw()
+    atoms, parameters, exact, total, matrices = converged(case, 2)
+    run = run_at_fixed_density(start_dft(atoms, KnownDensity(total, matrices), parameters))
+    assert run.energy == pytest.approx(exact.results["energy"] * Ha, abs=2e-3)
+    assert run.fermi_level == pytest.approx(exact.ibzwfs.fermi_level * Ha, abs=0.02)
+
+
+def test_the_error_of_the_energy_is_of_second_order() -> None:
+    need_gpaw()
+    atoms, parameters, exact, total, matrices = converged("plane waves", 2)
+    free = default_dft(atoms, parameters)
+    from gpaw.densities import Densities
+
+    of_atoms = Densities.from_calculation(free).pseudo_densities(grid_refinement=2).data[0]
+    atomic = [free.density.D_asii[atom][0].copy() for atom in range(len(atoms))]
+    errors = []
+    for share in (0.05, 0.1):
+        mixed = total + share * (of_atoms - total)
+        occupancies = [one + share * (other - one) for one, other in zip(matrices, atomic, strict=True)]
+        run = run_at_fixed_density(start_dft(atoms, KnownDensity(mixed, occupancies), parameters))
+        errors.append(run.energy - exact.results["energy"] * Ha)
+    assert errors[1] / errors[0] == pytest.approx(4, rel=0.35)
