@@ -28,14 +28,14 @@ from ase import Atoms
 from ase.build import bulk
 from ase.eos import EquationOfState
 from ase.spacegroup import crystal
-from ase.units import GPa, Ha
+from ase.units import GPa
 
 from deepaw.gpaw.bands import band_parameters
-from deepaw.gpaw.converge import Run, run_at_fixed_density, run_to_selfconsistency
+from deepaw.gpaw.converge import Run, kpoint_eigenvalues, run_at_fixed_density, run_to_selfconsistency
+from deepaw.gpaw.initial import default_dft, start_dft
 from deepaw.gpaw.parameters import default_parameters
 from deepaw.gpaw.scf import run_from_atoms, run_from_start
 from deepaw.gpaw.sources import KnownDensity, PredictedDensity
-from deepaw.gpaw.start import default_dft, start_dft
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def measure_fixed(cases: list[Case], source: PredictedDensity) -> None:
         scf = default_dft(case.atoms, parameters, name=case.name)
         reference = run_to_selfconsistency(scf, case.name)
         filled = round((scf.density.nvalence - scf.density.charge) / 2)
-        bands = [dft.ibzwfs.get_all_eigs_and_occs()[0][0, :, :filled] * Ha * 1000 for dft in (fixed, scf)]
+        bands = [1000 * kpoint_eigenvalues(dft)[:, :filled] for dft in (fixed, scf)]
         deviation = float(np.abs(bands[0] - bands[1]).mean())
         energy = 1000 * (at_predicted.energy - reference.energy) / len(case.atoms)
         gaps = [np.nan if run.gap is None else run.gap for run in (at_predicted, reference)]

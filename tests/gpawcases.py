@@ -47,7 +47,7 @@ def converged(case: str, refinement: int = 1) -> tuple[Atoms, dict[str, Any], An
     """Structure, parameters, converged DFT, total density (e/A^3, refined) and D of each atom; read only."""
     from gpaw.densities import Densities
 
-    from deepaw.gpaw.start import default_dft
+    from deepaw.gpaw.initial import default_dft
 
     atoms, parameters = {
         "plane waves": (magnesia(), PLANE_WAVES),

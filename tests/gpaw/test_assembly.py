@@ -7,7 +7,7 @@ import pytest
 
 from deepaw.errors import InputError
 from deepaw.gpaw.assembly import check_occupancies, set_density
-from deepaw.gpaw.start import default_dft
+from deepaw.gpaw.initial import default_dft
 from gpawcases import converged, need_gpaw
 
 need_gpaw()

@@ -13,8 +13,8 @@ from deepaw.errors import InputError
 from deepaw.gpaw.bandpicture import draw_bands
 from deepaw.gpaw.bands import Bands, band_parameters, bands_of, find_path, write_bands
 from deepaw.gpaw.converge import run_at_fixed_density, run_to_selfconsistency
+from deepaw.gpaw.initial import default_dft, start_dft
 from deepaw.gpaw.sources import KnownDensity
-from deepaw.gpaw.start import default_dft, start_dft
 from gpawcases import RUN, converged, need_gpaw
 
 BANDS = Bands(

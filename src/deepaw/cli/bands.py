@@ -50,8 +50,8 @@ def bands(
     from deepaw.gpaw.bandpicture import draw_bands
     from deepaw.gpaw.bands import Bands, band_parameters, bands_of, find_path, write_bands
     from deepaw.gpaw.converge import run_at_fixed_density, run_to_selfconsistency
+    from deepaw.gpaw.initial import default_dft, start_dft
     from deepaw.gpaw.sources import PredictedDensity
-    from deepaw.gpaw.start import default_dft, start_dft
 
     name = str(structure)
     kpath = find_path(atoms, path)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepaw.gpaw.calculator import HarrisCalculator
-    from deepaw.gpaw.start import start
+    from deepaw.gpaw.initial import start
 
 __all__ = ["HarrisCalculator", "start"]
 
@@ -22,7 +22,7 @@ __all__ = ["HarrisCalculator", "start"]
 def __getattr__(name: str) -> Any:
     """Load the public names when they are asked for: torch and GPAW take seconds."""
     if name == "start":
-        from deepaw.gpaw.start import start
+        from deepaw.gpaw.initial import start
 
         return start
     if name == "HarrisCalculator":

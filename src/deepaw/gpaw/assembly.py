@@ -40,11 +40,28 @@ def set_density(
     current = Densities(density.nt_sR, density.D_asii, relpos_ac, setups)
     current_total = current.pseudo_densities(grid_refinement=refinement).data[0]
     difference = (np.asarray(total, dtype=np.float64) - current_total) * Bohr**3
-    fine = coarse.desc.new(size=coarse.desc.size * refinement).from_data(difference)
-    restricted = fine if refinement == 1 else fine.fft_restrict(grid=coarse.desc)
-    coarse.data[0] += restricted.data
+    coarse.data[0] += restrict(difference, tuple(int(size) for size in coarse.desc.size))
     if coarse is not density.nt_sR:
         density.nt_sR.from_pbc_grid(coarse)
+
+
+def restrict(values: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return periodic values on a coarser grid of `shape`, by cutting their Fourier series.
+
+    Waves of both signs of the highest frequency of an even size, which are one on the coarse grid, are added: so this
+    takes back an interpolation of GPAW exactly.
+    """
+    spectrum = np.fft.fftn(values)
+    for axis, size in enumerate(shape):
+        spectrum = np.moveaxis(spectrum, axis, 0)
+        if len(spectrum) > size:
+            negative = spectrum[len(spectrum) - size // 2 :].copy()
+            if size % 2 == 0:
+                negative[0] += spectrum[size // 2]
+            spectrum = np.concatenate([spectrum[: (size + 1) // 2], negative])
+        spectrum = np.moveaxis(spectrum, 0, axis)
+    restricted: NDArray[np.float64] = np.fft.ifftn(spectrum).real * (np.prod(shape) / values.size)
+    return restricted
 
 
 def check_occupancies(setups: Any, atoms: Any, occupancies: Sequence[NDArray | None]) -> list[NDArray]:

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.units import Ha
 
 from deepaw.errors import InputError
-from deepaw.gpaw.converge import Run, electron_count
+from deepaw.gpaw.converge import Run, band_edges, electron_count, kpoint_eigenvalues
 from deepaw.gpaw.environment import gpaw_errors
 from deepaw.outputfile import output_file
 
@@ -33,7 +32,8 @@ class Bands:
 
     path: ASE's text, such as GXWKG. kpoints: (n, 3), in reciprocal cell vectors. distances: (n,) along the path, 1/A.
     labels, label_distances: special points. energies: (n, nbands), eV. filled: bands that are filled in an insulator.
-    gap: eV, over the k points of the run and of the path. seconds: of the bands along the path.
+    gap: eV, over the k points of the run and of the path. fermi_level: eV, the gap's middle where there is one.
+    seconds: of the bands along the path.
     """
 
     path: str
@@ -86,15 +86,12 @@ def bands_of(dft: Any, run: Run, path: Any, name: str = "the structure") -> Band
         calculator = dft.ase_calculator().fixed_density(
             kpts={"path": path.path, "npoints": len(path.kpts)}, symmetry="off", txt=None
         )
-    energies = calculator.dft.ibzwfs.get_all_eigs_and_occs()[0][0] * Ha
+    energies = kpoint_eigenvalues(calculator.dft)
     distances, label_distances, labels = path.get_linear_kpoint_axis()
     filled = round(electron_count(dft) / 2)
-    on_mesh = dft.ibzwfs.get_all_eigs_and_occs()[0][0] * Ha
-    gap = None
-    if filled < energies.shape[1]:
-        top = max(energies[:, filled - 1].max(), on_mesh[:, filled - 1].max())
-        bottom = min(energies[:, filled].min(), on_mesh[:, filled].min())
-        gap = max(0.0, float(bottom - top))
+    mesh = kpoint_eigenvalues(dft)
+    bands = min(mesh.shape[1], energies.shape[1])
+    edges = band_edges(np.concatenate([mesh[:, :bands], energies[:, :bands]]), electron_count(dft))
     return Bands(
         path=path.path,
         kpoints=np.asarray(path.kpts).tolist(),
@@ -103,8 +100,8 @@ def bands_of(dft: Any, run: Run, path: Any, name: str = "the structure") -> Band
         label_distances=[float(distance) for distance in label_distances],
         energies=energies.tolist(),
         filled=filled,
-        fermi_level=run.fermi_level,
-        gap=gap,
+        fermi_level=sum(edges) / 2 if edges and edges[1] > edges[0] else run.fermi_level,
+        gap=None if edges is None else max(0.0, edges[1] - edges[0]),
         run=run,
         seconds=time.perf_counter() - begin,
     )

@@ -17,9 +17,9 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from deepaw.gpaw.converge import run_at_fixed_density
 from deepaw.gpaw.environment import require_gpaw
+from deepaw.gpaw.initial import start_dft
 from deepaw.gpaw.parameters import default_parameters
 from deepaw.gpaw.sources import PredictedDensity, StartDensity
-from deepaw.gpaw.start import start_dft
 
 
 class HarrisCalculator(Calculator):

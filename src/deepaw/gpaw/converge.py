@@ -24,8 +24,8 @@ class Run:
     """Result of a GPAW calculation.
 
     steps: iterations. seconds: in them. energy: eV, extrapolated to no smearing; free_energy: eV, with its entropy.
-    fermi_level: eV. gap: eV between the highest occupied and the lowest empty state at the k points of the calculation,
-    0 where bands overlap; None without empty bands.
+    fermi_level: eV, the middle of the gap where there is one. gap: eV between the highest occupied and the lowest empty
+    state at the k points of the calculation, 0 where bands overlap; None without empty bands.
     """
 
     steps: int
@@ -50,12 +50,21 @@ def run_at_fixed_density(dft: Any, name: str = "the structure") -> Run:
     return _run(dft, name)
 
 
-def band_gap(eigenvalues: NDArray[np.float64], electrons: float) -> float | None:
-    """Return the gap between bands (nkpts, nbands) that `electrons` spin-paired electrons fill; see `Run.gap`."""
+def band_edges(eigenvalues: NDArray[np.float64], electrons: float) -> tuple[float, float] | None:
+    """Return the highest filled and the lowest empty level of bands (nkpts, nbands) with spin-paired electrons.
+
+    The second is not above the first where bands overlap. None without empty bands.
+    """
     filled = round(electrons / 2)
     if filled < 1 or filled >= eigenvalues.shape[1]:
         return None
-    return max(0.0, float(eigenvalues[:, filled].min() - eigenvalues[:, filled - 1].max()))
+    return float(eigenvalues[:, filled - 1].max()), float(eigenvalues[:, filled].min())
+
+
+def kpoint_eigenvalues(dft: Any) -> NDArray[np.float64]:
+    """Return the eigenvalues of a spin-paired calculation, (nkpts, nbands), eV."""
+    eigenvalues: NDArray[np.float64] = dft.ibzwfs.get_all_eigs_and_occs()[0][0] * Ha
+    return eigenvalues
 
 
 def electron_count(dft: Any) -> float:
@@ -69,12 +78,14 @@ def _run(dft: Any, name: str) -> Run:
         dft.converge()
         seconds = time.perf_counter() - begin
         energy = dft.calculate_energy()
-    eigenvalues = dft.ibzwfs.get_all_eigs_and_occs()[0][0] * Ha
+    edges = band_edges(kpoint_eigenvalues(dft), electron_count(dft))
+    has_gap = edges is not None and edges[1] > edges[0]
     return Run(
         steps=dft.scf_loop.niter,
         seconds=seconds,
         energy=float(energy),
         free_energy=float(dft.results["free_energy"] * Ha),
-        fermi_level=float(dft.ibzwfs.fermi_level * Ha),
-        gap=band_gap(eigenvalues, electron_count(dft)),
+        # smearing leaves it anywhere in a gap
+        fermi_level=sum(edges) / 2 if edges and has_gap else float(dft.ibzwfs.fermi_level * Ha),
+        gap=None if edges is None else max(0.0, edges[1] - edges[0]),
     )

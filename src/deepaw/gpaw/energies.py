@@ -17,9 +17,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from deepaw.errors import InputError
 from deepaw.gpaw.converge import Run, run_at_fixed_density
 from deepaw.gpaw.frametext import as_extxyz, read_frame_texts, write_frame_texts
+from deepaw.gpaw.initial import start_dft
 from deepaw.gpaw.parameters import default_parameters
 from deepaw.gpaw.sources import PredictedDensity
-from deepaw.gpaw.start import start_dft
 from deepaw.gpaw.structures import NamedStructure
 from deepaw.gpaw.tasks import Failure, TaskProgress, run_tasks
 

@@ -10,8 +10,8 @@ from typing import Any
 from ase import Atoms
 
 from deepaw.gpaw.converge import Run, run_to_selfconsistency
+from deepaw.gpaw.initial import default_dft, start_dft
 from deepaw.gpaw.sources import StartDensity
-from deepaw.gpaw.start import default_dft, start_dft
 
 
 @dataclass(frozen=True)

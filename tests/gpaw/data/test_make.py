@@ -18,8 +18,8 @@ from deepaw.density.data.sources import read_examples
 from deepaw.gpaw.data.calculation import calculate
 from deepaw.gpaw.data.make import make_data
 from deepaw.gpaw.data.settings import DataSettings
+from deepaw.gpaw.initial import start_dft
 from deepaw.gpaw.sources import KnownDensity
-from deepaw.gpaw.start import start_dft
 from deepaw.gpaw.structures import NamedStructure
 from deepaw.potential.data.sources import read_frames
 from gpawcases import need_gpaw

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deepaw.gpaw.converge import electron_count
 from deepaw.gpaw.data.settings import DataSettings
 from deepaw.gpaw.environment import gpaw_errors
-from deepaw.gpaw.start import default_dft
+from deepaw.gpaw.initial import default_dft
 from deepaw.gpaw.structures import NamedStructure
 
 Arrays = dict[str, NDArray]

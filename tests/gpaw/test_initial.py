@@ -10,9 +10,9 @@ import pytest
 
 from deepaw.errors import InputError
 from deepaw.gpaw import start
+from deepaw.gpaw.initial import start_dft
 from deepaw.gpaw.scf import run_from_atoms, run_from_start
 from deepaw.gpaw.sources import KnownDensity
-from deepaw.gpaw.start import start_dft
 from deepaw.gpaw.trained import TrainedSetups
 from gpawcases import PLANE_WAVES, converged, magnesia, need_gpaw
 
@@ -58,7 +58,7 @@ def test_symmetry_of_the_start() -> None:
         ({"spinpol": True}, "spin-polarised; predicted starts are for spin-paired"),
         ({"charge": 1.0}, "with the charge 1; predicted densities are of neutral cells"),
         ({"xc": "LDA"}, "uses LDA; the occupancies are for PBE"),
-        ({"smearing": 0.1}, "GPAW has no parameter 'smearing'; it has basis, charge"),
+        ({"smearing": 0.1}, "GPAW has no parameter 'smearing'; it has background_charge, basis"),
         ({"kpts": "many"}, "GPAW refuses"),
     ],
 )
