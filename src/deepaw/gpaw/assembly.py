@@ -25,43 +25,67 @@ def set_density(
 
     density: with any pseudo density, such as the superposition of atoms; changed in place.
     setups: gpaw.setup.Setups. relpos_ac: fractional coordinates (natoms, 3).
-    total: rho (m nx, m ny, m nz) in e/A^3, on the grid of `density` refined by a whole number m.
+    total: rho in e/A^3 on a grid of any size; a finer one than that of `density` resolves compensation charges better.
     occupancies: D of each atom (ni, ni), summed over spins.
 
-    Compensation charges are subtracted on the grid of `total`; the rest is restricted to the grid of `density` by
-    cutting its Fourier series. Raises InputError for a grid or matrices of other shapes.
+    The compensation charges are subtracted on the grid of `total`; what is left is smooth, and its Fourier series is
+    cut, or continued with zeros, to the grid of `density`.
     """
-    from gpaw.densities import Densities
-
-    coarse = density.nt_sR.to_pbc_grid()
-    refinement = _refinement(total.shape, coarse.desc.size)
-    for D_ii, matrix in zip(_matrices(density), occupancies, strict=True):
-        D_ii[:] = matrix
-    current = Densities(density.nt_sR, density.D_asii, relpos_ac, setups)
-    current_total = current.pseudo_densities(grid_refinement=refinement).data[0]
-    difference = (np.asarray(total, dtype=np.float64) - current_total) * Bohr**3
-    coarse.data[0] += restrict(difference, tuple(int(size) for size in coarse.desc.size))
-    if coarse is not density.nt_sR:
-        density.nt_sR.from_pbc_grid(coarse)
+    for atom, matrix in enumerate(occupancies):
+        density.D_asii[atom][0] = matrix
+    smooth = density.nt_sR.to_pbc_grid()
+    grid = smooth.desc.new(size=total.shape)
+    values = np.asarray(total, dtype=np.float64) * Bohr**3 - _compensation_charges(density, setups, relpos_ac, grid)
+    nx, ny, nz = (int(size) for size in smooth.desc.size)
+    smooth.data[0] = resample(values, (nx, ny, nz))
+    if smooth is not density.nt_sR:
+        density.nt_sR.from_pbc_grid(smooth)
 
 
-def restrict(values: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return periodic values on a coarser grid of `shape`, by cutting their Fourier series.
+def resample(values: NDArray[np.float64], shape: tuple[int, int, int]) -> NDArray[np.float64]:
+    """Return periodic values on a grid of `shape` by cutting their Fourier series, or continuing it with zeros.
 
-    Waves of both signs of the highest frequency of an even size, which are one on the coarse grid, are added: so this
-    takes back an interpolation of GPAW exactly.
+    The wave of the highest frequency of an even size stands for waves of both signs: it is their sum where the series
+    is cut and is halved between them where it is continued, so that cutting takes back a continuation.
     """
     spectrum = np.fft.fftn(values)
     for axis, size in enumerate(shape):
-        spectrum = np.moveaxis(spectrum, axis, 0)
-        if len(spectrum) > size:
-            negative = spectrum[len(spectrum) - size // 2 :].copy()
-            if size % 2 == 0:
-                negative[0] += spectrum[size // 2]
-            spectrum = np.concatenate([spectrum[: (size + 1) // 2], negative])
-        spectrum = np.moveaxis(spectrum, 0, axis)
-    restricted: NDArray[np.float64] = np.fft.ifftn(spectrum).real * (np.prod(shape) / values.size)
-    return restricted
+        spectrum = np.moveaxis(_resample_spectrum(np.moveaxis(spectrum, axis, 0), size), 0, axis)
+    resampled: NDArray[np.float64] = np.fft.ifftn(spectrum).real * (np.prod(shape) / values.size)
+    return resampled
+
+
+def _resample_spectrum(spectrum: NDArray[np.complex128], size: int) -> NDArray[np.complex128]:
+    """Return the spectrum along the first axis for `size` points."""
+    before = len(spectrum)
+    if size == before:
+        return spectrum
+    few = min(size, before)
+    positive, negative = spectrum[: (few + 1) // 2], spectrum[before - few // 2 :].copy()
+    if size < before:
+        if few % 2 == 0:
+            negative[0] += spectrum[few // 2]
+        return np.concatenate([positive, negative])
+    zeros = np.zeros((size - few, *spectrum.shape[1:]), dtype=spectrum.dtype)
+    if few % 2 == 0:
+        negative[0] /= 2
+        zeros[0] = negative[0]
+    return np.concatenate([positive, zeros, negative])
+
+
+def _compensation_charges(density: Any, setups: Any, relpos_ac: NDArray[np.float64], grid: Any) -> NDArray[np.float64]:
+    """Return sum_a sum_L Q_aL g_L in e/bohr^3, with which the total density has the valence electrons."""
+    from gpaw.core.atom_arrays import AtomArraysLayout
+
+    atomdist = density.D_asii.layout.atomdist
+    charges = AtomArraysLayout([(1, setup.Delta_iiL.shape[2]) for setup in setups], atomdist=atomdist).empty()
+    for atom, setup in enumerate(setups):
+        charges[atom][0] = np.einsum("ij,ijL->L", density.D_asii[atom][0], setup.Delta_iiL)
+        charges[atom][0, 0] += setup.Delta0 + setup.Nv / np.sqrt(4 * np.pi)
+    values = grid.zeros(1)
+    setups.create_compensation_charges(grid, relpos_ac, atomdist).add_to(values, charges)
+    result: NDArray[np.float64] = values.data[0]
+    return result
 
 
 def check_occupancies(setups: Any, atoms: Any, occupancies: Sequence[NDArray | None]) -> list[NDArray]:
@@ -89,17 +113,3 @@ def check_occupancies(setups: Any, atoms: Any, occupancies: Sequence[NDArray | N
             raise InputError(f"The occupancies of {label(atoms, i)} are not all finite numbers.")
         matrices.append(np.asarray(matrix, dtype=np.float64))
     return matrices
-
-
-def _matrices(density: Any) -> list[NDArray]:
-    return [density.D_asii[atom][0] for atom in range(density.natoms)]
-
-
-def _refinement(shape: Sequence[int], coarse: Sequence[int]) -> int:
-    refinement = shape[0] // coarse[0]
-    if refinement < 1 or tuple(shape) != tuple(refinement * int(size) for size in coarse):
-        raise InputError(
-            f"The density is on a grid of {' x '.join(map(str, shape))} points; this GPAW calculation needs "
-            f"{' x '.join(map(str, coarse))}, or a whole multiple of it."
-        )
-    return refinement

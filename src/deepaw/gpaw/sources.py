@@ -32,7 +32,7 @@ class StartDensity(Protocol):
     def trained(self) -> TrainedSetups: ...
 
     def total(self, atoms: Atoms, shape: Shape) -> NDArray:
-        """Return the total density, e/A^3, on a grid of `shape` refined by a whole number."""
+        """Return the total density, e/A^3, on `shape`, GPAW's grid, or on one of another size."""
 
     def occupancies(self, atoms: Atoms) -> Sequence[NDArray | None]:
         """Return D (ni, ni) of each atom, summed over spins; None where not known."""
@@ -74,7 +74,7 @@ class PredictedDensity:
 class KnownDensity:
     """Density and occupancies of one structure, from an earlier calculation.
 
-    density: e/A^3, on the grid of the calculation that they start, or a whole multiple of it.
+    density: e/A^3, with compensation charges, on a grid of any size.
     """
 
     def __init__(self, density: NDArray, occupancies: Sequence[NDArray | None], trained: TrainedSetups | None = None):

@@ -40,8 +40,8 @@ def test_results_are_those_of_gpaw() -> None:
     structure = crystal("LiH_1")
     labels = calculate(SETTINGS, structure)
     atoms = labels.frame
-    assert labels.density.sum() * atoms.get_volume() / labels.density.size == pytest.approx(4, abs=1e-4)
-    assert atoms.info["nelectrons"] == 4 and list(atoms.info["kpts"]) == [3, 3, 3]
+    assert labels.density.sum() * atoms.get_volume() / labels.density.size == pytest.approx(2, abs=1e-4)
+    assert atoms.info["nelectrons"] == 2 and list(atoms.info["kpts"]) == [3, 3, 3]
     for atom, matrix in enumerate(labels.occupancies):
         setup = labels.setups[atoms.symbols[atom]]
         assert len(matrix) == (2 * setup["l_j"] + 1).sum()
