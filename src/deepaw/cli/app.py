@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import typer
 
+from deepaw.cli.bands import bands
 from deepaw.cli.capi import c_api
 from deepaw.cli.convert import convert
 from deepaw.cli.data import data
 from deepaw.cli.doc import doc
+from deepaw.cli.energy import energy
 from deepaw.cli.freeze import freeze
 from deepaw.cli.info import info
 from deepaw.cli.lammps import CONTEXT, lammps
 from deepaw.cli.predict import predict
 from deepaw.cli.run import run
+from deepaw.cli.scf import scf
 from deepaw.cli.test import test
 from deepaw.cli.train import train
 
@@ -32,6 +35,9 @@ app.command()(convert)
 app.command()(freeze)
 app.command(context_settings=CONTEXT)(lammps)
 app.command()(c_api)
+app.command()(scf)
+app.command()(bands)
+app.command()(energy)
 app.add_typer(data, name="data")
 app.add_typer(doc, name="doc")
 

@@ -1,4 +1,4 @@
-"""`deepaw data`: what data sets hold, and outputs of other programs as data to train potentials on."""
+"""`deepaw data`: what data sets hold, outputs of other programs as data to train potentials on, data by GPAW."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-data = typer.Typer(help="Data that potentials are trained on.", no_args_is_help=True)
+from deepaw.cli.gpawdata import gpaw
+
+data = typer.Typer(help="Data that models are trained on.", no_args_is_help=True)
+data.command()(gpaw)
 
 TypeMap = Annotated[
     str | None, typer.Option(help='The types in the order of the model, such as "O H".', metavar='"TYPE ..."')
