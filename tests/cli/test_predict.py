@@ -191,7 +191,8 @@ def test_predicted_occupancies_are_written(folder, monkeypatch, capsys):
     assert read_augmentation("CHGCAR").magnetisation is None
     occupied("gpaw.safetensors", "Mg O", fingerprint="abc")
     said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model gpaw.safetensors --grid 6 6 6 -o CHGCAR")
-    assert said["restart"].startswith("not for VASP as it is")
+    assert said["occupancies"].startswith("not written: those that the model knows are of the PAW setups")
+    assert read_chgcar("CHGCAR").augmentation is None and "PAW occupancies are missing" in said["restart"]
 
 
 def test_a_file_goes_without_occupancies_that_are_missing(folder, monkeypatch, capsys):

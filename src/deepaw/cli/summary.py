@@ -74,6 +74,11 @@ def _outside(facts: tuple[str, ...]) -> str:
 def _occupancies(predicted: PredictedOccupancies | None) -> str:
     if predicted is None:
         return "not written: none were predicted"
+    if not predicted.for_vasp:
+        return (
+            "not written: those that the model knows are of the PAW setups it was trained on, not of VASP's data sets; "
+            "train on its CHGCARs, or copy occupancies with --augmentation-from CHGCAR"
+        )
     if predicted.augmentation is None:
         which = ", ".join(predicted.missing[:LISTED_ATOMS])
         more = f" and {len(predicted.missing) - LISTED_ATOMS} more" if len(predicted.missing) > LISTED_ATOMS else ""
@@ -90,12 +95,7 @@ def _restart(output: Output, predicted: PredictedOccupancies | None) -> str:
             f"{output.augmentation_source}"
         )
     if predicted is not None and predicted.augmentation is not None:
-        if predicted.for_vasp:
-            return "VASP (ICHARG = 1) will use the density on the grid and the predicted augmentation occupancies"
-        return (
-            "not for VASP as it is: the occupancies are those of the PAW setups the model was trained on, which VASP's "
-            "data sets do not share; train on its CHGCARs, or copy occupancies with --augmentation-from CHGCAR"
-        )
+        return "VASP (ICHARG = 1) will use the density on the grid and the predicted augmentation occupancies"
     return (
         "VASP (ICHARG = 1) will use the density on the grid; it will warn that PAW occupancies are missing and start "
         "those from its atoms (--augmentation-from CHGCAR copies them from an earlier run)"

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class PredictedOccupancies:
     """Text of the blocks of all atoms, and what is to be said of them.
 
-    augmentation: None where some atoms have none. missing: numbers of these atoms, from 1, with their symbols, such as
-    '3 (Hf)'. errors: mean of sum |dD| / sum |D| in validation, by symbol of the structure. for_vasp: whether they are
-    of VASP's data sets; those of another code's setups are nothing that VASP can use.
+    augmentation: None where some atoms have none, or they are not for VASP. missing: numbers of these atoms, from 1, with
+    their symbols, such as '3 (Hf)'. errors: mean of sum |dD| / sum |D| in validation, by symbol of the structure.
+    for_vasp: whether they are of VASP's data sets; those of another code's setups would mislead VASP.
     """
 
     augmentation: Augmentation | None
@@ -58,7 +58,7 @@ def predicted_occupancies(
     missing = tuple(f"{atom} ({symbol})" for atom, (symbol, matrix) in enumerate(pairs, 1) if matrix is None)
     present = [matrix for _, matrix in pairs if matrix is not None]
     augmentation = None
-    if not missing:
+    if not missing and occupancies.for_vasp:
         channels = {symbol: setup.channels for symbol, setup in occupancies.setups.items()}
         augmentation = augmentation_of_matrices(symbols, channels, present)
     errors = {symbol: occupancies.errors[symbol] for symbol in dict.fromkeys(symbols) if symbol in occupancies.errors}
