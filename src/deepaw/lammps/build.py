@@ -40,7 +40,7 @@ def build_plugin(lammps: Lammps) -> Path:
     Raises InputError: no compiled library of deepaw, no C++ compiler, an error of the compiler, or a cache folder that
     cannot be written.
     """
-    sources, library = plugin_folder(), library_file()
+    library, sources = library_file(), plugin_folder()
     folder = _cache() / f"{(lammps.version or 'lammps').replace(' ', '')}-{_fingerprint(lammps, sources, library)}"
     if not (folder / PLUGIN).is_file():
         try:
