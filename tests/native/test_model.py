@@ -21,7 +21,7 @@ from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.nativefile import load_model
 from deepaw.potential.shortrange.zbl import zbl_table
-from native.libdeepaw import LibraryError, Model, images
+from native.libdeepaw import LibraryError, Model, functions, images
 from potential import test_physics, test_physics_typed, test_tensor_physics
 from potential.randommodels import random_model, random_tensor_model
 from potential.structures import Structure, crowd, model_frame
@@ -338,7 +338,7 @@ def test_deviation() -> None:
     rows = [np.ascontiguousarray(model) for model in values]
     addresses = np.array([row.ctypes.data for row in rows], dtype=np.uint64)
     deviation = np.empty(5)
-    Model.__init__.__globals__["functions"]().deepaw_deviation(3, 5, 3, addresses.ctypes.data, deviation.ctypes.data)
+    functions().deepaw_deviation(3, 5, 3, addresses.ctypes.data, deviation.ctypes.data)
     np.testing.assert_allclose(deviation, np.linalg.norm(values.std(axis=0), axis=1), rtol=1e-14)
 
 
