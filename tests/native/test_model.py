@@ -302,9 +302,10 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
     model = MODELS["one_side"]()
     path = written(model, tmp_path)
     content = path.read_bytes()
-    plain, short, head, noise, density = (
-        tmp_path / f"{name}.safetensors" for name in ("plain", "short", "head", "noise", "density")
+    plain, short, head, noise, density, typo = (
+        tmp_path / f"{name}.safetensors" for name in ("plain", "short", "head", "noise", "density", "typo")
     )
+    typo.write_bytes(content.replace(b'\\"polynomials\\"', b'\\"polynomiels\\"'))
     model.save(plain)
     short.write_bytes(content[: len(content) // 2])
     head.write_bytes(content[:100])
@@ -317,6 +318,7 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
         (short, f"is cut short: {len(content) // 2} of {len(content)} bytes; copy it again."),
         (head, "is not a model file (.safetensors), or is cut short."),
         (noise, "is not a model file (.safetensors)"),
+        (typo, "was written damaged: the description has no polynomials."),
         (density, "is a model of kind 'densities'; a potential is needed here."),
     ):
         with pytest.raises(LibraryError) as error:

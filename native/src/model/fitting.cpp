@@ -9,8 +9,8 @@ namespace deepaw {
 template <class T>
 FittingNet<T>::FittingNet(const ModelFile &file, const std::string &prefix, const std::vector<Json> &layers,
                           const std::vector<int64_t> &always_one) {
-    const auto &shape = file.shape(prefix + "features");
-    if (layers.empty() || shape.size() != 2) throw ModelError(file.path() + " has no layers; it was written damaged.");
+    const auto shape = file.shape(prefix + "features");
+    if (layers.empty()) throw ModelError(file.path() + " has no layers; it was written damaged.");
     const int64_t all = shape[0], columns = shape[1];
     const std::vector<T> weights = file.read<T>(prefix + "features", all * columns);
     std::vector<T> kept;

@@ -192,6 +192,11 @@ const Json &Json::operator[](const char *key) const {
     return found->second;
 }
 
+const Json &Json::operator[](size_t place) const {
+    if (place >= list().size()) throw ModelError("the description has a list that is too short");
+    return list_[place];
+}
+
 bool Json::has(const char *key) const { return kind_ == Kind::object && object_.count(key) > 0; }
 
 }  // namespace deepaw

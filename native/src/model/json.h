@@ -24,12 +24,13 @@ class Json {
     const std::string &text() const;
     const std::vector<Json> &list() const;
     const Json &operator[](const char *key) const;
+    const Json &operator[](size_t place) const;
     const std::map<std::string, Json> &object() const;
 
     // Whether an object has the key.
     bool has(const char *key) const;
 
-    // The text that the value was read from.
+    // The text that an entry of the outermost object was read from.
     const std::string &source() const { return source_; }
 
   private:

@@ -102,7 +102,7 @@ Form<T> read_form(const ModelFile &file, const Description &description, size_t 
         for (size_t part = 0; part < parts.size(); ++part) {
             offsets.push_back(offsets.back() + form.parts[part]->features(int(kind)));
             vectors.push_back(vectors.back() + form.parts[part]->functions(int(kind)));
-            if (kinds[kind]["parts"].list()[part]["typed"].boolean())
+            if (kinds[kind]["parts"][part]["typed"].boolean())
                 always_one.push_back(offsets.back() + int64_t(always_one.size()));
         }
         FittingNet<T> net(file, of_kind, kinds[kind]["layers"].list(), always_one);
@@ -110,7 +110,7 @@ Form<T> read_form(const ModelFile &file, const Description &description, size_t 
             throw ModelError(file.path() + " has a fitting net that does not fit its descriptor; it was written damaged.");
         Kind<T> entry{offsets, vectors, std::move(net), kinds[kind]["isolated"].boolean(), vectors.back(), {}};
         if (file.has(of_kind + "directions")) {
-            entry.channels = file.shape(of_kind + "directions").back();
+            entry.channels = file.shape(of_kind + "directions")[1];
             entry.directions = file.read<T>(of_kind + "directions", vectors.back() * entry.channels);
         }
         form.kinds.push_back(std::move(entry));

@@ -73,6 +73,12 @@ const ModelFile::Tensor &ModelFile::tensor(const std::string &name) const {
     return found->second;
 }
 
+std::array<int64_t, 2> ModelFile::shape(const std::string &name) const {
+    const auto &shape = tensor(name).shape;
+    if (shape.size() != 2) throw ModelError(path_ + " has a tensor " + name + " that is no matrix; it was written damaged.");
+    return {shape[0], shape[1]};
+}
+
 namespace {
 
 template <class From, class To>

@@ -1,6 +1,7 @@
 // A .safetensors file: the description in its metadata, and its tensors by name.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -32,8 +33,8 @@ class ModelFile {
     template <class T>
     std::vector<T> read(const std::string &name, int64_t count = -1) const;
 
-    // Lengths along the axes of a tensor.
-    const std::vector<int64_t> &shape(const std::string &name) const { return tensor(name).shape; }
+    // Numbers of rows and columns of a matrix. Throws ModelError for a tensor of another rank.
+    std::array<int64_t, 2> shape(const std::string &name) const;
 
   private:
     struct Tensor {

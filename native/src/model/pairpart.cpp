@@ -51,11 +51,11 @@ class PairPart : public Part<T> {
         const auto &pairs = owned_.form;
         moments_ = int64_t(pairs.fading ? ntypes + 1 : ntypes) * pairs.polynomials;
         for (size_t kind = 0; kind < kinds.size(); ++kind) {
-            const Json &of_kind = kinds[kind]["parts"].list().at(size_t(number));
+            const Json &of_kind = kinds[kind]["parts"][size_t(number)];
             const std::string name =
                 form + "kind" + std::to_string(kind) + ".part" + std::to_string(number) + ".project";
-            const auto &shape = file.shape(name);
-            if (shape.size() != 2 || shape[0] != moments_)
+            const auto shape = file.shape(name);
+            if (shape[0] != moments_)
                 throw ModelError(file.path() + " has a tensor " + name + " that does not fit; it was written damaged.");
             Kind entry;
             entry.functions = shape[1];

@@ -144,9 +144,14 @@ const T *PrecisionEvaluator<T>::tile_parameters(const Neighbourhood &neighbourho
 std::unique_ptr<Evaluator> make_evaluator(ModelFile file, int bits) {
     if (bits != 64 && bits != 32)
         throw ModelError("bits is " + std::to_string(bits) + "; it should be 64 or 32.");
-    resolve_names(file);
-    if (bits == 64) return std::make_unique<PrecisionEvaluator<double>>(file);
-    return std::make_unique<PrecisionEvaluator<float>>(file);
+    try {
+        resolve_names(file);
+        if (bits == 64) return std::make_unique<PrecisionEvaluator<double>>(file);
+        return std::make_unique<PrecisionEvaluator<float>>(file);
+    } catch (const ModelError &error) {
+        if (std::string(error.what()).rfind(file.path(), 0) == 0) throw;
+        throw ModelError(file.path() + " was written damaged: " + error.what() + ".");
+    }
 }
 
 template class PrecisionEvaluator<float>;

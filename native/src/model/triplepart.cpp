@@ -25,8 +25,7 @@ class TriplePart : public Part<T> {
                  excluded_.data()};
         const int64_t size = int64_t(form_.rows) * TRIPLE_COLUMNS, pairs = int64_t(ntypes) * (ntypes + 1) / 2;
         moments_ = pairs * size;
-        const auto &shape = file.shape(prefix + "coefficients");
-        width_ = shape.size() == 2 ? shape[1] : 0;
+        width_ = file.shape(prefix + "coefficients")[1];
         const std::vector<double> C = file.read<double>(prefix + "coefficients", moments_ * width_);
         const std::vector<double> derivative = file.read<double>(prefix + "derivative", size * size);
         // gradient of the moments, then d/dv of what they are worth: one matrix
