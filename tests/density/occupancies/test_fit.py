@@ -76,15 +76,29 @@ def test_one_structure_leaves_the_mean() -> None:
 def test_loss_is_proportional_to_the_error() -> None:
     readout, samples, _ = prepared()
     loss = OccupancyLoss(readout, [sample.targets for sample in samples])
-    exact = {symbol: (targets.atoms, targets.blocks) for symbol, targets in samples[0].targets.items()}
-    assert float(loss(exact, samples[0].targets)) < 1e-5
+    targets, sizes = samples[0].targets, [len(NUMBERS)]
+    exact = {symbol: (of_element.atoms, of_element.blocks) for symbol, of_element in targets.items()}
+    assert float(loss(exact, sizes, [targets])) < 1e-5
     predicted = readout(samples[0].features, NUMBERS)
-    value = loss(predicted, samples[0].targets)
+    value = loss(predicted, sizes, [targets])
     assert value > 0.1
     doubled = {
-        symbol: (atoms, [2 * a - b for a, b in zip(blocks, samples[0].targets[symbol].blocks, strict=True)])
+        symbol: (atoms, [2 * a - b for a, b in zip(blocks, targets[symbol].blocks, strict=True)])
         for symbol, (atoms, blocks) in predicted.items()
     }
-    assert torch.isclose(loss(doubled, samples[0].targets), 2 * value, rtol=1e-4)
+    assert torch.isclose(loss(doubled, sizes, [targets]), 2 * value, rtol=1e-4)
     value.backward()
     assert all(torch.isfinite(weight.grad).all() for weight in readout.weights)
+
+
+def test_loss_of_structures_together_is_the_sum() -> None:
+    readout, samples, _ = prepared()
+    loss = OccupancyLoss(readout, [sample.targets for sample in samples])
+    alone = sum(
+        loss(readout(sample.features, NUMBERS), [len(NUMBERS)], [sample.targets]) for sample in (samples[0], samples[2])
+    )
+    joined = [torch.cat(blocks) for blocks in zip(*(sample.features for sample in samples[:3]), strict=True)]
+    together = loss(
+        readout(joined, np.tile(NUMBERS, 3)), [len(NUMBERS)] * 3, [samples[0].targets, None, samples[2].targets]
+    )
+    assert torch.isclose(together, alone, rtol=1e-5)

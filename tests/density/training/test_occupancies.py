@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from deepaw.density.data.sources import read_examples
 from deepaw.density.engine import InferenceEngine
 from deepaw.density.evaluation.occupancies import compare_occupancies
 from deepaw.density.files.chgcar import write_chgcar
-from deepaw.density.model.model import load_density_model
+from deepaw.density.model.model import DensityModel, load_density_model
 from deepaw.density.occupancies.augmentation import augmentation_of_matrices
 from deepaw.density.training.config import DensityInput, read_input
 from deepaw.density.training.occupancies_alone import train_occupancies
@@ -75,6 +76,28 @@ def test_both_together(settings: Settings, tmp_path: Path, data: Path) -> None:
         assert error.error < 0.7 * error.mean
         assert error.free_atom is not None and error.free_atom > error.mean
     assert model.occupancies.errors.keys() == {"Li", "F"}
+
+
+def test_the_smooth_density_is_learnt(settings: Settings, tmp_path: Path, data: Path) -> None:
+    """Density and charges together are the density of the data, which the charges alone are far from."""
+    radii = {"Li": 0.5, "F": 0.4}
+    with pytest.raises(InputError, match=r"setup of Li does not say .* occupancies.compensation_radii"):
+        train(settings(smooth_density=True), tmp_path / "none")
+    made = settings(steps=300, validate_every=300, weight=1.0, smooth_density=True, compensation_radii=radii)
+    train(made, tmp_path / "out")
+    model = load_density_model(tmp_path / "out" / "model.safetensors")
+    assert model.occupancies is not None and model.occupancies.smooth_density
+    assert model.occupancies.setups["F"].radius == 0.4
+    example = read_examples(data)[0]
+    reference = example.density()
+
+    def error(kept: DensityModel) -> float:
+        shape = (reference.shape[0], reference.shape[1], reference.shape[2])
+        found = InferenceEngine(kept).predict(example.atoms, shape, raw=True).density_3d
+        return float(np.abs(found - reference).sum() / np.abs(reference).sum())
+
+    assert error(model) < 0.1
+    assert error(replace(model, occupancies=None)) > 0.3
 
 
 def test_restarted_is_uninterrupted(settings: Settings, tmp_path: Path) -> None:

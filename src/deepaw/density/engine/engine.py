@@ -58,7 +58,11 @@ class InferenceEngine:
         self._evaluators: list[Evaluator] = []
         self._occupancies: OccupancyEvaluator | None = None
         if isinstance(network, ExpansionNetwork):
-            self._evaluators.append(MultipoleEvaluator(network, fitted, self.precision, self.device, compiled))
+            self._evaluators.append(
+                MultipoleEvaluator(
+                    network, fitted, self.precision, self.device, compiled, occupancies=self.model.occupancies
+                )
+            )
             if self.model.occupancies is not None:
                 self._occupancies = OccupancyEvaluator(network, self.model.occupancies, self.device)
         else:

@@ -17,6 +17,9 @@ from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.model import FittedAtoms
 from deepaw.density.model.multipoles import radial_profiles
 from deepaw.density.model.splines import SplineConfig, spline_values
+from deepaw.density.occupancies.compensation import CompensationCharges
+from deepaw.density.occupancies.model import Occupancies
+from deepaw.density.occupancies.readout import OccupancyReadout
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,9 @@ class MultipoleEvaluator:
     """rho(r) = sum_a sum_lm Y_lm f_a,lm(|r - r_a|), the profiles f read from a table: one row a pair, no basis at all.
 
     With a network, its coefficients and the fitted atoms' add up before anything is evaluated; without one the
-    density is that of the fitted atoms. compiled: with torch.compile; raises CompilationError where that cannot be.
+    density is that of the fitted atoms. Where these are a smooth density, compensation charges are added to the
+    profiles: of the network's occupancies, or of mean ones without a network.
+    compiled: with torch.compile; raises CompilationError where that cannot be.
     """
 
     invariant = True
@@ -53,6 +58,7 @@ class MultipoleEvaluator:
         precision: Precision,
         device: torch.device,
         compiled: bool = False,
+        occupancies: Occupancies | None = None,
     ) -> None:
         if network is None and fitted is None:
             raise ValueError("neither a network nor fitted atoms")
@@ -64,7 +70,12 @@ class MultipoleEvaluator:
         self._intervals = ceil(precision.intervals**0.5) * 16
         rows = torch.arange(self._intervals + 1, dtype=torch.float64) / self._intervals
         self._like = self._network.embedding if self._network is not None else fitted.coefficients.to(device)  # type: ignore[union-attr]
-        self._functions = spline_values(self._splines, self.cutoff * rows.square()).to(self._like)
+        radii = self.cutoff * rows.square()
+        self._functions, self._radii = spline_values(self._splines, radii).to(self._like), radii.to(self._like)
+        self._readout: OccupancyReadout | None = None
+        if occupancies is not None and occupancies.smooth_density:
+            self._readout = copy.deepcopy(occupancies.readout).to(self._like).requires_grad_(False)
+            self._charges = CompensationCharges(self._readout, occupancies.setups)
         self._pairs: MultipolePairs = multipole_pairs
         if compiled:
             self._pairs = compiled_multipole_pairs(device, self._like.dtype, self._splines.lmax)
@@ -72,21 +83,29 @@ class MultipoleEvaluator:
     @torch.no_grad()
     def prepare(self, atoms: Atoms) -> Profiles:
         """Everything that depends on the atoms only."""
-        return Profiles(radial_profiles(self._splines, self._functions, self.coefficients(atoms)))
-
-    @torch.no_grad()
-    def coefficients(self, atoms: Atoms) -> Tensor:
-        """(natoms, coefficient_count) in the splines' units, in the network's precision."""
-        parts = []
+        numbers = atoms.get_atomic_numbers()
+        spherical = (
+            self._fitted.of_atoms(torch.from_numpy(numbers)).to(self._like) if self._fitted is not None else None
+        )
+        charges = None
         if self._network is not None:
-            parts.append(self._network(self._network.graph(atoms)))
-        if self._fitted is not None:
-            spherical = self._fitted.of_atoms(torch.from_numpy(atoms.get_atomic_numbers())).to(self._like)
-            parts.append(spherical)
-        total = parts[0].clone()
-        if len(parts) == 2:
-            total[:, : parts[1].shape[1]] += parts[1]
-        return total
+            graph = self._network.graph(atoms)
+            features = self._network.features(graph)
+            coefficients = self._network.coefficients(features, graph)
+            if spherical is not None:
+                coefficients[:, : spherical.shape[1]] += spherical
+            if self._readout is not None:
+                charges = self._charges.of_components(self._readout(features, numbers), numbers)
+        else:
+            assert spherical is not None
+            coefficients = spherical
+            if self._readout is not None:
+                charges = self._charges.of_means(numbers)
+        profiles = radial_profiles(self._splines, self._functions, coefficients)
+        if charges is not None:
+            added = charges.profiles(self._radii[None])[..., : profiles.shape[-1]]
+            profiles[..., : added.shape[-1]] += added
+        return Profiles(profiles)
 
     @torch.no_grad()
     def evaluate(self, part: Profiles, tile: Tile) -> Tensor:

@@ -59,7 +59,9 @@ def compare(
         engine.model.check_elements([int(number) for number in example.atoms.numbers])
     fitted = None
     if engine.model.fitted is not None:
-        fitted = MultipoleEvaluator(None, engine.model.fitted, engine.precision, engine.device)
+        fitted = MultipoleEvaluator(
+            None, engine.model.fitted, engine.precision, engine.device, occupancies=engine.model.occupancies
+        )
     sample = max(1, PARITY_POINTS // max(1, len(examples)))
     random = np.random.default_rng(0)
     comparisons = []

@@ -81,6 +81,7 @@ def reference_density(model: DensityModel, atoms: Atoms, points: NDArray[np.floa
     """The density at points (n, 3) by the reference implementation in float64, (n, outputs), e/A^3."""
     # the reference needs e3nn, which nothing else here should wait for
     from deepaw.density.model.reference import ReferenceNetwork
+    from deepaw.density.model.reference.compensation import reference_charges
     from deepaw.density.model.reference.edges import all_edges
     from deepaw.density.model.reference.expansion import reference_coefficients
 
@@ -111,4 +112,6 @@ def reference_density(model: DensityModel, atoms: Atoms, points: NDArray[np.floa
         edges = all_edges(positions, cell, pbc, places, splines.cutoff, itself=True)
         values = density_of_pairs(splines, coefficients, edges.source, edges.vector)
         total[:, 0] += torch.zeros(len(points), dtype=torch.float64).index_add_(0, edges.target, values)
+    if model.occupancies is not None and model.occupancies.smooth_density:
+        total[:, 0] += reference_charges(model, atoms, places)
     return total.numpy()

@@ -19,11 +19,13 @@ class Occupancies:
     """Readout and setups of a model.
 
     setups: by symbol, of the elements of the readout. errors: mean of sum |dD| / sum |D| in validation, by symbol.
+    smooth_density: whether the model's expansion is the smooth density, to which their compensation charges add.
     """
 
     readout: OccupancyReadout
     setups: dict[str, PawSetup]
     errors: dict[str, float] = field(default_factory=dict)
+    smooth_density: bool = False
 
     @property
     def cutoff(self) -> float | None:
@@ -45,6 +47,7 @@ class Occupancies:
         return {
             "setups": {symbol: setup.description() for symbol, setup in self.setups.items()},
             "errors": self.errors,
+            "smooth_density": self.smooth_density,
         }
 
     def tensors(self) -> dict[str, Tensor]:
@@ -73,4 +76,4 @@ def occupancies_of_file(content: dict[str, Any], tensors: dict[str, Tensor], fea
     readout.load_state_dict(
         {name.removeprefix(of_readout): value for name, value in tensors.items() if name.startswith(of_readout)}
     )
-    return Occupancies(readout, setups, content["errors"])
+    return Occupancies(readout, setups, content["errors"], content.get("smooth_density", False))

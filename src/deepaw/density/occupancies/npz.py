@@ -2,7 +2,8 @@
 
 augmentation/<name>.npz       D0, D1, ...: (ni, ni) of every atom in the order of the structure, summed over spins
 setups/setup-<element>.npz    n_j, l_j, D0_packed, Delta_pL, Delta0, Nv, fingerprint; in the folder of `augmentation` or
-                              in the one above; optionally `cutoff` (eV) and `xc` of the calculations
+                              in the one above; optionally `cutoff` (eV) and `xc` of the calculations,
+                              and `radius` (A) of the Gaussian shapes of the compensation charges
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ def read_setup(path: Path, symbol: str) -> PawSetup:
             float(arrays["Delta0"]),
             float(arrays["cutoff"]) if "cutoff" in arrays else None,
             str(arrays["xc"]) if "xc" in arrays else None,
+            float(arrays["radius"]) if "radius" in arrays else None,
         )
     except KeyError as error:
         raise InputError(f"{path} is not a setup: it has no array {error}.") from None

@@ -23,6 +23,9 @@ from deepaw.density.occupancies.coupling import coupling_of
 
 Array = NDArray[np.float64]
 
+Components = dict[str, tuple[Tensor, list[Tensor]]]
+"""By symbol, indices (n,) of the atoms and for every degree L their components (n, rows, 2 L + 1)."""
+
 
 @dataclass(frozen=True)
 class ElementRows:
@@ -57,15 +60,10 @@ class OccupancyReadout(nn.Module):
         self.bias = nn.Parameter(torch.zeros(starts[0]))
         self.register_buffer("mean", torch.zeros(starts[0]))
 
-    def forward(self, features: Sequence[Tensor], numbers: NDArray[np.int64]) -> dict[str, tuple[Tensor, list[Tensor]]]:
+    def forward(self, features: Sequence[Tensor], numbers: NDArray[np.int64]) -> Components:
         """Components of all atoms whose element has occupancies.
 
-        Args:
-            features: for every degree (natoms, features, 2 l + 1).
-            numbers: (natoms,), atomic numbers.
-
-        Returns:
-            By symbol, the indices (n,) of its atoms and for every degree L the components (n, rows, 2 L + 1).
+        features: for every degree (natoms, features, 2 l + 1). numbers: (natoms,), atomic numbers.
         """
         result = {}
         for element in self.elements:

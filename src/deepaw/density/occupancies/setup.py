@@ -25,7 +25,7 @@ class PawSetup:
     electrons: valence electrons, or None. free_atom: components x of the free atom's matrix, of degree 0
     (counts[0],), or None. delta: radial part (pairs of channels, 3) of the compensation charges Q_L, or None; delta0:
     what is added for L = 0. cutoff: of plane waves in eV, and xc: exchange-correlation functional, of the calculations
-    that the occupancies are from, where they are known.
+    that the occupancies are from, where they are known. radius: of the Gaussian shapes of the compensation charges, A.
     """
 
     channels: Channels
@@ -36,6 +36,7 @@ class PawSetup:
     delta0: float = 0.0
     cutoff: float | None = None
     xc: str | None = None
+    radius: float | None = None
 
     @property
     def Delta_pL(self) -> Array:  # noqa: N802 (the name in GPAW)
@@ -82,6 +83,7 @@ class PawSetup:
             "delta0": self.delta0,
             "cutoff": self.cutoff,
             "xc": self.xc,
+            "radius": self.radius,
         }
 
     def arrays(self) -> dict[str, Array]:
@@ -101,6 +103,7 @@ def setup_of_description(element: str, content: dict[str, Any], arrays: dict[str
         content["delta0"],
         content["cutoff"],
         content["xc"],
+        content.get("radius"),
     )
 
 

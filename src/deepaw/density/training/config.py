@@ -118,6 +118,9 @@ class OccupanciesInput(Section):
     setup_channels: channels in the order of the POTCAR, such as "s s p p d", of elements whose number of augmentation
     occupancies in a CHGCAR is not 15, 33 or 138. cutoff: of plane waves in eV, and xc: exchange-correlation functional,
     of the calculations, where their files do not say them; they are kept in the model.
+    smooth_density: whether the network learns the smooth density of PAW, to which the compensation charges of the
+    occupancies add, instead of the total. compensation_radii: of the Gaussian shapes of these charges, A, by element,
+    where the setups do not say them.
     """
 
     learn: bool = True
@@ -126,6 +129,8 @@ class OccupanciesInput(Section):
     setup_channels: dict[str, str] = Field({})
     cutoff: float | None = Field(None, gt=0)
     xc: str | None = None
+    smooth_density: bool = False
+    compensation_radii: dict[str, Annotated[float, Field(gt=0)]] = Field({})
 
     @model_validator(mode="after")
     def _has_channels(self) -> OccupanciesInput:

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from deepaw.density.data.example import Example
 from deepaw.density.data.split import Split
 from deepaw.density.model.expansion import ExpansionNetwork
+from deepaw.density.occupancies.compensation import AtomicCharges, CompensationCharges
 from deepaw.density.occupancies.data import OccupancyData, read_occupancies
 from deepaw.density.occupancies.errors import ElementError, mean_errors
 from deepaw.density.occupancies.loss import OccupancyLoss
 from deepaw.density.occupancies.model import Occupancies
-from deepaw.density.occupancies.readout import OccupancyReadout
+from deepaw.density.occupancies.readout import Components, OccupancyReadout
 from deepaw.density.occupancies.targets import Targets, set_statistics, targets_of
 from deepaw.density.training.config import OccupanciesInput
+from deepaw.errors import InputError
 
-Features = Sequence[Tensor]
-"""Of the atoms of one structure, for every degree (natoms, features, 2 l + 1)."""
-
+Array = NDArray[np.float64]
 
 SAMPLE = 20
 """Structures from which the size of features is taken."""
@@ -30,11 +32,18 @@ SAMPLE = 20
 class OccupancyTraining:
     """A readout to be trained, and what it learns from.
 
-    Elements are those with occupancies in the training part; their means and scales are set.
+    Elements are those with occupancies in the training part; their means and scales are set. smooth: whether the
+    network learns the smooth density, to which `charges` then belong.
     """
 
     def __init__(
-        self, data: OccupancyData, parts: Split, network: ExpansionNetwork, weight: float, device: torch.device
+        self,
+        data: OccupancyData,
+        parts: Split,
+        network: ExpansionNetwork,
+        weight: float,
+        smooth: bool,
+        device: torch.device,
     ) -> None:
         self.weight = weight
         self._data = data
@@ -50,6 +59,17 @@ class OccupancyTraining:
         set_statistics(self.readout, list(self.targets.values()))
         self._normalise(network, train[:SAMPLE])
         self._loss = OccupancyLoss(self.readout, list(self.targets.values()))
+        self.charges = self._compensation_charges() if smooth else None
+
+    def _compensation_charges(self) -> CompensationCharges:
+        charges = CompensationCharges(self.readout, self.setups)
+        if missing := [symbol for symbol in self.setups if symbol not in charges.elements]:
+            raise InputError(
+                f"occupancies.smooth_density is true, and the setup of {missing[0]} does not say its compensation "
+                "charges and their radius; give the radius in A in occupancies.compensation_radii, or leave "
+                "smooth_density out."
+            )
+        return charges
 
     @torch.no_grad()
     def _normalise(self, network: ExpansionNetwork, examples: Sequence[Example]) -> None:
@@ -58,24 +78,36 @@ class OccupancyTraining:
         for scale, blocks in zip(self.readout.scales, zip(*features, strict=True), strict=True):
             scale.data /= torch.cat([block.flatten() for block in blocks]).square().mean().sqrt().clamp(min=1e-6)
 
-    def loss(self, examples: Sequence[Example], features: Sequence[Features]) -> Tensor:
-        """What the structures add to the loss together; those without occupancies add nothing."""
-        total = self.readout.mean.new_zeros(())
-        for example, blocks in zip(examples, features, strict=True):
+    def known_charges(self, examples: Sequence[Example]) -> dict[int, AtomicCharges]:
+        """Compensation charges of the structures whose occupancies are targets, by the id of their atoms."""
+        if self.charges is None:
+            return {}
+        result = {}
+        for example in examples:
             if example.name in self.targets:
-                predicted = self.readout(blocks, example.atoms.get_atomic_numbers())
-                total = total + self.weight * self._loss(predicted, self.targets[example.name])
-        return total
+                targets = self.targets[example.name]
+                components = {symbol: (of_element.atoms, of_element.blocks) for symbol, of_element in targets.items()}
+                numbers = example.atoms.get_atomic_numbers()
+                result[id(example.atoms)] = self.charges.of_components(components, numbers)
+        return result
 
-    @torch.no_grad()
-    def errors(self, structures: Iterable[tuple[Example, Features]]) -> list[ElementError]:
-        """Errors of every element over structures that have occupancies; others are passed over."""
+    def loss(self, examples: Sequence[Example], components: Components) -> Tensor:
+        """What the structures add to the loss together; those without occupancies add nothing.
+
+        components: what the readout gives for their atoms, one structure after another.
+        """
+        targets = [self.targets.get(example.name) for example in examples]
+        return self.weight * self._loss(components, [len(example.atoms) for example in examples], targets)
+
+    def errors(self, structures: Iterable[tuple[Example, Sequence[Array | None]]]) -> list[ElementError]:
+        """Errors of every element in predicted matrices, over structures that have occupancies; others are passed
+        over.
+        """
         atoms = []
-        for example, blocks in structures:
+        for example, predicted in structures:
             matrices = self._data.structures.get(example.name)
             if matrices is None:
                 continue
-            predicted = self.readout.matrices(blocks, example.atoms.get_atomic_numbers())
             for symbol, mine, reference in zip(example.atoms.symbols, predicted, matrices.matrices, strict=True):
                 if mine is not None:
                     atoms.append((symbol, mine, reference))
@@ -87,7 +119,8 @@ class OccupancyTraining:
 
     def finished(self, readout: OccupancyReadout, validation: Sequence[ElementError]) -> Occupancies:
         """What the model keeps: a copy of the readout, setups and errors."""
-        return Occupancies(readout, self.setups, {error.symbol: error.error for error in validation})
+        errors = {error.symbol: error.error for error in validation}
+        return Occupancies(readout, self.setups, errors, smooth_density=self.charges is not None)
 
 
 def occupancy_training(
@@ -106,10 +139,13 @@ def occupancy_training(
             setup,
             cutoff=setup.cutoff if setup.cutoff is not None else settings.cutoff,
             xc=setup.xc if setup.xc is not None else settings.xc,
+            radius=setup.radius if setup.radius is not None else settings.compensation_radii.get(symbol),
         )
         for symbol, setup in data.setups.items()
     }
-    return OccupancyTraining(OccupancyData(setups, data.structures), parts, network, settings.weight, device)
+    return OccupancyTraining(
+        OccupancyData(setups, data.structures), parts, network, settings.weight, settings.smooth_density, device
+    )
 
 
 def shown_errors(errors: Sequence[ElementError]) -> str:

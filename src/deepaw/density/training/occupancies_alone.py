@@ -62,8 +62,13 @@ def train_occupancies(
     ]
     say(f"{len(samples)} structures with occupancies to learn from, of {len(training.setups)} elements")
     fit_readout(training.readout, samples)
-    known = training.errors((example, _features(network, example)) for example in parts.validation)
-    unseen = training.errors((example, _features(network, example)) for example in parts.left_out)
+    known, unseen = (
+        training.errors(
+            (example, training.readout.matrices(_features(network, example), example.atoms.get_atomic_numbers()))
+            for example in part
+        )
+        for part in (parts.validation, parts.left_out)
+    )
     say(f"occupancies, validation: {shown_errors(known) or 'none'}")
     if unseen:
         say(f"occupancies, left out: {shown_errors(unseen)}")

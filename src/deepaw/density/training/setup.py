@@ -21,6 +21,7 @@ from deepaw.density.model.fitted_atoms import RadialSample, fit_atoms
 from deepaw.density.model.gated import GatedNetwork
 from deepaw.density.model.model import DensityModel, FittedAtoms
 from deepaw.density.model.splines import SplineConfig
+from deepaw.density.occupancies.compensation import AtomicCharges, CompensationCharges
 from deepaw.density.training.config import DensityInput, ExpansionInput
 from deepaw.density.training.objective import ExpansionObjective, GatedObjective, Objective
 from deepaw.density.training.occupancies import OccupancyTraining, occupancy_training
@@ -68,22 +69,27 @@ def prepare_training(
         reach = max(splines.cutoffs[0], config.cutoff)
     sources = {example.name: ProbeSource(example.atoms, example.density, reach) for example in examples}
     spherical = SplineConfig(splines.counts[:1], splines.cutoffs[:1], splines.power)
-    if fitted is None:
-        fitted = _fit(parts.train, sources, elements, spherical, settings.training.seed).float()
-    atoms = FittedAtoms(elements, spherical, fitted)
     torch.manual_seed(settings.training.seed)
     network: ExpansionNetwork | GatedNetwork
-    objective: Objective
     occupancies = None
     if isinstance(config, ExpansionConfig):
         network = ExpansionNetwork(config).to(device)
-        objective = ExpansionObjective(network, atoms, device)
         if settings.occupancies.learn:
             occupancies = occupancy_training(settings.occupancies, parts, network, device)
     else:
         network = GatedNetwork(config).to(device)
         with torch.no_grad():
             network.probe_model.readout.weight.mul_(READOUT_START)
+    charges = occupancies.charges if occupancies is not None else None
+    if fitted is None:
+        fitted = _fit(parts.train, sources, elements, spherical, settings.training.seed, charges).float()
+    atoms = FittedAtoms(elements, spherical, fitted)
+    objective: Objective
+    if isinstance(network, ExpansionNetwork):
+        readout = occupancies.readout if occupancies is not None else None
+        known = occupancies.known_charges(parts.train) if occupancies is not None else {}
+        objective = ExpansionObjective(network, atoms, device, readout, charges, known)
+    else:
         objective = GatedObjective(network, atoms, device)
     coverage = coverage_of(example.atoms for example in parts.train)
     model = DensityModel(network, atoms, valence_electrons(examples), coverage=coverage)
@@ -96,14 +102,20 @@ def _fit(
     elements: tuple[int, ...],
     splines: SplineConfig,
     seed: int,
+    charges: CompensationCharges | None,
 ) -> torch.Tensor:
+    """Coefficients of the fitted atoms, to which `charges` of mean occupancies add where they are given."""
     species = torch.full((max(elements) + 1,), -1)
     species[list(elements)] = torch.arange(len(elements))
     samples = []
     for number, example in enumerate(examples):
         probes = sources[example.name].draw(FIT_PROBES, np.random.default_rng([seed, 1, number]))
-        numbers = torch.from_numpy(example.atoms.get_atomic_numbers())
-        samples.append(
-            RadialSample(probes.point, species[numbers[probes.atom]], probes.vectors.norm(dim=-1), probes.density)
-        )
+        numbers, distances = example.atoms.get_atomic_numbers(), probes.vectors.norm(dim=-1)
+        density = probes.density
+        if charges is not None:
+            mean = charges.of_means(numbers)
+            spherical = AtomicCharges(mean.moments[:, :1].cpu(), mean.radii.cpu()).rows(probes.atom)
+            values = spherical.profiles(distances[:, None]).flatten()
+            density = density.index_add(0, probes.point, -values)
+        samples.append(RadialSample(probes.point, species[torch.from_numpy(numbers)[probes.atom]], distances, density))
     return fit_atoms(samples, len(elements), splines)

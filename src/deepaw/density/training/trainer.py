@@ -109,7 +109,8 @@ class Trainer:
             with output_file(output / f"{part}.txt") as beside:
                 beside.write_text("".join(f"{name}\n" for name in structure_names(parts)[part]))
         assert self._setup.model.fitted is not None
-        self.baseline = self._validate(FittedObjective(self._setup.model.fitted, device), parts.validation)
+        charges = self._occupancies.charges if self._occupancies is not None else None
+        self.baseline = self._validate(FittedObjective(self._setup.model.fitted, device, charges), parts.validation)
         say(
             f"{len(parts.train)} structures to learn from, {len(parts.validation)} to validate, "
             f"{len(parts.left_out)} of crystal types left out; {sum(weight.numel() for weight in self._weights):,} "
@@ -189,7 +190,7 @@ class Trainer:
         if self._occupancies is not None:
             assert isinstance(self._setup.objective, ExpansionObjective)
             examples = [batch[position] for position in part]
-            loss = loss + self._occupancies.loss(examples, self._setup.objective.features)
+            loss = loss + self._occupancies.loss(examples, self._setup.objective.components)
         return errors, loss
 
     def _refuse(self, batch: list[Example], losses: Tensor) -> None:
@@ -235,7 +236,7 @@ class Trainer:
         assert occupancies is not None and isinstance(objective, ExpansionObjective)
         parts = self._setup.split.validation, self._setup.split.left_out
         known, unseen = (
-            occupancies.errors((example, objective.atom_features(example.atoms)) for example in part) for part in parts
+            occupancies.errors((example, objective.matrices(example.atoms)) for example in part) for part in parts
         )
         return known, unseen
 

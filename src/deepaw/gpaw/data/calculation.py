@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.units import Bohr
 from numpy.typing import NDArray
 
 from deepaw.gpaw.converge import electron_count
@@ -80,4 +81,11 @@ def _setup_arrays(setup: Any, free_atom: NDArray, settings: DataSettings) -> Arr
         "fingerprint": np.array(setup.fingerprint),
         "cutoff": np.array(settings.cutoff),
         "xc": np.array(settings.xc),
+        **_shape_radius(setup),
     }
+
+
+def _shape_radius(setup: Any) -> Arrays:
+    """Radius (A) of the shapes of compensation charges, where they are Gaussians."""
+    shape = setup.data.shape_function
+    return {"radius": np.array(shape["rc"] * Bohr)} if shape["type"] == "gauss" else {}
