@@ -32,7 +32,9 @@ def density(request: pytest.FixtureRequest) -> Density:
         fitted = FittedAtoms((8, 72), SplineConfig((8,), (CUTOFF,), 1.3), torch.rand(2, 8, dtype=torch.float64))
     if request.param == "smooth density":
         occupancies = charged_occupancies(network, ("O", "Hf"))
-    engine = InferenceEngine(DensityModel(network, fitted, occupancies=occupancies), precision="tight")
+    engine = InferenceEngine(
+        DensityModel(network, fitted, occupancies=occupancies, compensation=occupancies), precision="tight"
+    )
 
     def evaluate(atoms: Atoms, points: np.ndarray) -> np.ndarray:
         return engine.predict_at(atoms, points)[:, None]

@@ -17,7 +17,7 @@ CHANNELS = ((2, 0), (2, 1), (-1, 0), (-1, 1), (3, 2))
 
 
 def charged_occupancies(network: ExpansionNetwork, symbols: Sequence[str]) -> Occupancies:
-    """Of some elements, for a network whose density is then the smooth one."""
+    """Of some elements, read off the features of a network."""
     random = np.random.default_rng(3)
     setups = {}
     for number, symbol in enumerate(symbols):
@@ -30,4 +30,4 @@ def charged_occupancies(network: ExpansionNetwork, symbols: Sequence[str]) -> Oc
         readout.mean.uniform_(0, 1)
         for weight in readout.weights:
             weight.normal_()
-    return Occupancies(readout, setups, smooth_density=True)
+    return Occupancies(readout, setups)

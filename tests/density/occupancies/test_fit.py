@@ -39,7 +39,10 @@ def prepared(count: int = 30) -> tuple[OccupancyReadout, list[FitSample], list[A
     readout = OccupancyReadout(CHANNELS, 6, 2)
     targets = [targets_of(matrices, SYMBOLS, readout) for _, matrices in made]
     set_statistics(readout, targets)
-    samples = [FitSample(features, target) for (features, _), target in zip(made, targets, strict=True)]
+    samples = [
+        FitSample(features, target, f"type {number % 7}")
+        for number, ((features, _), target) in enumerate(zip(made, targets, strict=True))
+    ]
     return readout, samples, [matrices for _, matrices in made]
 
 
@@ -71,6 +74,23 @@ def test_one_structure_leaves_the_mean() -> None:
     found = readout.matrices(other, NUMBERS)[0]
     assert found is not None
     assert np.abs(found - readout.mean_matrix("O")).sum() < 0.2 * np.abs(matrices[0].matrices[0]).sum()
+
+
+def test_a_trained_readout_is_corrected() -> None:
+    """What it knows of degree 2 alone stays where one sample leaves nothing to validate a correction with."""
+    readout, samples, matrices = prepared()
+    fit_readout(readout, samples)
+    again = readout.state_dict()
+    kept = {name: value.clone() for name, value in again.items()}
+    fit_readout(readout, samples[:1])
+    for name, value in readout.state_dict().items():
+        torch.testing.assert_close(value, kept[name], atol=1e-3, rtol=1e-3)
+    with torch.no_grad():
+        readout.weights[1].add_(0.3)
+    fit_readout(readout, samples)
+    for mine, matrix in zip(readout.matrices(samples[4].features, NUMBERS), matrices[4].matrices, strict=True):
+        assert mine is not None
+        assert np.abs(mine - matrix).sum() < 1e-3 * np.abs(matrix).sum()
 
 
 def test_loss_is_proportional_to_the_error() -> None:

@@ -86,7 +86,7 @@ def test_the_smooth_density_is_learnt(settings: Settings, tmp_path: Path, data: 
     made = settings(steps=300, validate_every=300, weight=1.0, smooth_density=True, compensation_radii=radii)
     train(made, tmp_path / "out")
     model = load_density_model(tmp_path / "out" / "model.safetensors")
-    assert model.occupancies is not None and model.occupancies.smooth_density
+    assert model.occupancies is not None and model.compensation is model.occupancies
     assert model.occupancies.setups["F"].radius == 0.4
     example = read_examples(data)[0]
     reference = example.density()
@@ -97,7 +97,22 @@ def test_the_smooth_density_is_learnt(settings: Settings, tmp_path: Path, data: 
         return float(np.abs(found - reference).sum() / np.abs(reference).sum())
 
     assert error(model) < 0.1
-    assert error(replace(model, occupancies=None)) > 0.3
+    assert error(replace(model, compensation=None)) > 0.3
+
+
+def test_other_occupancies_leave_a_smooth_density_as_it_is(settings: Settings, tmp_path: Path, data: Path) -> None:
+    made = settings(steps=20, validate_every=20, smooth_density=True, compensation_radii={"Li": 0.5, "F": 0.4})
+    train(made, tmp_path / "density")
+    path, again = tmp_path / "density" / "model.safetensors", tmp_path / "both" / "model.safetensors"
+    train_occupancies(settings(density_model=str(path), cutoff=400), Path(), tmp_path / "both", CPU, lambda text: None)
+    before, after = load_density_model(path), load_density_model(again)
+    assert after.occupancies is not None and after.occupancies.cutoff == 400
+    assert after.compensation is not None and after.compensation is not after.occupancies
+    atoms = read_examples(data)[0].atoms
+    assert np.array_equal(
+        InferenceEngine(before).predict(atoms=atoms, grid_shape=(6, 6, 6)).density_3d,
+        InferenceEngine(after).predict(atoms=atoms, grid_shape=(6, 6, 6)).density_3d,
+    )
 
 
 def test_restarted_is_uninterrupted(settings: Settings, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class InferenceEngine:
         if isinstance(network, ExpansionNetwork):
             self._evaluators.append(
                 MultipoleEvaluator(
-                    network, fitted, self.precision, self.device, compiled, occupancies=self.model.occupancies
+                    network, fitted, self.precision, self.device, compiled, compensation=self.model.compensation
                 )
             )
             if self.model.occupancies is not None:

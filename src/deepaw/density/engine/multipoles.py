@@ -40,8 +40,8 @@ class MultipoleEvaluator:
     """rho(r) = sum_a sum_lm Y_lm f_a,lm(|r - r_a|), the profiles f read from a table: one row a pair, no basis at all.
 
     With a network, its coefficients and the fitted atoms' add up before anything is evaluated; without one the
-    density is that of the fitted atoms. Where these are a smooth density, compensation charges are added to the
-    profiles: of the network's occupancies, or of mean ones without a network.
+    density is that of the fitted atoms. compensation: occupancies whose compensation charges are added to the profiles;
+    without a network, those of their means.
     compiled: with torch.compile; raises CompilationError where that cannot be.
     """
 
@@ -58,7 +58,7 @@ class MultipoleEvaluator:
         precision: Precision,
         device: torch.device,
         compiled: bool = False,
-        occupancies: Occupancies | None = None,
+        compensation: Occupancies | None = None,
     ) -> None:
         if network is None and fitted is None:
             raise ValueError("neither a network nor fitted atoms")
@@ -73,9 +73,9 @@ class MultipoleEvaluator:
         radii = self.cutoff * rows.square()
         self._functions, self._radii = spline_values(self._splines, radii).to(self._like), radii.to(self._like)
         self._readout: OccupancyReadout | None = None
-        if occupancies is not None and occupancies.smooth_density:
-            self._readout = copy.deepcopy(occupancies.readout).to(self._like).requires_grad_(False)
-            self._charges = CompensationCharges(self._readout, occupancies.setups)
+        if compensation is not None:
+            self._readout = copy.deepcopy(compensation.readout).to(self._like).requires_grad_(False)
+            self._charges = CompensationCharges(self._readout, compensation.setups)
         self._pairs: MultipolePairs = multipole_pairs
         if compiled:
             self._pairs = compiled_multipole_pairs(device, self._like.dtype, self._splines.lmax)

@@ -60,7 +60,7 @@ def compare(
     fitted = None
     if engine.model.fitted is not None:
         fitted = MultipoleEvaluator(
-            None, engine.model.fitted, engine.precision, engine.device, occupancies=engine.model.occupancies
+            None, engine.model.fitted, engine.precision, engine.device, compensation=engine.model.compensation
         )
     sample = max(1, PARITY_POINTS // max(1, len(examples)))
     random = np.random.default_rng(0)

@@ -112,6 +112,6 @@ def reference_density(model: DensityModel, atoms: Atoms, points: NDArray[np.floa
         edges = all_edges(positions, cell, pbc, places, splines.cutoff, itself=True)
         values = density_of_pairs(splines, coefficients, edges.source, edges.vector)
         total[:, 0] += torch.zeros(len(points), dtype=torch.float64).index_add_(0, edges.target, values)
-    if model.occupancies is not None and model.occupancies.smooth_density:
+    if model.compensation is not None:
         total[:, 0] += reference_charges(model, atoms, places)
     return total.numpy()

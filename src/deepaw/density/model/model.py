@@ -54,6 +54,8 @@ class DensityModel:
     valence: electrons of each element in the densities it was trained on, by symbol; empty where not known.
     provenance: how it was made and what was measured of it, JSON-serialisable.
     occupancies: PAW occupancies that are read off the network's features, or None.
+    compensation: occupancies whose compensation charges add to the expansion, where this is the smooth density of PAW
+    alone: `occupancies`, unless others were learnt since. None where the expansion is the whole density.
     coverage: what the training data covered, or None where the file does not say.
     """
 
@@ -63,6 +65,7 @@ class DensityModel:
     provenance: dict[str, Any] = field(default_factory=dict)
     occupancies: Occupancies | None = None
     coverage: Coverage | None = None
+    compensation: Occupancies | None = None
 
     @property
     def readout(self) -> str:
@@ -113,8 +116,13 @@ class DensityModel:
                 "splines": dataclasses.asdict(self.fitted.splines),
             }
         if self.occupancies is not None:
-            tensors |= self.occupancies.tensors()
+            tensors |= self.occupancies.tensors("occupancies.")
             description["occupancies"] = self.occupancies.description()
+        if self.compensation is not None:
+            description["compensation"] = "occupancies"
+            if self.compensation is not self.occupancies:
+                tensors |= self.compensation.tensors("compensation.")
+                description["compensation"] = self.compensation.description()
         if self.coverage is not None:
             description["coverage"] = self.coverage.description()
         write_model(path, ModelFile(KIND, description, tensors))
@@ -157,18 +165,24 @@ def _from_file(path: Path) -> DensityModel:
                 _splines(description["fitted"]["splines"]),
                 file.tensors["fitted.coefficients"],
             )
-        occupancies = None
-        if "occupancies" in description:
-            if not isinstance(network, ExpansionNetwork):
-                raise ValueError("occupancies of a gated network")
-            count, lmax = network.feature_count, network.config.lmax
-            occupancies = occupancies_of_file(description["occupancies"], file.tensors, count, lmax)
+        occupancies = _occupancies(file, "occupancies", network)
+        same = description.get("compensation") == "occupancies"
+        compensation = occupancies if same else _occupancies(file, "compensation", network)
         coverage = coverage_of_file(description["coverage"]) if "coverage" in description else None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} does not describe a density model that this software knows: {reason}") from None
     valence, provenance = description.get("valence", {}), description.get("provenance", {})
-    return DensityModel(network, fitted, valence, provenance, occupancies, coverage)
+    return DensityModel(network, fitted, valence, provenance, occupancies, coverage, compensation)
+
+
+def _occupancies(file: ModelFile, key: str, network: ExpansionNetwork | GatedNetwork) -> Occupancies | None:
+    if key not in file.metadata:
+        return None
+    if not isinstance(network, ExpansionNetwork):
+        raise ValueError(f"{key} of a gated network")
+    count, lmax = network.feature_count, network.config.lmax
+    return occupancies_of_file(file.metadata[key], file.tensors, f"{key}.", count, lmax)
 
 
 def _network(readout: str, config: dict[str, Any]) -> ExpansionNetwork | GatedNetwork:

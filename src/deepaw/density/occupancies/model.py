@@ -11,21 +11,17 @@ from torch import Tensor
 from deepaw.density.occupancies.readout import OccupancyReadout
 from deepaw.density.occupancies.setup import PawSetup, setup_of_description
 
-PREFIX = "occupancies."
-
 
 @dataclass(frozen=True)
 class Occupancies:
     """Readout and setups of a model.
 
     setups: by symbol, of the elements of the readout. errors: mean of sum |dD| / sum |D| in validation, by symbol.
-    smooth_density: whether the model's expansion is the smooth density, to which their compensation charges add.
     """
 
     readout: OccupancyReadout
     setups: dict[str, PawSetup]
     errors: dict[str, float] = field(default_factory=dict)
-    smooth_density: bool = False
 
     @property
     def cutoff(self) -> float | None:
@@ -47,33 +43,34 @@ class Occupancies:
         return {
             "setups": {symbol: setup.description() for symbol, setup in self.setups.items()},
             "errors": self.errors,
-            "smooth_density": self.smooth_density,
         }
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Tensors of a model file, by name."""
-        state = {f"{PREFIX}readout.{name}": value for name, value in self.readout.state_dict().items()}
+    def tensors(self, prefix: str) -> dict[str, Tensor]:
+        """Tensors of a model file, by names that begin with `prefix`."""
+        state = {f"{prefix}readout.{name}": value for name, value in self.readout.state_dict().items()}
         for symbol, setup in self.setups.items():
             for name, array in setup.arrays().items():
-                state[f"{PREFIX}setups.{symbol}.{name}"] = torch.from_numpy(array)
+                state[f"{prefix}setups.{symbol}.{name}"] = torch.from_numpy(array)
         return state
 
 
-def occupancies_of_file(content: dict[str, Any], tensors: dict[str, Tensor], features: int, lmax: int) -> Occupancies:
-    """The occupancies that a model file holds.
+def occupancies_of_file(
+    content: dict[str, Any], tensors: dict[str, Tensor], prefix: str, features: int, lmax: int
+) -> Occupancies:
+    """The occupancies that a model file holds under names that begin with `prefix`.
 
     features, lmax: of the network. Raises KeyError, TypeError, ValueError or RuntimeError: no such content.
     """
-    of_readout = f"{PREFIX}readout."
+    of_readout = f"{prefix}readout."
     setups = {}
     for symbol, description in content["setups"].items():
-        prefix = f"{PREFIX}setups.{symbol}."
+        of_setup = f"{prefix}setups.{symbol}."
         arrays = {
-            name.removeprefix(prefix): value.numpy() for name, value in tensors.items() if name.startswith(prefix)
+            name.removeprefix(of_setup): value.numpy() for name, value in tensors.items() if name.startswith(of_setup)
         }
         setups[symbol] = setup_of_description(symbol, description, arrays)
     readout = OccupancyReadout({symbol: setup.channels for symbol, setup in setups.items()}, features, lmax)
     readout.load_state_dict(
         {name.removeprefix(of_readout): value for name, value in tensors.items() if name.startswith(of_readout)}
     )
-    return Occupancies(readout, setups, content["errors"], content.get("smooth_density", False))
+    return Occupancies(readout, setups, content["errors"])

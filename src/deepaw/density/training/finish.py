@@ -13,9 +13,33 @@ from deepaw import __version__
 from deepaw.density.model.model import DensityModel
 from deepaw.density.occupancies.errors import ElementError
 from deepaw.density.training.config import DensityInput
+from deepaw.density.training.objective import ExpansionObjective
 from deepaw.density.training.report import mean
 from deepaw.density.training.setup import Setup
 from deepaw.density.training.validation import Validation
+
+
+def occupancy_errors(setup: Setup) -> tuple[list[ElementError], list[ElementError]]:
+    """Errors of the weights of the moment on the validation set and on the crystal types left out."""
+    occupancies, objective = setup.occupancies, setup.objective
+    if occupancies is None:
+        return [], []
+    assert isinstance(objective, ExpansionObjective)
+    known, unseen = (
+        occupancies.errors((example, objective.matrices(example.atoms)) for example in part)
+        for part in (setup.split.validation, setup.split.left_out)
+    )
+    return known, unseen
+
+
+def correct_occupancies(setup: Setup) -> None:
+    """Correct the readout in closed form for the weights of the moment.
+
+    Descent reaches features that carry over to new crystal types, but it fits the readout slowly.
+    """
+    assert setup.occupancies is not None and isinstance(setup.objective, ExpansionObjective)
+    objective = setup.objective
+    setup.occupancies.correct((example, objective.atom_features(example.atoms)) for example in setup.split.train)
 
 
 def finished_model(
@@ -44,10 +68,11 @@ def finished_model(
         "nmae_fitted_atoms": mean(baseline.nmae) if len(baseline.nmae) else None,
         "hours": seconds / 3600,
     }
-    kept = None
+    kept = compensation = None
     if setup.occupancies is not None:
         provenance["occupancies_left_out"] = {error.symbol: error.error for error in occupancies[1]}
         kept = setup.occupancies.finished(copy.deepcopy(setup.occupancies.readout), occupancies[0])
+        compensation = kept if setup.occupancies.charges is not None else None
     assert setup.model.coverage is not None
     worst = float(np.abs(known.electrons).max()) if len(known.electrons) else None
     return replace(
@@ -55,5 +80,6 @@ def finished_model(
         network=copy.deepcopy(setup.model.network),
         provenance=provenance,
         occupancies=kept,
+        compensation=compensation,
         coverage=replace(setup.model.coverage, electrons=worst),
     )

@@ -131,10 +131,15 @@ class ExpansionObjective:
         return result
 
     @torch.no_grad()
+    def atom_features(self, atoms: Atoms) -> list[Tensor]:
+        """Features of the atoms of one structure, by degree, with the weights of the moment."""
+        return self._network.features(self._graph(atoms))
+
+    @torch.no_grad()
     def matrices(self, atoms: Atoms) -> list[NDArray[np.float64] | None]:
         """Occupancies of the atoms of one structure with the weights of the moment, as the readout gives them."""
         assert self._occupancies is not None
-        return self._occupancies.matrices(self._network.features(self._graph(atoms)), atoms.get_atomic_numbers())
+        return self._occupancies.matrices(self.atom_features(atoms), atoms.get_atomic_numbers())
 
     def _graph(self, atoms: Atoms) -> AtomGraph:
         """By identity; the atoms are kept as well, for an id is free again once its owner is gone."""

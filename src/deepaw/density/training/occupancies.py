@@ -16,6 +16,7 @@ from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.occupancies.compensation import AtomicCharges, CompensationCharges
 from deepaw.density.occupancies.data import OccupancyData, read_occupancies
 from deepaw.density.occupancies.errors import ElementError, mean_errors
+from deepaw.density.occupancies.fit import FitSample, fit_readout
 from deepaw.density.occupancies.loss import OccupancyLoss
 from deepaw.density.occupancies.model import Occupancies
 from deepaw.density.occupancies.readout import Components, OccupancyReadout
@@ -99,6 +100,20 @@ class OccupancyTraining:
         targets = [self.targets.get(example.name) for example in examples]
         return self.weight * self._loss(components, [len(example.atoms) for example in examples], targets)
 
+    def correct(self, structures: Iterable[tuple[Example, Sequence[Tensor]]]) -> None:
+        """Correct the readout in closed form for the features of the structures that have targets.
+
+        Of each structure the features of its atoms, for every degree (natoms, features, 2 l + 1).
+        """
+        fit_readout(
+            self.readout,
+            [
+                FitSample(features, self.targets[example.name], example.kind)
+                for example, features in structures
+                if example.name in self.targets
+            ],
+        )
+
     def errors(self, structures: Iterable[tuple[Example, Sequence[Array | None]]]) -> list[ElementError]:
         """Errors of every element in predicted matrices, over structures that have occupancies; others are passed
         over.
@@ -120,7 +135,7 @@ class OccupancyTraining:
     def finished(self, readout: OccupancyReadout, validation: Sequence[ElementError]) -> Occupancies:
         """What the model keeps: a copy of the readout, setups and errors."""
         errors = {error.symbol: error.error for error in validation}
-        return Occupancies(readout, self.setups, errors, smooth_density=self.charges is not None)
+        return Occupancies(readout, self.setups, errors)
 
 
 def occupancy_training(

@@ -14,7 +14,6 @@ from deepaw.density.data.sources import read_examples
 from deepaw.density.data.split import split
 from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.model import DensityModel, load_density_model
-from deepaw.density.occupancies.fit import FitSample, fit_readout
 from deepaw.density.training.checkpoint import structure_names
 from deepaw.density.training.config import DensityInput
 from deepaw.density.training.occupancies import occupancy_training, shown_errors
@@ -55,13 +54,8 @@ def train_occupancies(
             f"None of the {len(parts.train)} structures to learn from has occupancies: neither augmentation/<name>.npz "
             "beside their densities, nor augmentation occupancies in their CHGCARs."
         )
-    samples = [
-        FitSample(_features(network, example), training.targets[example.name])
-        for example in parts.train
-        if example.name in training.targets
-    ]
-    say(f"{len(samples)} structures with occupancies to learn from, of {len(training.setups)} elements")
-    fit_readout(training.readout, samples)
+    say(f"{len(training.targets)} structures with occupancies to learn from, of {len(training.setups)} elements")
+    training.correct((example, _features(network, example)) for example in parts.train)
     known, unseen = (
         training.errors(
             (example, training.readout.matrices(_features(network, example), example.atoms.get_atomic_numbers()))

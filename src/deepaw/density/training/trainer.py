@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,6 @@ from torch import Tensor
 
 from deepaw.density.data.example import Example
 from deepaw.density.model.model import DensityModel
-from deepaw.density.occupancies.errors import ElementError
 from deepaw.density.training.batches import batch_of_step, probes_of_step
 from deepaw.density.training.checkpoint import (
     Checkpoint,
@@ -24,7 +24,7 @@ from deepaw.density.training.checkpoint import (
 )
 from deepaw.density.training.config import DensityInput
 from deepaw.density.training.curve import LearningCurve, draw_curve, read_curve
-from deepaw.density.training.finish import finished_model
+from deepaw.density.training.finish import correct_occupancies, finished_model, occupancy_errors
 from deepaw.density.training.objective import ExpansionObjective, FittedObjective, Objective, nmae
 from deepaw.density.training.occupancies import shown_errors
 from deepaw.density.training.report import curve_point, mean, progress_line
@@ -227,18 +227,8 @@ class Trainer:
         self.say(progress_line(point, steps, steps_per_second))
         if self._occupancies is not None:
             self._averages.swap()
-            self.say(f"  occupancies, validation: {shown_errors(self._occupancy_errors()[0]) or 'none'}")
+            self.say(f"  occupancies, validation: {shown_errors(occupancy_errors(self._setup)[0]) or 'none'}")
             self._averages.swap()
-
-    def _occupancy_errors(self) -> tuple[list[ElementError], list[ElementError]]:
-        """Of the weights of the moment, on the validation set and on the crystal types left out."""
-        occupancies, objective = self._occupancies, self._setup.objective
-        assert occupancies is not None and isinstance(objective, ExpansionObjective)
-        parts = self._setup.split.validation, self._setup.split.left_out
-        known, unseen = (
-            occupancies.errors((example, objective.matrices(example.atoms)) for example in part) for part in parts
-        )
-        return known, unseen
 
     def _save(self) -> None:
         model = self._setup.model
@@ -257,11 +247,25 @@ class Trainer:
 
     def _finish(self) -> DensityModel:
         # a restart at the last step has no report of its own
-        known, unseen = self._validated or self._validate_averages()
+        densities = self._validated or self._validate_averages()
         self._averages.swap()
-        errors = ([], []) if self._occupancies is None else self._occupancy_errors()
-        model = finished_model(self.settings, self._setup, self.baseline, (known, unseen), errors, self._seconds)
+        if self._occupancies is not None:
+            trained = copy.deepcopy(self._occupancies.readout.state_dict())
+            self.say("correcting the readout of occupancies in closed form")
+            correct_occupancies(self._setup)
+            if self._occupancies.charges is not None:  # they are part of the density
+                parts = self._setup.split.validation, self._setup.split.left_out
+                densities = (
+                    self._validate(self._setup.objective, parts[0]),
+                    self._validate(self._setup.objective, parts[1]),
+                )
+        errors = occupancy_errors(self._setup)
+        if errors[0]:
+            self.say(f"  occupancies, validation: {shown_errors(errors[0])}")
+        model = finished_model(self.settings, self._setup, self.baseline, densities, errors, self._seconds)
         model.save(self.output / "model.safetensors")
+        if self._occupancies is not None:
+            self._occupancies.readout.load_state_dict(trained)
         self._averages.swap()
         draw_curve(read_curve(self._curve.path), self.output / "lcurve.png", mean(self.baseline.nmae))
         self.say(f"written: {self.output / 'model.safetensors'}, lcurve.out, lcurve.png")

@@ -22,16 +22,16 @@ REACH = 6.0
 
 @torch.no_grad()
 def reference_charges(model: DensityModel, atoms: Atoms, points: Tensor) -> Tensor:
-    """Density of the compensation charges of predicted occupancies at points (n, 3), A: (n,) e/A^3, float64."""
-    assert isinstance(model.network, ExpansionNetwork) and model.occupancies is not None
-    network, readout = copy.deepcopy(model.network).double(), copy.deepcopy(model.occupancies.readout).double()
+    """Density of the compensation charges of a model at points (n, 3), A: (n,) e/A^3, float64."""
+    assert isinstance(model.network, ExpansionNetwork) and model.compensation is not None
+    network, readout = copy.deepcopy(model.network).double(), copy.deepcopy(model.compensation.readout).double()
     numbers = atoms.get_atomic_numbers()
     matrices = readout.matrices(network.features(network.graph(atoms)), numbers)
     total = points.new_zeros(len(points))
     pbc = (bool(atoms.pbc[0]), bool(atoms.pbc[1]), bool(atoms.pbc[2]))
     cell, positions = torch.from_numpy(atoms.cell.complete().array), torch.from_numpy(atoms.positions)
     for atom, (symbol, matrix) in enumerate(zip(atoms.symbols, matrices, strict=True)):
-        setup = model.occupancies.setups.get(symbol)
+        setup = model.compensation.setups.get(symbol)
         if matrix is None or setup is None or setup.delta is None or setup.radius is None:
             continue
         rows, columns = np.triu_indices(len(matrix))
