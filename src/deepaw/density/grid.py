@@ -41,17 +41,6 @@ def given_grid(shape: Sequence[int]) -> GridChoice:
     return GridChoice(check_shape(shape, "the grid"), "as given")
 
 
-def grid_of_file(path: str | Path) -> GridChoice:
-    """The grid of an existing CHGCAR or cube, of which only the head is read. Raises InputError if it has none."""
-    from deepaw.density.files.chgcar import read_chgcar_head
-    from deepaw.density.files.cube import read_cube_shape
-    from deepaw.density.files.formats import CUBE_SUFFIXES
-
-    is_cube = Path(path).suffix.lower() in CUBE_SUFFIXES
-    shape = read_cube_shape(path) if is_cube else read_chgcar_head(path).shape
-    return GridChoice(shape, f"the grid of {path}")
-
-
 def grid_of_row(shape: Sequence[int] | None, path: str | Path, row_id: int) -> GridChoice:
     """The grid a database row carries. Raises InputError for a row without one."""
     name = f"row {row_id} of {path}"

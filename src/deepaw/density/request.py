@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ase import Atoms
 
-from deepaw.density.grid import DEFAULT_ENCUT, GridChoice, given_grid, grid_of_file, grid_of_row, vasp_grid
+from deepaw.density.files.gridfile import grid_of_file
+from deepaw.density.grid import DEFAULT_ENCUT, GridChoice, given_grid, grid_of_row, vasp_grid
 from deepaw.density.planewaves import espresso_grid
 from deepaw.errors import InputError
 from deepaw.structure.checks import check_box
