@@ -174,6 +174,11 @@ def test_augmentation_occupancies_are_copied(folder, monkeypatch, capsys):
     said = summary(monkeypatch, capsys, arguments)
     assert "occupancies of earlier" in said["restart"]
     assert read_augmentation("CHGCAR").total == OCCUPANCIES
+    # of a spin-polarised run, those of the total density, which is what the model predicts
+    both = Augmentation(("Mg", "O"), OCCUPANCIES, OCCUPANCIES.replace("0.1", "0.7"), "  0.1E+01  0.2E+01\n")
+    write_chgcar("earlier", mgo, (2, 2, 2), [np.ones((2, 2, 2))], [np.ones((2, 2, 2))], both)
+    summary(monkeypatch, capsys, arguments)
+    assert read_augmentation("CHGCAR") == Augmentation(("Mg", "O"), OCCUPANCIES)
 
 
 def occupied(path: str, symbols: str, coverage: Coverage | None = None, fingerprint: str = "") -> None:
