@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 OCCUPANCIES = "occ_"
 """Names of columns of occupancies begin with it, and the symbol of the element follows."""
 
-LABELLED = 12
+LABELLED = 10
 """Elements that the picture names, those with the largest errors at the end."""
 
 
