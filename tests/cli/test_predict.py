@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -22,7 +23,8 @@ from deepaw.cli.predict import main
 from deepaw.density.engine import InferenceEngine
 from deepaw.density.files.augmentation import Augmentation
 from deepaw.density.files.chgcar import read_augmentation, read_chgcar, write_chgcar
-from deepaw.density.files.cube import read_cube
+from deepaw.density.files.cube import read_cube, write_cube
+from deepaw.density.grid import BOHR
 from deepaw.density.model.coverage import Coverage
 from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.expansion_config import ExpansionConfig
@@ -109,6 +111,19 @@ def test_other_formats_hold_the_same(folder, monkeypatch, capsys):
     assert Path("plain").read_bytes() == Path("rho.npy").read_bytes()
 
 
+def test_files_of_quantum_espresso(folder, monkeypatch, capsys):
+    model = "--poscar mgo.vasp --model model.safetensors --ecutrho 40"
+    for name, extra in (("rho.npy", ""), ("charge-density.hdf5", ""), ("rho.dat", "--format qe-dat")):
+        said = summary(monkeypatch, capsys, f"{model} -o {name} {extra}")
+    assert said["written"] == "rho.dat (qe-dat)"
+    spectrum = np.fft.fftn(np.load("rho.npy"), norm="forward") * BOHR**3
+    with h5py.File("charge-density.hdf5") as file:
+        indices, pairs = file["MillerIndices"][:], file["rhotot_g"][:]
+    assert np.allclose(pairs[::2] + 1j * pairs[1::2], spectrum[tuple(indices.T)], rtol=0, atol=1e-12)
+    # the last record, without its length after it
+    assert Path("rho.dat").read_bytes()[-4 - pairs.nbytes : -4] == pairs.tobytes()
+
+
 def test_raw_keeps_the_prediction(folder, monkeypatch, capsys):
     said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model model.safetensors --grid 6 6 6 --raw -o rho.npy")
     assert "kept as predicted" in said["electrons"]
@@ -126,24 +141,29 @@ def test_a_model_that_does_not_know_the_valence_gives_the_raw_density(folder, mo
 def test_grids(folder, monkeypatch, capsys):
     model = "--model model.safetensors"
     write_chgcar("other", bulk("Al"), (3, 4, 5), [np.ones((3, 4, 5))])
+    write_cube("other.cube", bulk("Al"), (5, 4, 3), [np.ones((5, 4, 3))])
     said = {
         arguments: summary(monkeypatch, capsys, f"{arguments} {model}")["grid"]
         for arguments in (
             "--poscar mgo.vasp --like other",
+            "--poscar mgo.vasp --like other.cube",
             "--poscar mgo.vasp --encut 100",
             "--poscar mgo.vasp",
             "--db rows.db --id 1",
             "--db rows.db --id 1 --grid 4 4 4",
             "--db rows.db --id 1 --encut 100",
+            "--db rows.db --id 1 --ecutrho 40",
         )
     }
     assert list(said.values()) == [
         "3 x 4 x 5 = 60 points, the grid of other",
+        "5 x 4 x 3 = 60 points, the grid of other.cube",
         "24 x 24 x 24 = 13,824 points, VASP's fine grid for ENCUT = 100 eV",
         "48 x 48 x 48 = 110,592 points, VASP's fine grid for ENCUT = 500 eV",
         "5 x 6 x 7 = 210 points, the grid of row 1 of rows.db",
         "4 x 4 x 4 = 64 points, as given",
         "24 x 24 x 24 = 13,824 points, VASP's fine grid for ENCUT = 100 eV",
+        "12 x 12 x 12 = 1,728 points, that of the plane waves up to ecutrho = 40 Ry",
     ]
 
 
@@ -154,6 +174,11 @@ def test_augmentation_occupancies_are_copied(folder, monkeypatch, capsys):
     said = summary(monkeypatch, capsys, arguments)
     assert "occupancies of earlier" in said["restart"]
     assert read_augmentation("CHGCAR").total == OCCUPANCIES
+    # of a spin-polarised run, those of the total density, which is what the model predicts
+    both = Augmentation(("Mg", "O"), OCCUPANCIES, OCCUPANCIES.replace("0.1", "0.7"), "  0.1E+01  0.2E+01\n")
+    write_chgcar("earlier", mgo, (2, 2, 2), [np.ones((2, 2, 2))], [np.ones((2, 2, 2))], both)
+    summary(monkeypatch, capsys, arguments)
+    assert read_augmentation("CHGCAR") == Augmentation(("Mg", "O"), OCCUPANCIES)
 
 
 def occupied(path: str, symbols: str, coverage: Coverage | None = None, fingerprint: str = "") -> None:

@@ -7,8 +7,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from deepaw.density.files.chgcar import write_chgcar
-from deepaw.density.grid import given_grid, grid_of_file, grid_of_row, vasp_grid
+from deepaw.density.grid import given_grid, grid_of_row, vasp_grid
 from deepaw.errors import InputError
 
 
@@ -47,14 +46,6 @@ def test_given_nonsense(shape):
     with pytest.raises(InputError, match="three positive whole numbers") as caught:
         given_grid(shape)
     assert " ".join(str(n) for n in shape) in str(caught.value)
-
-
-def test_of_a_file(tmp_path):
-    path = tmp_path / "CHGCAR"
-    write_chgcar(path, bulk("MgO", "rocksalt", 4.2), (3, 4, 5), [np.zeros((3, 4, 5))])
-    choice = grid_of_file(path)
-    assert choice.shape == (3, 4, 5)
-    assert str(path) in choice.source
 
 
 def test_of_a_row():

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -66,6 +68,15 @@ def test_ray() -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     results = dict(run_tasks(double, [1, 13, 4], 2, ray=True))
     assert results == {0: 2, 1: Failure("ValueError: unlucky"), 2: 8}
+
+
+def test_ray_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError("The node timed out.\nMore of it.")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False, init=refuse))
+    with pytest.raises(InputError, match=r"Ray can neither be reached nor started: The node timed out; see"):
+        list(run_tasks(double, [1], 1, ray=True))
 
 
 def test_ray_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

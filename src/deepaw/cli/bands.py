@@ -7,25 +7,19 @@ from typing import Annotated
 
 import typer
 
+from deepaw.cli import gpawoptions as options
+
 
 def bands(
-    structure: Annotated[Path, typer.Argument(help="A POSCAR, or any structure file that ASE reads.")],
+    structure: options.Structure,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The picture; the numbers go beside it, as .json.", metavar="PNG")
     ],
     path: Annotated[
         str | None, typer.Option(help="Points such as G,X,W,K,G, with | for a jump; default: ASE's for the lattice.")
     ] = None,
-    like_gpaw: Annotated[
-        Path | None,
-        typer.Option(
-            help="JSON file with the keyword arguments of GPAW; default: plane waves as the model was trained on.",
-            metavar="PARAMS.json",
-        ),
-    ] = None,
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A model that knows PAW occupancies: a file or a bundled one.")
-    ] = "fast",
+    like_gpaw: options.LikeGpawOrDefault = None,
+    model: options.Model = "fast",
     compare: Annotated[bool, typer.Option("--compare", help="Compute the self-consistent bands, too.")] = False,
 ) -> None:
     """Compute band structure, gap and Fermi level by GPAW after one diagonalisation at the predicted density."""

@@ -7,24 +7,16 @@ from typing import Annotated
 
 import typer
 
+from deepaw.cli import gpawoptions as options
+
 
 def energy(
-    structures: Annotated[
-        list[Path], typer.Argument(help="Files that ASE reads, of one or many structures each.", metavar="STRUCTURES")
-    ],
+    structures: options.Structures,
     output: Annotated[Path, typer.Option("--output", "-o", help="extxyz file to write.", metavar="EXTXYZ")],
-    like_gpaw: Annotated[
-        Path | None,
-        typer.Option(
-            help="JSON file with the keyword arguments of GPAW; default: plane waves as the model was trained on.",
-            metavar="PARAMS.json",
-        ),
-    ] = None,
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A model that knows PAW occupancies: a file or a bundled one.")
-    ] = "fast",
-    workers: Annotated[int, typer.Option(help="Structures at a time on this machine.")] = 1,
-    ray: Annotated[bool, typer.Option("--ray", help="Distribute the structures by Ray.")] = False,
+    like_gpaw: options.LikeGpawOrDefault = None,
+    model: options.Model = "fast",
+    workers: options.Workers = 1,
+    ray: options.Ray = False,
 ) -> None:
     """Compute Harris energies by GPAW: one diagonalisation at each predicted density. Started again, it goes on."""
     from deepaw.cli.structureprogress import print_failures, print_progress

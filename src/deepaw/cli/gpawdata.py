@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-SETTINGS, VARIANTS, RUN = "Calculation", "Variants of every structure", "Run"
+from deepaw.cli import gpawoptions as options
+
+SETTINGS, VARIANTS = "Calculation", "Variants of every structure"
 
 
 def gpaw(
-    structures: Annotated[
-        list[Path], typer.Argument(help="Files that ASE reads, of one or many structures each.", metavar="STRUCTURES")
-    ],
+    structures: options.Structures,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder to write, or to go on with.", metavar="FOLDER")
     ],
@@ -31,8 +31,8 @@ def gpaw(
         float, typer.Option(help="Standard deviation of random displacements, A.", rich_help_panel=VARIANTS)
     ] = 0.0,
     copies: Annotated[int, typer.Option(help="Random variants of each volume.", rich_help_panel=VARIANTS)] = 1,
-    workers: Annotated[int, typer.Option(help="Structures at a time on this machine.", rich_help_panel=RUN)] = 1,
-    ray: Annotated[bool, typer.Option("--ray", help="Distribute the structures by Ray.", rich_help_panel=RUN)] = False,
+    workers: options.Workers = 1,
+    ray: options.Ray = False,
 ) -> None:
     """Compute density, PAW occupancies, energy, forces and stress by GPAW. Started again, it goes on."""
     from deepaw.cli.structureprogress import print_failures, print_progress

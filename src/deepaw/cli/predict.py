@@ -26,9 +26,13 @@ def predict(
         tuple[int, int, int] | None,
         typer.Option(metavar="NX NY NZ", help="Points along each cell vector.", rich_help_panel=GRID),
     ] = None,
-    like: Annotated[Path | None, typer.Option(help="A CHGCAR whose grid to use.", rich_help_panel=GRID)] = None,
+    like: Annotated[Path | None, typer.Option(help="A CHGCAR or cube whose grid to use.", rich_help_panel=GRID)] = None,
     encut: Annotated[
         float | None, typer.Option(help="VASP's fine grid for this cutoff, eV.", rich_help_panel=GRID)
+    ] = None,
+    ecutrho: Annotated[
+        float | None,
+        typer.Option(help="Quantum ESPRESSO's grid and plane waves for this cutoff, Ry.", rich_help_panel=GRID),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write.", rich_help_panel=OUTPUT)
@@ -66,8 +70,10 @@ def predict(
     from deepaw.density.request import read_request
 
     # whatever can be wrong with the files is found before the model is loaded
-    request = read_request(poscar=poscar, db=db, row_id=row_id, grid=grid, like=like, encut=encut, raw=raw)
-    target = choose_output(output, format, augmentation_from, request.atoms)
+    request = read_request(
+        poscar=poscar, db=db, row_id=row_id, grid=grid, like=like, encut=encut, ecutrho=ecutrho, raw=raw
+    )
+    target = choose_output(output, format, augmentation_from, request.atoms, ecutrho)
 
     from deepaw.cli.predictor import choose_predictor
 

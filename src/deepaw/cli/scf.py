@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from deepaw.cli import gpawoptions as options
+
 
 def scf(
-    structure: Annotated[Path, typer.Argument(help="A POSCAR, or any structure file that ASE reads.")],
-    like_gpaw: Annotated[
-        Path, typer.Option(help="JSON file with the keyword arguments of GPAW.", metavar="PARAMS.json")
-    ],
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A model that knows PAW occupancies: a file or a bundled one.")
-    ] = "fast",
+    structure: options.Structure,
+    like_gpaw: options.LikeGpaw,
+    model: options.Model = "fast",
     compare: Annotated[bool, typer.Option("--compare", help="Run from GPAW's own start, too.")] = False,
 ) -> None:
     """Run GPAW from the predicted density and occupancies, and print iterations, time, energy and gap."""

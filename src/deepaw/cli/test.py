@@ -95,11 +95,12 @@ def test_density(model: str, data: list[Path], only: Path | None, output: Path |
     with LateProgress("structures") as progress:
         comparisons = compare(engine, examples, progress)
     print_comparison(comparisons)
-    print_occupancies(compare_occupancies(engine, examples))
+    occupancies = compare_occupancies(engine, examples)
+    print_occupancies(occupancies.elements)
     if files:
         from deepaw.density.evaluation.picture import write_picture
         from deepaw.density.evaluation.table import write_table
 
-        write_table(files[0], comparisons)
+        write_table(files[0], comparisons, occupancies)
         write_picture(files[1], comparisons)
         typer.echo(f"Written: {files[0]} and {files[1]}")

@@ -41,18 +41,11 @@ def given_grid(shape: Sequence[int]) -> GridChoice:
     return GridChoice(check_shape(shape, "the grid"), "as given")
 
 
-def grid_of_file(path: str | Path) -> GridChoice:
-    """The grid of an existing CHGCAR, of which only the head is read. Raises InputError if it has none."""
-    from deepaw.density.files.chgcar import read_chgcar_head
-
-    return GridChoice(read_chgcar_head(path).shape, f"the grid of {path}")
-
-
 def grid_of_row(shape: Sequence[int] | None, path: str | Path, row_id: int) -> GridChoice:
     """The grid a database row carries. Raises InputError for a row without one."""
     name = f"row {row_id} of {path}"
     if shape is None:
-        raise InputError(f"{name} has no grid (nx, ny, nz); give one with --grid, --like or --encut.")
+        raise InputError(f"{name} has no grid (nx, ny, nz); give one with --grid, --like, --encut or --ecutrho.")
     return GridChoice(check_shape(shape, name), f"the grid of {name}")
 
 
@@ -68,7 +61,7 @@ def vasp_grid(atoms: Atoms, encut: float = DEFAULT_ENCUT) -> GridChoice:
     if not (isfinite(encut) and encut > 0):
         raise InputError(f"The plane-wave cutoff is {encut:g} eV; it must be a positive number.")
     nx, ny, nz = (
-        2 * _fft_size(2 + 4 * sqrt(encut / RYDBERG) * (length / BOHR) / (2 * pi)) for length in _lengths(atoms)
+        2 * smooth_size(2 + 4 * sqrt(encut / RYDBERG) * (length / BOHR) / (2 * pi)) for length in _lengths(atoms)
     )
     return GridChoice((nx, ny, nz), f"VASP's fine grid for ENCUT = {encut:g} eV")
 
@@ -84,19 +77,20 @@ def check_shape(shape: Sequence[int], name: str) -> Shape:
     return sizes[0], sizes[1], sizes[2]
 
 
-def _lengths(atoms: Atoms) -> list[float]:
-    return [float(length) for length in atoms.cell.lengths()]
-
-
-def _fft_size(lowest: float) -> int:
+def smooth_size(lowest: float, factors: Sequence[int] = (2, 3, 5, 7)) -> int:
+    """The smallest whole number from `lowest` on that has no other prime factors."""
     size = ceil(lowest)
-    while not _is_smooth(size):
+    while not _is_smooth(size, factors):
         size += 1
     return size
 
 
-def _is_smooth(size: int) -> bool:
-    for factor in (2, 3, 5, 7):
+def _lengths(atoms: Atoms) -> list[float]:
+    return [float(length) for length in atoms.cell.lengths()]
+
+
+def _is_smooth(size: int, factors: Sequence[int]) -> bool:
+    for factor in factors:
         while size % factor == 0:
             size //= factor
     return size == 1

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from ase import Atoms
 
-from deepaw.density.grid import DEFAULT_ENCUT, GridChoice, given_grid, grid_of_file, grid_of_row, vasp_grid
+from deepaw.density.files.gridfile import grid_of_file
+from deepaw.density.grid import DEFAULT_ENCUT, GridChoice, given_grid, grid_of_row, vasp_grid
+from deepaw.density.planewaves import espresso_grid
 from deepaw.errors import InputError
 from deepaw.structure.checks import check_box
 from deepaw.structure.read import read_database_row, read_structure
@@ -35,6 +37,7 @@ def read_request(
     grid: Sequence[int] | None = None,
     like: Path | None = None,
     encut: float | None = None,
+    ecutrho: float | None = None,
     raw: bool = False,
 ) -> PredictRequest:
     """The request that a structure file or a database row, and at most one choice of a grid, amount to.
@@ -43,7 +46,8 @@ def read_request(
 
     Raises InputError: not exactly one structure, more than one choice of a grid, or anything wrong with the files.
     """
-    given = [name for name, value in (("--grid", grid), ("--like", like), ("--encut", encut)) if value is not None]
+    choices = (("--grid", grid), ("--like", like), ("--encut", encut), ("--ecutrho", ecutrho))
+    given = [name for name, value in choices if value is not None]
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)} each choose the grid; give one of them.")
     if (poscar is None) == (db is None):
@@ -59,7 +63,9 @@ def read_request(
             raise InputError(f"Which row of {db} is meant must be said with --id N.")
         row = read_database_row(db, row_id)
         atoms, name = row.atoms, f"{db}, row {row_id}"
-        if chosen is None and encut is None:
+        if not given:
             chosen = grid_of_row(row.grid_shape, db, row_id)
     check_box(atoms, name)
+    if ecutrho is not None:
+        chosen = espresso_grid(atoms, ecutrho)
     return PredictRequest(atoms, chosen or vasp_grid(atoms, DEFAULT_ENCUT if encut is None else encut), name, raw)

@@ -45,7 +45,7 @@ def run_tasks(
     function: of a module, so that other processes find it. workers: tasks at a time on this machine, which share its
     processors. ray: on the Ray cluster that there is instead, or on this machine by Ray.
 
-    Raises InputError: fewer than one worker, or Ray is not installed.
+    Raises InputError: fewer than one worker, or Ray is not installed or does not start.
     """
     check_workers(workers)
     threads = max(1, processors() // workers)
@@ -139,8 +139,7 @@ def _by_ray(function: Callable[[Any], Any], items: Sequence[Any], threads: int) 
         import ray
     except ModuleNotFoundError:
         raise InputError("--ray needs Ray; install it with: pip install 'deepaw[ray]'") from None
-    if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level="warning")
+    _connect(ray)
     environment = {"env_vars": {THREADS: str(threads)}}
     remote = ray.remote(num_cpus=threads, max_retries=0, runtime_env=environment)(_attempt)
     waiting = {remote.remote(function, item): index for index, item in enumerate(items)}
@@ -151,3 +150,21 @@ def _by_ray(function: Callable[[Any], Any], items: Sequence[Any], threads: int) 
             yield index, ray.get(reference)
         except ray.exceptions.RayError as error:
             yield index, Failure(f"Ray: {str(error).splitlines()[0]}")
+
+
+def _connect(ray: Any) -> None:
+    """Connect to the cluster that there is, or else to a new one on this machine."""
+    if ray.is_initialized():
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    quiet = {"log_to_driver": False, "logging_level": "error"}
+    try:
+        try:
+            ray.init("auto", **quiet)
+        except ConnectionError:
+            ray.init(include_dashboard=False, **quiet)
+    except Exception as error:  # of many kinds, such as an address that does not answer
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+        raise InputError(
+            f"Ray can neither be reached nor started: {reason}; see to the cluster (RAY_ADDRESS), or leave out --ray."
+        ) from None

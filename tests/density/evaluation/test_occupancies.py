@@ -9,7 +9,7 @@ import torch
 
 from deepaw.density.data.sources import read_examples
 from deepaw.density.engine import InferenceEngine
-from deepaw.density.evaluation.occupancies import compare_occupancies
+from deepaw.density.evaluation.occupancies import OccupancyComparison, compare_occupancies
 from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.expansion_config import ExpansionConfig
 from deepaw.density.model.model import DensityModel, load_density_model
@@ -39,7 +39,10 @@ def model(folder: Path) -> DensityModel:
 
 def test_errors_beside_the_free_atom_and_the_mean(folder: Path, model: DensityModel) -> None:
     examples = read_examples(folder)
-    (error,) = compare_occupancies(InferenceEngine(model), examples)
+    comparison = compare_occupancies(InferenceEngine(model), examples)
+    (error,) = comparison.elements
+    # each structure by itself: the model's are zero, and fluorine is not among them
+    assert comparison.structures == {example.name: {"Li": pytest.approx(1)} for example in examples}
     assert (error.symbol, error.atoms) == ("Li", 5)
     assert error.error == pytest.approx(1) and error.mean == pytest.approx(1)
     free = np.zeros((5, 5))
@@ -51,7 +54,7 @@ def test_errors_beside_the_free_atom_and_the_mean(folder: Path, model: DensityMo
         if symbol == "Li"
     ]
     assert error.free_atom == pytest.approx(np.mean([relative_error(free, matrix) for matrix in lithium]), rel=1e-4)
-    assert compare_occupancies(InferenceEngine(replace(model, occupancies=None)), examples) == []
+    assert compare_occupancies(InferenceEngine(replace(model, occupancies=None)), examples) == OccupancyComparison()
 
 
 def test_a_file_keeps_them(tmp_path: Path, folder: Path, model: DensityModel) -> None:

@@ -7,9 +7,11 @@ import pytest
 from matplotlib.image import imread
 
 from deepaw.density.evaluation.compare import Comparison
+from deepaw.density.evaluation.occupancies import OccupancyComparison
 from deepaw.density.evaluation.picture import MOST_KINDS, write_picture
 from deepaw.density.evaluation.summary import OVERALL, summarise
 from deepaw.density.evaluation.table import COLUMNS, write_table
+from deepaw.density.occupancies.errors import ElementError
 from deepaw.errors import InputError
 
 
@@ -48,6 +50,17 @@ def test_the_table_reads_back(tmp_path):
     assert float(rows[1]["nmae"]) == 0.05
     assert float(rows[1]["electron_error"]) == -0.3
     assert rows[0]["nmae_scaled"] == ""
+
+
+def test_elements_with_occupancies_have_columns(tmp_path):
+    elements = [ElementError(symbol, 3, 0.2, None, 0.5) for symbol in ("O", "Hf")]
+    occupancies = OccupancyComparison(elements, {"salt_1": {"O": 0.25}, "rutile_1": {"O": 0.125, "Hf": 0.5}})
+    write_table(tmp_path / "figures.csv", THREE, occupancies)
+    with (tmp_path / "figures.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == (*COLUMNS, "occupancies_O", "occupancies_Hf")
+    assert [row["occupancies_O"] for row in rows] == ["0.25", "", "0.125"]
+    assert [row["occupancies_Hf"] for row in rows] == ["", "", "0.5"]
 
 
 @pytest.mark.parametrize("count", [1, MOST_KINDS + 3])

@@ -164,6 +164,30 @@ def test_damaged_augmentation(tmp_path, hafnia):
     assert "no augmentation occupancies" in error("")
 
 
+def test_damaged_spin_blocks(tmp_path, hafnia):
+    path = tmp_path / "CHGCAR"
+    symbols, good = tuple(hafnia.symbols), augmentation(spin=True)
+    number = good.magnetisation.split()[4]
+    cases = [
+        (occupancies([12, 12, 8, 8, 8, 8]), "has 7 .* of the total density for atom 3 and 8 of the magnetisation"),
+        (good.magnetisation[:-20], "truncated"),
+        (good.magnetisation.replace(number, "Infinity", 1), "for atom 1 that are not finite numbers"),
+        (good.magnetisation.replace(number, "zebra", 1), "'ZEBRA'"),
+    ]
+    for text, says in cases:
+        spoilt = Augmentation(symbols, good.total, text, good.moments)
+        write_chgcar(path, hafnia, SHAPE, [density()], [density(1)], spoilt)
+        with pytest.raises(InputError, match=says):
+            read_augmentation(path)
+    write_chgcar(path, hafnia, SHAPE, [density()], [density(1)], good)
+    text = path.read_text()
+    second = text[text.index(good.moments) + len(good.moments) :]
+    path.write_text(text + second + second)
+    for read in (read_augmentation, read_chgcar):
+        with pytest.raises(InputError, match=r"of a non-collinear calculation \(4 densities\)"):
+            read(path)
+
+
 def test_augmentation_headings_from_atom_1000_on_touch(tmp_path):
     atoms = bulk("Al", cubic=True).repeat(7)[:1001]
     extra = Augmentation(tuple(atoms.symbols), occupancies([4] * 1001))

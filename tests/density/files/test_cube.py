@@ -48,6 +48,26 @@ def test_origin_and_lengths_in_angstrom(tmp_path):
     assert np.allclose(values[1, 0] * Bohr**3, [1, 2, 3])
 
 
+def test_the_layout_that_cp2k_counts_on(tmp_path, atoms):
+    """Its parallel reader takes 13 columns a number, 6 numbers a line, a new line for every (x, y); the origin is 0."""
+    shape, electrons = (3, 4, 8), 22.0
+    rho = np.random.default_rng(0).random(shape)
+    rho[0, 0, 0] = -1.5e-12
+    rho *= electrons / (rho.mean() * atoms.get_volume())
+    write_cube(tmp_path / "rho.cube", atoms, shape, [rho])
+    lines = (tmp_path / "rho.cube").read_text().splitlines()
+    assert [float(word) for word in lines[2].split()] == [len(atoms), 0, 0, 0]
+    sizes, steps = zip(
+        *((int(line.split()[0]), [float(x) for x in line.split()[1:]]) for line in lines[3:6]), strict=True
+    )
+    assert sizes == shape
+    assert np.allclose(steps, atoms.cell.array / np.array(shape)[:, None] / Bohr, atol=1e-7)
+    rows = lines[6 + len(atoms) :]
+    assert [len(row) for row in rows] == [6 * 13, 2 * 13] * 12
+    values = [float(row[start : start + 13]) for row in rows for start in range(0, len(row), 13)]
+    assert sum(values) * abs(np.linalg.det(steps)) == pytest.approx(electrons, rel=1e-5)
+
+
 def test_bad_files(tmp_path, atoms):
     path = tmp_path / "rho.cube"
     with pytest.raises(InputError, match="no cube file"):

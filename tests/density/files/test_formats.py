@@ -15,6 +15,8 @@ from deepaw.errors import InputError
         ("rho.npy", Format.NPY),
         ("rho.CUBE", Format.CUBE),
         ("CHGCAR.cube", Format.CUBE),
+        ("prefix.save/charge-density.hdf5", Format.ESPRESSO_HDF5),
+        ("charge-density.dat", Format.ESPRESSO_DAT),
     ],
 )
 def test_names(name, format):
@@ -22,5 +24,5 @@ def test_names(name, format):
 
 
 def test_a_name_that_says_nothing():
-    with pytest.raises(InputError, match=r"rho.xsf .* \(chgcar, cube or npy\)"):
+    with pytest.raises(InputError, match=r"rho.xsf .* \(chgcar, npy, cube, qe-hdf5, qe-dat\)"):
         format_of("rho.xsf")

@@ -60,7 +60,7 @@ def test_interrupted_writing_leaves_what_was_there(tmp_path, format, error):
 
     (tmp_path / "rho").write_text("before")
     with pytest.raises(error):
-        Output(tmp_path / "rho", format).write(MGO, SHAPE, blocks())
+        Output(tmp_path / "rho", format, ecutrho=3.0).write(MGO, SHAPE, blocks())
     assert [path.name for path in tmp_path.iterdir()] == ["rho"]
     assert (tmp_path / "rho").read_text() == "before"
 
@@ -80,7 +80,8 @@ from deepaw.errors import InputError
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 blocks = (np.ones((40, 40, 4)) for _ in range(10))
 try:
-    Output(sys.argv[1], Format(sys.argv[2])).write(bulk("MgO", "rocksalt", 4.2), (40, 40, 40), blocks)
+    output = Output(sys.argv[1], Format(sys.argv[2]), ecutrho=300.0)
+    output.write(bulk("MgO", "rocksalt", 4.2), (40, 40, 40), blocks)
 except InputError as error:
     print(error)
 """

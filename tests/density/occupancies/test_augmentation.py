@@ -7,7 +7,7 @@ import pytest
 import torch
 from ase.build import bulk
 
-from deepaw.density.files.augmentation import atom_numbers
+from deepaw.density.files.augmentation import Augmentation, atom_numbers
 from deepaw.density.files.chgcar import read_augmentation, read_chgcar, write_chgcar
 from deepaw.density.occupancies.augmentation import (
     augmentation_of_matrices,
@@ -96,11 +96,43 @@ def test_written_and_read_back(tmp_path: Path) -> None:
     assert heads == ["augmentation occupancies   1 138", "augmentation occupancies   2  33"]
 
 
-def test_blocks_of_a_cubic_crystal_keep_its_symmetry() -> None:
-    """Rotated by a symmetry of the site, each block is what it was."""
+def test_two_spin_blocks_written_and_read_back(tmp_path: Path) -> None:
+    """By our reader and by pymatgen; the line of moments stands between."""
+    atoms = bulk("MgO", "rocksalt", 4.2)
+    channels = {"Mg": channels_of_text("Mg", "s s p p d d"), "O": channels_of_text("O", "s s p p")}
+    symbols = list(atoms.symbols)
+    spins = [[random_matrix(channels[symbol], seed + n) for n, symbol in enumerate(symbols)] for seed in (0, 10)]
+    total, magnetisation = (augmentation_of_matrices(symbols, channels, matrices).total for matrices in spins)
+    moments = "  0.120000000000E+01 -0.300000000000E+00\n"
+    augmentation = Augmentation(tuple(symbols), total, magnetisation, moments)
+    density, spin = np.random.default_rng(0).random((2, *SHAPE))
+    write_chgcar(tmp_path / "CHGCAR", atoms, SHAPE, [density], [spin], augmentation)
+    again = read_augmentation(tmp_path / "CHGCAR")
+    assert again == augmentation == read_chgcar(tmp_path / "CHGCAR").augmentation
+    foreign = pytest.importorskip("pymatgen.io.vasp.outputs").Chgcar.from_file(str(tmp_path / "CHGCAR"))
+    assert again.magnetisation is not None
+    for key, text, matrices in zip(("total", "diff"), (again.total, again.magnetisation), spins, strict=True):
+        for atom, numbers in enumerate(atom_numbers(text, "CHGCAR"), start=1):
+            assert np.array_equal(foreign.data_aug[key][atom], numbers)
+            matrix = matrix_of_numbers(channels[symbols[atom - 1]], numbers)
+            assert np.allclose(matrix, matrices[atom - 1], atol=1e-6)
+    assert np.allclose(foreign.data["diff"], spin * atoms.get_volume(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("spin", [False, True])
+def test_blocks_of_a_cubic_crystal_keep_its_symmetry(tmp_path: Path, spin: bool) -> None:
+    """Rotated by a symmetry of the site, each block of a file is what it was, of the magnetisation as of the total."""
     channels = {"Mg": channels_of_text("Mg", "s s p p d d"), "O": channels_of_text("O", "s s p p")}
     matrices = cubic_matrices(channels)
-    text = augmentation_of_matrices(["Mg", "O"], channels, matrices).total
+    total = augmentation_of_matrices(["Mg", "O"], channels, matrices).total
+    halves = augmentation_of_matrices(["Mg", "O"], channels, [matrix / 2 for matrix in matrices]).total
+    augmentation = Augmentation(("Mg", "O"), total, halves if spin else None, "  0.1E+01  0.2E+01\n" if spin else "")
+    density = np.ones(SHAPE)
+    atoms = bulk("MgO", "rocksalt", 4.2)
+    write_chgcar(tmp_path / "CHGCAR", atoms, SHAPE, [density], [density] if spin else None, augmentation)
+    again = read_augmentation(tmp_path / "CHGCAR")
+    text = again.magnetisation if spin else again.total
+    assert text is not None
     turn = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
     for symbol, numbers in zip(("Mg", "O"), atom_numbers(text, "text"), strict=True):
         image = projectors_matrix(channels[symbol], turn)

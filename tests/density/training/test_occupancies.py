@@ -16,6 +16,7 @@ from deepaw.density.files.chgcar import write_chgcar
 from deepaw.density.model.model import DensityModel, load_density_model
 from deepaw.density.occupancies.augmentation import augmentation_of_matrices
 from deepaw.density.training.config import DensityInput, read_input
+from deepaw.density.training.curve import read_curve
 from deepaw.density.training.occupancies_alone import train_occupancies
 from deepaw.density.training.trainer import Trainer
 from deepaw.errors import InputError
@@ -70,12 +71,15 @@ def test_both_together(settings: Settings, tmp_path: Path, data: Path) -> None:
     assert model.occupancies.setups["F"].channels == OCCUPANCY_CHANNELS["F"]
     assert model.occupancies.setups["Li"].fingerprint == "fingerprint of Li"
     assert model.occupancies.setups["Li"].Delta_pL.shape == (15, 9)
-    errors = compare_occupancies(InferenceEngine(model), read_examples(data))
+    errors = compare_occupancies(InferenceEngine(model), read_examples(data)).elements
     assert [error.symbol for error in errors] == ["Li", "F"]
     for error in errors:
         assert error.error < 0.7 * error.mean
         assert error.free_atom is not None and error.free_atom > error.mean
     assert model.occupancies.errors.keys() == {"Li", "F"}
+    points = read_curve(tmp_path / "out" / "lcurve.out")
+    assert [list(point.occupancies) for point in points] == [["Li", "F"]] * 2
+    assert points[-1].occupancies == pytest.approx(model.occupancies.errors, rel=1e-4)
 
 
 def test_the_smooth_density_is_learnt(settings: Settings, tmp_path: Path, data: Path) -> None:
@@ -131,6 +135,9 @@ def test_restarted_is_uninterrupted(settings: Settings, tmp_path: Path) -> None:
         readouts.append(occupancies.readout.state_dict())
     assert all(torch.equal(readouts[0][name], readouts[1][name]) for name in readouts[0])
     assert any(weight.any() for name, weight in readouts[0].items() if "weights" in name)
+    curves = [read_curve(tmp_path / name / "lcurve.out") for name in ("out", "again")]
+    assert [point.step for point in curves[0]] == [3, 6] and [point.step for point in curves[1]] == [6]
+    assert curves[0][1].occupancies == curves[1][0].occupancies
     with pytest.raises(InputError, match="made with other occupancies"):
         Trainer(settings(learn=False), Path(), tmp_path / "other", CPU, kept, lambda text: None)
 
@@ -155,7 +162,7 @@ def test_alone_on_a_finished_model(settings: Settings, tmp_path: Path, data: Pat
     assert all(
         torch.equal(value, after.network.state_dict()[name]) for name, value in before.network.state_dict().items()
     )
-    errors = compare_occupancies(InferenceEngine(after), read_examples(data))
+    errors = compare_occupancies(InferenceEngine(after), read_examples(data)).elements
     assert all(error.error < 0.7 * error.mean for error in errors)
     assert any(line.startswith("occupancies, validation: Li") for line in said)
     assert (tmp_path / "both" / "validation.txt").read_text().count("\n") == 4
@@ -226,6 +233,6 @@ def test_from_chgcars(settings: Settings, tmp_path: Path, data: Path) -> None:
         "Li": "s s p",
         "F": "s p s p d",
     }
-    errors = compare_occupancies(InferenceEngine(model), read_examples(folder))
+    errors = compare_occupancies(InferenceEngine(model), read_examples(folder)).elements
     assert [error.symbol for error in errors] == ["Li", "F"]
     assert all(error.free_atom is None for error in errors)

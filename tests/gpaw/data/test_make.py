@@ -16,6 +16,7 @@ from ase.build import bulk
 
 from deepaw.density.data.sources import read_examples
 from deepaw.gpaw.data.calculation import calculate
+from deepaw.gpaw.data.lock import LOCK
 from deepaw.gpaw.data.make import make_data
 from deepaw.gpaw.data.settings import DataSettings
 from deepaw.gpaw.initial import start_dft
@@ -95,10 +96,14 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
     first = frames.read_text()
     done = {frame.info["name"] for frame in ase.io.read(frames, ":")}
     assert 1 <= len(done) < 6
+    assert (data / LOCK).exists()  # it is no obstacle
+    files = [data / folder / f"{name}.npz" for folder in ("density", "augmentation") for name in done]
+    times = [path.stat().st_mtime_ns for path in files]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert frames.read_text().startswith(first)
     names = [frame.info["name"] for frame in ase.io.read(frames, ":")]
     assert sorted(names) == [f"LiH_{number}" for number in range(6)]
     assert not any(f" {name} done" in output for name in done)
-    assert not [path for path in data.rglob("*") if path.name.endswith(".part")]
+    assert [path.stat().st_mtime_ns for path in files] == times
+    assert not [path for path in data.rglob("*") if path.name.endswith(".part") or path.name == LOCK]
     assert len(read_examples(data)) == 6

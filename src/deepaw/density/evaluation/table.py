@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepaw.density.evaluation.compare import Comparison
+from deepaw.density.evaluation.occupancies import OccupancyComparison
 from deepaw.outputfile import output_file
 
 COLUMNS = (
@@ -15,13 +16,22 @@ COLUMNS = (
 """Fields of `Comparison`; NMAEs as fractions."""
 
 
-def write_table(path: str | Path, comparisons: Sequence[Comparison]) -> None:
-    """One line a structure; what is not known is left empty. Raises InputError where the file cannot be written."""
+def write_table(
+    path: str | Path, comparisons: Sequence[Comparison], occupancies: OccupancyComparison | None = None
+) -> None:
+    """One line a structure; what is not known is left empty. Raises InputError where the file cannot be written.
+
+    Every element with occupancies has a column, such as `occupancies_O`.
+    """
+    occupancies = occupancies or OccupancyComparison()
+    symbols = [error.symbol for error in occupancies.elements]
     with output_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow([*COLUMNS, *(f"occupancies_{symbol}" for symbol in symbols)])
         for comparison in comparisons:
-            writer.writerow([_text(getattr(comparison, column)) for column in COLUMNS])
+            errors = occupancies.structures.get(comparison.name, {})
+            values = [getattr(comparison, column) for column in COLUMNS] + [errors.get(symbol) for symbol in symbols]
+            writer.writerow([_text(value) for value in values])
 
 
 def _text(value: object) -> str:

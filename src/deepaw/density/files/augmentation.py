@@ -95,7 +95,7 @@ def split_augmentation(lines: Sequence[str], atoms: Atoms, name: str) -> tuple[s
 def atom_numbers(text: str, name: str) -> list[NDArray[np.float64]]:
     """The occupancies of every atom in the text of `split_augmentation`, atoms in order.
 
-    Raises InputError, calling the file `name`: something that is not a number.
+    Raises InputError, calling the file `name`: something that is not a finite number.
     """
     lines = text.splitlines()
     starts = [place for place, line in enumerate(lines) if is_heading(line)]
@@ -103,8 +103,28 @@ def atom_numbers(text: str, name: str) -> list[NDArray[np.float64]]:
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         atom, count = _heading(lines[start], name)
         # a second block of an atom holds its imaginary part
-        blocks.setdefault(atom, read_numbers(StringIO("\n".join(lines[start + 1 : end]) + "\n"), count, name))
+        numbers = read_numbers(StringIO("\n".join(lines[start + 1 : end]) + "\n"), count, name)
+        if not np.isfinite(numbers).all():
+            raise InputError(f"{name} has augmentation occupancies for atom {atom} that are not finite numbers.")
+        blocks.setdefault(atom, numbers)
     return [blocks[atom] for atom in sorted(blocks)]
+
+
+def check_numbers(augmentation: Augmentation, name: str) -> None:
+    """Raise InputError, calling the file `name`, unless the numbers are finite and the two spin blocks belong together.
+
+    An atom has as many of the magnetisation as of the total density.
+    """
+    total = atom_numbers(augmentation.total, name)
+    if augmentation.magnetisation is None:
+        return
+    magnetisation = atom_numbers(augmentation.magnetisation, name)
+    for atom, (one, other) in enumerate(zip(total, magnetisation, strict=True), start=1):
+        if len(one) != len(other):
+            raise InputError(
+                f"{name} has {len(one)} augmentation occupancies of the total density for atom {atom} and {len(other)} "
+                "of the magnetisation; they should be as many."
+            )
 
 
 def is_heading(line: str) -> bool:

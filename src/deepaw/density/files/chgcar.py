@@ -17,7 +17,7 @@ from typing import BinaryIO, TextIO
 import numpy as np
 from ase import Atoms
 
-from deepaw.density.files.augmentation import Augmentation, is_heading, split_augmentation
+from deepaw.density.files.augmentation import Augmentation, check_numbers, is_heading, split_augmentation
 from deepaw.density.files.blocks import Shape, checked
 from deepaw.density.files.numbers import format_rows, read_numbers
 from deepaw.errors import InputError
@@ -100,19 +100,19 @@ def read_chgcar(path: str | Path) -> Chgcar:
             tails.append(tail)
             if not more:
                 break
-    if len(grids) > 2:
-        raise InputError(f"{name} is of a non-collinear calculation ({len(grids)} densities), which is not supported.")
     return Chgcar(head.atoms, grids[0], grids[1] if len(grids) > 1 else None, _augmentation(tails, head.atoms, name))
 
 
 def read_augmentation(path: str | Path) -> Augmentation:
     """The augmentation occupancies of a CHGCAR, its grids passed over.
 
-    Raises InputError: no such file, not a CHGCAR, or one without (complete) occupancies.
+    Raises InputError: no such file, not a CHGCAR, of a non-collinear calculation, without (complete) occupancies, or
+    with some that are not finite numbers.
     """
     augmentation = find_augmentation(path)
     if augmentation is None:
         raise InputError(f"{path} has no augmentation occupancies; a CHGCAR of a PAW calculation is needed.")
+    check_numbers(augmentation, str(path))
     return augmentation
 
 
@@ -204,6 +204,9 @@ def _read_tail(file: TextIO, shape: Shape) -> tuple[list[str], bool]:
 
 
 def _augmentation(tails: list[list[str]], atoms: Atoms, name: str) -> Augmentation | None:
+    """The occupancies in the lines after each grid."""
+    if len(tails) > 2:
+        raise InputError(f"{name} is of a non-collinear calculation ({len(tails)} densities), which is not supported.")
     if not tails[0] or not is_heading(tails[0][0]):
         return None
     total, moments = split_augmentation(tails[0], atoms, name)

@@ -45,19 +45,17 @@ def read_cube(path: str | Path) -> tuple[Atoms, np.ndarray]:
     Positions are given relative to the file's origin, which grid point (0, 0, 0) sits on. Raises InputError: no such
     file, not a cube, truncated, or orbitals instead of a density.
     """
-    name = str(path)
-    if not Path(path).is_file():
-        raise InputError(f"There is no cube file {path}.")
-    with Path(path).open(encoding="latin-1") as file:
-        try:
-            atoms, shape = _read_head(file)
-        except (ValueError, IndexError) as error:
-            raise InputError(f"{name} is not a cube file: its head cannot be read.") from error
-        if atoms is None:
-            raise InputError(f"{name} holds orbitals; a cube file with one density is needed.")
-        values = read_numbers(file, shape[0] * shape[1] * shape[2], name)
+    with _open(path) as file:
+        atoms, shape = _read_head(file, str(path))
+        values = read_numbers(file, shape[0] * shape[1] * shape[2], str(path))
     values /= BOHR**3
     return atoms, values.reshape(shape)
+
+
+def read_cube_shape(path: str | Path) -> Shape:
+    """The grid of a cube file, without its numbers. Raises InputError if it is not one."""
+    with _open(path) as file:
+        return _read_head(file, str(path))[1]
 
 
 def _head(atoms: Atoms, shape: Shape) -> str:
@@ -74,7 +72,26 @@ def _vector(values: Iterable[float]) -> str:
     return "".join(f" {x:14.8f}" for x in values)
 
 
-def _read_head(file: TextIO) -> tuple[Atoms | None, Shape]:
+def _open(path: str | Path) -> TextIO:
+    if not Path(path).is_file():
+        raise InputError(f"There is no cube file {path}.")
+    try:
+        return Path(path).open(encoding="latin-1")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+
+
+def _read_head(file: TextIO, name: str) -> tuple[Atoms, Shape]:
+    try:
+        atoms, shape = _parse_head(file)
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{name} is not a cube file: its head cannot be read.") from error
+    if atoms is None:
+        raise InputError(f"{name} holds orbitals; a cube file with one density is needed.")
+    return atoms, shape
+
+
+def _parse_head(file: TextIO) -> tuple[Atoms | None, Shape]:
     file.readline()
     file.readline()
     count, *rest = file.readline().split()

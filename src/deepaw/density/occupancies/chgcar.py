@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from deepaw.density.files.augmentation import Augmentation, atom_numbers
 from deepaw.density.files.chgcar import find_augmentation
 from deepaw.density.occupancies.augmentation import matrix_of_numbers
@@ -38,7 +36,7 @@ def matrices_of_augmentation(augmentation: Augmentation, channels: Mapping[str, 
     numbers = atom_numbers(augmentation.total, name)
     setups: dict[str, PawSetup] = {}
     matrices = []
-    for atom, (symbol, values) in enumerate(zip(augmentation.symbols, numbers, strict=True), start=1):
+    for symbol, values in zip(augmentation.symbols, numbers, strict=True):
         if symbol not in setups:
             named = channels.get(symbol) or channels_of_count(symbol, len(values), name)
             if named.count != len(values):
@@ -47,7 +45,5 @@ def matrices_of_augmentation(augmentation: Augmentation, channels: Mapping[str, 
                     f"make {named.count}; name the channels of its POTCAR in occupancies.setup_channels."
                 )
             setups[symbol] = PawSetup(named)
-        if not np.isfinite(values).all():
-            raise InputError(f"{name} has augmentation occupancies for atom {atom} that are not finite numbers.")
         matrices.append(matrix_of_numbers(setups[symbol].channels, values))
     return AtomicMatrices(name, setups, matrices)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class PredictedOccupancies:
     """Text of the blocks of all atoms, and what is to be said of them.
 
-    augmentation: None where some atoms have none, or they are not for VASP. missing: numbers of these atoms, from 1, with
-    their symbols, such as '3 (Hf)'. errors: mean of sum |dD| / sum |D| in validation, by symbol of the structure.
+    augmentation: None where some atoms have none, or they are not for VASP. missing: numbers of these atoms, from 1,
+    with their symbols, such as '3 (Hf)'. errors: mean of sum |dD| / sum |D| in validation, by symbol of the structure.
     for_vasp: whether they are of VASP's data sets; those of another code's setups would mislead VASP.
     """
 

@@ -7,14 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from deepaw.density.occupancies.errors import ElementError
 from deepaw.density.training.curve import CurvePoint
 from deepaw.density.training.validation import Validation
 
 
 def curve_point(
-    step: int, losses: Sequence[float], known: Validation, unseen: Validation, rate: float, seconds: float
+    step: int,
+    losses: Sequence[float],
+    known: Validation,
+    unseen: Validation,
+    rate: float,
+    seconds: float,
+    occupancies: Sequence[ElementError],
 ) -> CurvePoint:
-    """A line of the curve: losses since the line before, and errors on the validation set and the types left out."""
+    """A line of the curve: losses since the line before, and errors on the validation set and the types left out.
+
+    occupancies: on the validation set.
+    """
     return CurvePoint(
         step,
         mean(np.array(losses)),
@@ -25,6 +35,7 @@ def curve_point(
         mean(unseen.nmae),
         rate,
         seconds,
+        {error.symbol: error.error for error in occupancies},
     )
 
 

@@ -104,7 +104,8 @@ class Trainer:
                 mine.copy_(kept)
             self._step, self._seconds, self._losses = checkpoint.step, checkpoint.seconds, checkpoint.losses
         output.mkdir(exist_ok=True)
-        self._curve = LearningCurve(output / "lcurve.out", self._step)
+        symbols = () if self._occupancies is None else self._occupancies.readout.channels
+        self._curve = LearningCurve(output / "lcurve.out", self._step, symbols)
         for part in ("validation", "left_out"):
             with output_file(output / f"{part}.txt") as beside:
                 beside.write_text("".join(f"{name}\n" for name in structure_names(parts)[part]))
@@ -221,14 +222,15 @@ class Trainer:
         """Validate, and write and say a line of the curve."""
         known, unseen = self._validated = self._validate_averages()
         steps, rate = self.settings.training.steps, learning_rate(self.settings.training, self._step)
-        point = curve_point(self._step, self._losses, known, unseen, rate, self._seconds)
+        self._averages.swap()
+        occupancies, _ = occupancy_errors(self._setup)
+        self._averages.swap()
+        point = curve_point(self._step, self._losses, known, unseen, rate, self._seconds, occupancies)
         self._curve.append(point)
         self._losses = []
         self.say(progress_line(point, steps, steps_per_second))
         if self._occupancies is not None:
-            self._averages.swap()
-            self.say(f"  occupancies, validation: {shown_errors(occupancy_errors(self._setup)[0]) or 'none'}")
-            self._averages.swap()
+            self.say(f"  occupancies, validation: {shown_errors(occupancies) or 'none'}")
 
     def _save(self) -> None:
         model = self._setup.model

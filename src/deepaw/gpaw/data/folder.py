@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from deepaw.errors import InputError
 from deepaw.gpaw.data.calculation import Labels
+from deepaw.gpaw.data.lock import LOCK
 from deepaw.gpaw.data.settings import DataSettings
 from deepaw.gpaw.frametext import as_extxyz, read_frame_texts, write_frame_texts
 from deepaw.outputfile import check_folder, disk_errors, output_file
@@ -46,7 +47,7 @@ class DataFolder:
         self.path = path
         if (path / SETTINGS).is_file():
             _check_settings(path / SETTINGS, settings)
-        elif path.exists() and any(path.iterdir()):
+        elif path.exists() and any(entry.name != LOCK for entry in path.iterdir()):
             raise InputError(
                 f"{path} has files but no {SETTINGS}, so it is not a data folder that deepaw data gpaw began; give the "
                 "name of a new folder."

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deepaw.gpaw.data.calculation import Labels, calculate
 from deepaw.gpaw.data.folder import DataFolder
+from deepaw.gpaw.data.lock import lock_folder
 from deepaw.gpaw.data.settings import DataSettings
 from deepaw.gpaw.structures import NamedStructure
 from deepaw.gpaw.tasks import Failure, TaskProgress, check_workers, run_tasks
@@ -24,10 +25,22 @@ def make_data(
 ) -> dict[str, str]:
     """Calculate the structures that the folder `path` lacks, and add each when it is finished.
 
-    Returns reasons by the names of structures that failed, as in failures.txt. Raises InputError: as `DataFolder` does.
+    Returns reasons by the names of structures that failed, as in failures.txt. Raises InputError: as `DataFolder` does,
+    or where another process writes into the folder.
     """
     check_workers(workers)
-    folder = DataFolder(path, settings)
+    with lock_folder(path):
+        return _fill(DataFolder(path, settings), structures, settings, workers, ray, progress)
+
+
+def _fill(
+    folder: DataFolder,
+    structures: Sequence[NamedStructure],
+    settings: DataSettings,
+    workers: int,
+    ray: bool,
+    progress: Callable[[TaskProgress], None] | None,
+) -> dict[str, str]:
     waiting = [structure for structure in structures if not folder.has(structure.name, structure.atoms)]
     done = len(structures) - len(waiting)
     failures: dict[str, str] = {}
