@@ -19,6 +19,7 @@ from deepaw.density.files.numbers import format_rows, read_numbers
 from deepaw.density.grid import BOHR
 from deepaw.errors import InputError
 from deepaw.outputfile import output_file
+from deepaw.textfile import open_numbers
 
 _NUMBER = "%13.5E"
 _PER_LINE = 6
@@ -48,7 +49,7 @@ def read_cube(path: str | Path) -> tuple[Atoms, np.ndarray]:
     name = str(path)
     if not Path(path).is_file():
         raise InputError(f"There is no cube file {path}.")
-    with Path(path).open(encoding="latin-1") as file:
+    with open_numbers(path) as file:
         try:
             atoms, shape = _read_head(file)
         except (ValueError, IndexError) as error:

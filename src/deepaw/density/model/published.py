@@ -16,6 +16,7 @@ from deepaw.density.model.gated import GatedNetwork
 from deepaw.density.model.layout import SPECIES
 from deepaw.density.model.radial import RadialBasis
 from deepaw.errors import InputError
+from deepaw.textfile import read_text
 
 NONLOCAL, LOCAL, SETTINGS = "f_nonlocal.pth", "f_local.pth", "config.json"
 LAYER = r"probe_model\.interaction_block\.convolutions\.(\d+)\."
@@ -63,7 +64,7 @@ def _settings(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        settings = json.loads(path.read_text())
+        settings = json.loads(read_text(path))
     except (ValueError, OSError):
         raise InputError(f"{path} is not readable JSON.") from None
     if not isinstance(settings, dict):
