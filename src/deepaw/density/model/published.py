@@ -60,6 +60,11 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     return {name: value for name, value in content.items() if "_w3j_" not in name}
 
 
+def published_files(directory: Path) -> list[Path]:
+    """Return those files of a published-layout checkpoint that are there."""
+    return [path for name in (NONLOCAL, LOCAL, SETTINGS) if (path := directory / name).is_file()]
+
+
 def _settings(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
