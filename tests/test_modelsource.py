@@ -143,7 +143,7 @@ def test_changed_and_missing_files_are_named(tmp_path, kind):
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(InputError) as caught:
         pickle.loads(content)
-    assert str(caught.value).startswith(f"{path} has changed since an object with this model was pickled (its SHA-256 ")
+    assert str(caught.value).startswith(f"{path} has changed since a pickled object was made from it (its SHA-256 ")
     path.unlink()
     with pytest.raises(InputError) as caught:
         pickle.loads(content)

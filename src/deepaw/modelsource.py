@@ -44,15 +44,15 @@ class ModelSource(Generic[Model]):
         try:
             sha256 = _hash_of_files(self.files(self.path))
         except (OSError, InputError) as error:
-            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            reason = (isinstance(error, OSError) and error.strerror) or "no such model"
             raise InputError(
-                f"{self.path} is the model of an object that was pickled, and cannot be read here "
-                f"({reason.rstrip('.').lower()}); it must be readable under this path wherever the object is unpickled."
+                f"{self.path} is the model of an object that was pickled, and cannot be read here ({reason.lower()}); "
+                "it must be readable under this path wherever the object is unpickled."
             ) from None
         if sha256 != self.sha256:
             raise InputError(
-                f"{self.path} has changed since an object with this model was pickled (its SHA-256 is "
-                f"{sha256[:SHOWN]}..., and was {self.sha256[:SHOWN]}...); put the old file back, or open the new one."
+                f"{self.path} has changed since a pickled object was made from it (its SHA-256 is {sha256[:SHOWN]}..., "
+                f"and was {self.sha256[:SHOWN]}...); put the old file back, or open the new one."
             )
 
     def open(self) -> Model:

@@ -43,8 +43,7 @@ def check_cif_sites(block: CIFBlock, name: str) -> None:
     sites = block.get_unsymmetrized_structure()
     symbols = list(sites.symbols)
     labels = block.get("_atom_site_label") or symbols
-    given = block.get("_atom_site_occupancy") or [1] * len(symbols)
-    occupancies = [float(value) if isinstance(value, int | float) else 1.0 for value in given]  # . and ? mean 1
+    occupancies = [_fraction(value) for value in block.get("_atom_site_occupancy") or [1] * len(symbols)]
     places = sites.cell.scaled_positions(sites.positions) if sites.cell.rank == 3 else sites.positions
     for first, entries in enumerate(cKDTree(places).query_ball_point(places, SAME_SITE, return_sorted=True)):
         species: dict[str, float] = defaultdict(float)
@@ -78,11 +77,18 @@ def check_occupied(atoms: Atoms, name: str, form: str) -> None:
         for index, kind in enumerate(kinds):
             species = by_kind.get(str(kind), by_kind.get(kind))
             if species is not None:
-                _check_site(species, f"{name}: {label(atoms, index)}")
+                fractions = {symbol: _fraction(value) for symbol, value in species.items()}
+                _check_site(fractions, f"{name}: {label(atoms, index)}")
     occupancies = atoms.arrays.get(PER_ATOM.get(form, ""))
     if occupancies is not None and np.any(occupancies):
         for index, occupancy in enumerate(occupancies):
-            _check_site({atoms.symbols[index]: float(occupancy)}, f"{name}: {label(atoms, index)}")
+            if occupancy is not None:  # as of lines of a PDB without one
+                _check_site({atoms.symbols[index]: float(occupancy)}, f"{name}: {label(atoms, index)}")
+
+
+def _fraction(value: object) -> float:
+    """Return an occupancy as a number; those that a CIF leaves open, as . or ?, are 1."""
+    return float(value) if isinstance(value, int | float) else 1.0
 
 
 def _check_site(species: Mapping[str, float], where: str) -> None:

@@ -65,15 +65,15 @@ def _frames(path: Path, form: str | None, frames: slice) -> list[Atoms]:
             check_res_sites(lines, str(path))
     text_format = form in ioformats and not ioformats[form].isbinary
     if text_format and (text := _marked_text(path, ioformats[form])) is not None:
-        found = ase.io.read(io.StringIO(text), index=frames, format=form)
+        images = ase.io.read(io.StringIO(text), index=frames, format=form)
     else:
         try:
-            found = ase.io.read(path, index=frames, format=form)
+            images = ase.io.read(path, index=frames, format=form)
         except Exception:
             if text_format:
                 _check_encoding(path)
             raise
-    structures = found if isinstance(found, list) else [found]
+    structures = images if isinstance(images, list) else [images]
     for number, atoms in enumerate(structures, start=1):
         check_occupied(atoms, str(path) if len(structures) == 1 else f"{path}, frame {number}", form)
     return structures

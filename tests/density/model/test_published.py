@@ -118,5 +118,5 @@ def test_engines_are_pickled_by_all_files_that_are_read(directory: Path) -> None
     (directory / "notes.txt").write_text("more")
     assert pickle.loads(content).model.network.config == CONFIG
     (directory / "config.json").write_text('{"cutoff": 4.5}')
-    with pytest.raises(InputError, match=r"has changed since an object with this model was pickled"):
+    with pytest.raises(InputError, match=r"has changed since a pickled object was made from it"):
         pickle.loads(content)
