@@ -130,5 +130,5 @@ def test_no_such_file_and_not_text(path, tmp_path):
     with pytest.raises(InputError, match="cannot be read: is a directory"):
         read_input_file(tmp_path, Plate)
     path.write_bytes(bytes(range(128, 256)))
-    with pytest.raises(InputError, match="is not JSON"):
+    with pytest.raises(InputError, match=r"plate\.json, line 1 cannot be read as UTF-8"):
         read_input_file(path, Plate)

@@ -18,6 +18,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from deepaw.errors import InputError
+from deepaw.modelsource import open_model
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.evaluation.frames import read_frames
 from deepaw.potential.files.formats import read_potential
@@ -41,6 +42,9 @@ class DeepPotCalculator(Calculator):
     skin: A; a neighbour list is kept until an atom has moved by half of it. type_dict: the number of the type that
     stands for each symbol; without it, the symbols are the names in the model's type map.
 
+    Can be copied, one for each image of a band, and pickled: copies share the model, and a pickle holds the path and
+    SHA-256 of the model's file, not the model.
+
     Raises InputError: what reading the file raises; no such precision; a type_dict with a number that is no type.
     `calculate` raises it for an element that the model does not know, coordinates or a cell that no neighbour list can
     be made of, two atoms on one spot, and parameters that are missing or of the wrong number.
@@ -57,13 +61,13 @@ class DeepPotCalculator(Calculator):
         type_dict: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
-        loaded = model if isinstance(model, PotentialModel) else read_potential(model)
+        loaded, source = (model, None) if isinstance(model, PotentialModel) else open_model(model, read_potential)
         if not 0 <= skin < float("inf"):
             raise InputError(f"skin is {skin:g} A; it should be 0 or more.")
         for symbol, kind in (type_dict or {}).items():
             if kind not in range(len(loaded.type_map)):
                 raise InputError(f"type_dict gives {symbol} the type {kind}; the model has {len(loaded.type_map)}.")
-        self._engine = PotentialEngine(loaded, precision, skin=skin)
+        self._engine = PotentialEngine(loaded, precision, skin=skin, source=source)
         self._type_dict = type_dict
         self._given: dict[str, Any] = {}
 

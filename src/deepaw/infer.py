@@ -5,11 +5,13 @@ from deepaw.infer import DeepPot
 potential = DeepPot("water.safetensors")
 energy, force, virial = potential.eval(coord, cell, atype)
 
-DeepDipole and DeepPolar are the same for models of dipoles and polarizabilities.
+DeepDipole and DeepPolar are the same for models of dipoles and polarizabilities. All of them can be copied and pickled,
+for other processes (multiprocessing, Ray): a pickle holds the path and SHA-256 of the model's file, not the model.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from deepaw.errors import InputError
+from deepaw.modelsource import open_model
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.evaluation.deepeval import DeepEval, errors_with_frame
@@ -39,8 +42,8 @@ class DeepPot(DeepEval[PotentialModel, PotentialEngine]):
     """
 
     def __init__(self, model: str | Path | PotentialModel, precision: str = "float64") -> None:
-        loaded = model if isinstance(model, PotentialModel) else read_potential(model)
-        super().__init__(loaded, PotentialEngine(loaded, precision))
+        loaded, source = (model, None) if isinstance(model, PotentialModel) else open_model(model, read_potential)
+        super().__init__(loaded, PotentialEngine(loaded, precision, source=source))
 
     def eval(
         self,
@@ -93,10 +96,11 @@ class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
     _kind: ClassVar[str]
 
     def __init__(self, model: str | Path | TensorModel, precision: str = "float64") -> None:
-        loaded = model if isinstance(model, TensorModel) else read_tensor(model, self._kind)
+        reader = partial(read_tensor, kind=self._kind)
+        loaded, source = (model, None) if isinstance(model, TensorModel) else open_model(model, reader)
         if (found := loaded.config.fitting_net.type) != self._kind:
             raise InputError(f"the model has a fitting net of type {found}; {self._kind} is needed here.")
-        super().__init__(loaded, TensorEngine(loaded, precision))
+        super().__init__(loaded, TensorEngine(loaded, precision, source=source))
 
     def eval(
         self,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError
 from pydantic_core import ErrorDetails
 
 from deepaw.errors import InputError
+from deepaw.textfile import read_text
 
 
 class Section(BaseModel):
@@ -41,11 +42,11 @@ def read_input_file(
     """Read and check a JSON file; numbers in quotes and the like are not converted, keys with a leading _ are comments.
 
     translate: from other layouts that are accepted; what it raises as InputError is said with the name of the file.
-    Raises InputError: no such file, not JSON, a key given twice, unknown or missing, or a wrong value.
+    Raises InputError: no such file, not UTF-8, not JSON, a key given twice, unknown or missing, or a wrong value.
     """
     path = Path(path)
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_repetition)
+        content: Any = json.loads(read_text(path), object_pairs_hook=_without_repetition)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; give an input file.") from None
     except OSError as error:

@@ -75,6 +75,24 @@ def summary(monkeypatch, capsys, arguments: str) -> dict[str, str]:
     return {row[0]: row[1].strip() for row in rows}
 
 
+@pytest.mark.parametrize("name", ["CHGCAR", "AECCAR0", "PARCHG.0001.ALLK", "ELFCAR"])
+def test_structure_of_a_density_file(folder, monkeypatch, capsys, name):
+    write_chgcar(name, bulk("MgO", "rocksalt", 4.2), (2, 3, 4), [np.ones((2, 3, 4))])
+    said = summary(monkeypatch, capsys, f"--poscar {name} --model model.safetensors --grid 8 8 8")
+    assert said["structure"] == f"MgO, 2 atoms ({name})"
+
+
+def test_disordered_structure(folder, monkeypatch, capsys):
+    write("mgo.cif", bulk("MgO", "rocksalt", 4.2))
+    Path("mgo.cif").write_text(Path("mgo.cif").read_text().replace("0.0  1.0000", "0.0  0.5000"))
+    code, out, err = run(
+        monkeypatch, capsys, "--poscar mgo.cif --model model.safetensors --grid 8 8 8 --output out.cube"
+    )
+    assert (code, out) == (2, "")
+    assert "mgo.cif: site Mg1 at (0, 0, 0) has the occupancies Mg 0.5, vacancy 0.5" in err
+    assert not Path("out.cube").exists()
+
+
 def test_summary_without_an_output(folder, monkeypatch, capsys):
     before = set(folder.iterdir())
     said = summary(monkeypatch, capsys, "--poscar mgo.vasp --model model.safetensors --grid 8 8 8")

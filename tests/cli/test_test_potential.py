@@ -25,6 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_system(Path("names"), water(1), type_map=("S", "H", "O"))
     Path("list.txt").write_text("data/a\n\ndata/b\n")
     Path("empty.txt").write_text("\n")
+    Path("gbk.txt").write_bytes("数据\n".encode("gbk"))
     return tmp_path
 
 
@@ -93,6 +94,7 @@ def test_some_frames_in_another_precision(folder, monkeypatch, capsys) -> None:
         ("-m model.safetensors", "There are no systems to test on"),
         ("-m model.safetensors -f empty.txt", "There are no systems to test on"),
         ("-m model.safetensors -f none.txt", "none.txt cannot be read as text"),
+        ("-m model.safetensors -f gbk.txt", "gbk.txt, line 1 cannot be read as UTF-8"),
         ("-m model.safetensors -s nowhere", "There is no folder nowhere"),
         ("-m model.safetensors -s bare", "bare has no energy.npy, force.npy or virial.npy to compare with"),
         ("-m model.safetensors -s data -d nowhere/x", "The folder nowhere"),

@@ -46,6 +46,21 @@ def refused(monkeypatch, capsys, *arguments: str) -> str:
     return err
 
 
+def test_input_file_with_a_byte_order_mark(folder, monkeypatch, capsys):
+    path = Path("../inputs/input.json")
+    path.write_bytes(path.read_text().encode("utf-16"))
+    code, out, err = run(monkeypatch, capsys, "train", str(path))
+    assert (code, err) == (0, "")
+    assert out.startswith("7 frames of 2 systems to learn from")
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("gbk", 2), ("utf-16-le", 1)])
+def test_input_file_in_another_encoding(folder, monkeypatch, capsys, encoding, line):
+    path = Path("../inputs/input.json")
+    path.write_bytes(path.read_text().replace("{", '{\n"_": "训练",', 1).encode(encoding))
+    assert f"input.json, line {line} cannot be read as UTF-8" in refused(monkeypatch, capsys, "train", str(path))
+
+
 def test_from_an_input_file_to_a_model(folder, monkeypatch, capsys):
     code, out, err = run(monkeypatch, capsys, "train", "../inputs/input.json", "-o", "understood.json")
     assert (code, err) == (0, "")

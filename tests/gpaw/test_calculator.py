@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.units import Ha
@@ -19,3 +22,5 @@ def test_energies_without_forces() -> None:
     assert atoms.get_potential_energy() == pytest.approx(exact.results["energy"] * Ha, abs=2e-3)
     with pytest.raises(PropertyNotImplementedError):
         atoms.get_forces()
+    for twin in (copy.deepcopy(atoms.calc), pickle.loads(pickle.dumps(atoms.calc))):
+        assert twin.results == atoms.calc.results

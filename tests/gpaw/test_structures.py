@@ -27,7 +27,7 @@ def test_structures_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no structure file"):
         read_structures([tmp_path / "missing.xyz"])
     (tmp_path / "text.extxyz").write_text("hello")
-    with pytest.raises(InputError, match=r"text.extxyz cannot be read as structures"):
+    with pytest.raises(InputError, match=r"text.extxyz cannot be read as a structure"):
         read_structures([tmp_path / "text.extxyz"])
     ase.io.write(tmp_path / "one.extxyz", bulk("Si"))
     with pytest.raises(InputError, match="Two of the structures are called one"):

@@ -91,12 +91,13 @@ def test_potential(
 
 def _folders(systems: Sequence[str], listing: Path | None) -> list[Path]:
     from deepaw.potential.data.find import find_systems
+    from deepaw.textfile import read_text
 
     names = list(systems)
     if listing is not None:
         try:
-            lines = listing.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError):
+            lines = read_text(listing).splitlines()
+        except OSError:
             raise InputError(f"{listing} cannot be read as text; it should list systems, one a line.") from None
         names += [line.strip() for line in lines if line.strip()]
     if not names:

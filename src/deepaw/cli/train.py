@@ -123,9 +123,11 @@ def _is_potential(path: Path) -> bool:
     """Whether an input file describes a potential; one that cannot be read is left to whoever says what is wrong."""
     import json
 
+    from deepaw.textfile import read_text
+
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        content: Any = json.loads(read_text(path))
+    except (InputError, OSError, ValueError, RecursionError):
         return False
     if not isinstance(content, dict) or "data" in content:
         return False

@@ -12,6 +12,7 @@ from typing import Any
 from ase import Atoms
 
 from deepaw.errors import InputError
+from deepaw.textfile import read_text
 
 XC = "PBE"
 CUTOFF = 600.0
@@ -25,13 +26,13 @@ SMEARING = 0.01
 def read_parameters(path: Path) -> dict[str, Any]:
     """Read a JSON object of keyword arguments of `gpaw.dft.GPAW`, such as {"mode": {"name": "pw", "ecut": 600}}.
 
-    Raises InputError: no such file, or not such an object.
+    Raises InputError: no such file, not UTF-8, or not such an object.
     """
     if not path.is_file():
         raise InputError(f"There is no file {path} with parameters of GPAW.")
     try:
-        parameters = json.loads(path.read_text())
-    except (ValueError, UnicodeDecodeError) as error:
+        parameters = json.loads(read_text(path))
+    except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}); an object of GPAW's keyword arguments is needed.") from None
     if not isinstance(parameters, dict) or "mode" not in parameters:
         raise InputError(

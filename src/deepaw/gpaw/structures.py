@@ -11,6 +11,7 @@ from ase import Atoms
 
 from deepaw.errors import InputError
 from deepaw.structure.checks import check_atoms, check_box
+from deepaw.structure.files import read_frames
 
 
 @dataclass(frozen=True)
@@ -48,18 +49,9 @@ def read_structures(paths: Sequence[Path]) -> list[NamedStructure]:
 
 
 def _frames(path: Path) -> list[Atoms]:
-    import ase.io
-
-    from deepaw.structure.read import VASP_NAMES, VASP_SUFFIXES
-
     if not path.is_file():
         raise InputError(f"There is no structure file {path}.")
-    is_vasp = path.suffix.lower() in VASP_SUFFIXES or path.name.upper().startswith(VASP_NAMES)
-    try:
-        frames = ase.io.read(path, index=":", format="vasp" if is_vasp else None)
-    except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise InputError(f"{path} cannot be read as structures ({reason}).") from error
+    frames = read_frames(path)
     if not frames:
         raise InputError(f"{path} holds no structures.")
-    return list(frames)
+    return frames

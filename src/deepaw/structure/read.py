@@ -12,9 +12,7 @@ from ase import Atoms
 
 from deepaw.errors import InputError
 from deepaw.structure.checks import check_atoms
-
-VASP_SUFFIXES = {".vasp", ".poscar", ".contcar"}
-VASP_NAMES = ("POSCAR", "CONTCAR", "CHGCAR", "CHG", "AECCAR", "PARCHG")
+from deepaw.structure.files import LAST, read_frames
 
 
 @dataclass(frozen=True)
@@ -40,26 +38,17 @@ class DatabaseEntry:
 
 
 def read_structure(path: str | Path) -> Atoms:
-    """The structure in a POSCAR, or in any other file that ASE reads (of several frames, the last).
+    """The structure in a POSCAR or CHGCAR, or in any other file that ASE reads (of several frames, the last).
 
-    Positions and cell in A. Raises InputError: no such file, a file ASE cannot read, or a structure that fails
+    Positions and cell in A. Raises InputError: no such file, what `read_frames` raises, or a structure that fails
     `check_atoms`.
     """
-    import ase.io  # a third of a second, so not for those who only want the database
-
     path = _existing_file(path, "structure")
-    is_vasp = path.suffix.lower() in VASP_SUFFIXES or path.name.upper().startswith(VASP_NAMES)
-    try:
-        atoms = ase.io.read(path, format="vasp" if is_vasp else None)
-    except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
-        reason = _first_line(error)
-        raise InputError(
-            f"{path} cannot be read as a structure ({reason}); a POSCAR or another file that ASE reads is needed."
-        ) from error
-    if isinstance(atoms, list):
+    frames = read_frames(path, frames=LAST)
+    if not frames:
         raise InputError(f"{path} holds no structure; a POSCAR or another file that ASE reads is needed.")
-    check_atoms(atoms, str(path))
-    return atoms
+    check_atoms(frames[-1], str(path))
+    return frames[-1]
 
 
 def read_database_row(path: str | Path, row_id: int) -> DatabaseRow:

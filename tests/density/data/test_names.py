@@ -21,8 +21,8 @@ def test_lists_that_cannot_be_used(tmp_path):
     path = tmp_path / "validation.txt"
     with pytest.raises(InputError, match=r"cannot be read as a list"):
         read_names(path)
-    path.write_bytes(b"\xff\xfe\n")
-    with pytest.raises(InputError, match=r"cannot be read as a list"):
+    path.write_bytes(b"a\n\xff\n")
+    with pytest.raises(InputError, match=r"validation.txt, line 2 cannot be read as UTF-8"):
         read_names(path)
     path.write_text("\n \n")
     with pytest.raises(InputError, match=r"lists no structures"):

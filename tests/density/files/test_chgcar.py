@@ -280,3 +280,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         command = [sys.executable, "-c", program, str(n), str(tmp_path / "CHGCAR")]
         peaks.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
     assert peaks[1] - peaks[0] < 10 * 1024 * (1 if sys.platform != "darwin" else 1024)
+
+
+def test_comment_in_any_encoding(tmp_path, hafnia):
+    path = tmp_path / "CHGCAR"
+    write_chgcar(path, hafnia, SHAPE, [density()])
+    _, _, rest = path.read_text().partition("\n")
+    for content in (("氧化铪\n" + rest).encode("gbk"), ("氧化铪\n" + rest).encode("utf-16")):
+        path.write_bytes(content)
+        assert np.allclose(read_chgcar(path).density, density(), rtol=1e-9)

@@ -89,3 +89,12 @@ def test_wrong_blocks_leave_nothing(tmp_path, atoms):
     with pytest.raises(ValueError, match="does not fit"):
         write_cube(tmp_path / "rho.cube", atoms, (4, 5, 6), [np.ones((4, 5, 7))])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_comments_in_any_encoding(tmp_path, atoms):
+    path = tmp_path / "rho.cube"
+    write_cube(path, atoms, (4, 5, 6), [np.ones((4, 5, 6))])
+    _, _, rest = path.read_text().partition("\n")
+    for content in (("氧化铪\n" + rest).encode("gbk"), ("氧化铪\n" + rest).encode("utf-16")):
+        path.write_bytes(content)
+        assert np.allclose(read_cube(path)[1], 1, rtol=1e-5)

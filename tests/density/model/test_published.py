@@ -1,9 +1,11 @@
 import json
+import pickle
 from pathlib import Path
 
 import pytest
 import torch
 
+from deepaw.density.engine import InferenceEngine
 from deepaw.density.model.config import GatedConfig, LocalConfig
 from deepaw.density.model.gated import GatedNetwork
 from deepaw.density.model.published import read_published
@@ -109,3 +111,12 @@ def test_symbolic_functions_are_refused(directory: Path) -> None:
     _change(directory / "f_local.pth", kan__symbolic_fun__0__mask=torch.ones(3, 6))
     with pytest.raises(InputError, match="symbolic"):
         read_published(directory)
+
+
+def test_engines_are_pickled_by_all_files_that_are_read(directory: Path) -> None:
+    content = pickle.dumps(InferenceEngine(directory))
+    (directory / "notes.txt").write_text("more")
+    assert pickle.loads(content).model.network.config == CONFIG
+    (directory / "config.json").write_text('{"cutoff": 4.5}')
+    with pytest.raises(InputError, match=r"has changed since a pickled object was made from it"):
+        pickle.loads(content)

@@ -174,7 +174,7 @@ def _with_one(name: str, value: float):
         (lambda f: (f / "type.raw").write_text("0 -1"), "type.raw gives -1 as the type of atom 2"),
         (lambda f: (f / "type.raw").write_text("0 " + 30 * "9"), "as the type of atom 2"),
         (lambda f: (f / "type.raw").write_text("0 1 2 0 0 0"), "atoms of type 2, but type_map.raw (O H) goes from 0"),
-        (lambda f: (f / "type.raw").write_bytes(b"\xff\xfe\x00"), "cannot be read as text"),
+        (lambda f: (f / "type.raw").write_bytes(b"0 1\n\xff"), "type.raw, line 2 cannot be read as UTF-8"),
         (lambda f: (f / "type_map.raw").write_text("O O"), "type_map.raw names O twice"),
         (lambda f: (f / "type_map.raw").write_text("O C"), "atoms of type C, which is not in the type map O H"),
         (lambda f: (f / "set.000" / "coord.npy").unlink(), "There is no"),

@@ -104,6 +104,6 @@ def test_unreadable_files(tmp_path: Path) -> None:
         read_table(tmp_path / "none.txt", TYPES)
     with pytest.raises(InputError, match="cannot be read as text"):
         read_table(tmp_path, TYPES)
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="cannot be read as text"):
+    (tmp_path / "binary").write_bytes(b"\xff\x00")
+    with pytest.raises(InputError, match="binary, line 1 cannot be read as UTF-8"):
         read_table(tmp_path / "binary", TYPES)

@@ -1,6 +1,8 @@
 """The client against a server that misbehaves, and the calculator."""
 
+import copy
 import http.server
+import pickle
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,3 +131,18 @@ def test_the_calculator_has_the_signs_of_ase():
     assert water.get_potential_energy() == 1.5
     assert client.asked[0] is None
     assert "stress" not in water.calc.results
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda held: pickle.loads(pickle.dumps(held))])
+def test_copies_have_connections_of_their_own(way):
+    with server((200, ANSWER, {})) as (url, asked):
+        calculator = DeePAWCalculator(DeePAWClient(url=url, api_key="0123456789abcdef"))
+        client = calculator._client
+        client.predict_at(molecule("H2O"), np.zeros((3, 3)))
+        twin = way(calculator)._client
+        assert np.array_equal(twin.predict_at(molecule("H2O"), np.zeros((3, 3))), np.zeros(3))
+        assert len(asked) == 2
+        assert twin.where == url
+        headers = [one._connection._headers for one in (client, twin)]
+        assert headers[0]["X-API-Key"] == headers[1]["X-API-Key"]
+        assert headers[0]["X-Client"] != headers[1]["X-Client"]

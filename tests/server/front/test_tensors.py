@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from deepaw.infer import DeepDipole, DeepPolar
+from deepaw.modelsource import file_hash
 from deepaw.server import binary_to_dict, dict_to_binary
 from deepaw.server.front.app import create_app
 from deepaw.server.front.config import FrontConfig
 from deepaw.server.scheduler.scheduler import TileScheduler
 from deepaw.server.worker.inprocess import InProcessWorker
-from deepaw.server.worker.models import file_hash
 from server.front.asking import MSGPACK, refused
 from server.models import cluster, write_potential, write_tensor
 

@@ -23,9 +23,9 @@ from ase.build import bulk
 
 from deepaw.density.engine import InferenceEngine
 from deepaw.infer import DeepDipole, DeepPot
+from deepaw.modelsource import file_hash
 from deepaw.server import DeePAWClient
 from deepaw.server.client import BusyError
-from deepaw.server.worker.models import file_hash
 from server.models import cluster, write_potential, write_tensor
 from server.process.running import Machine, density_model
 

@@ -12,10 +12,10 @@ import numpy as np
 from starlette.types import Message, Receive, Scope, Send
 
 from deepaw.infer import DeepPot
+from deepaw.modelsource import file_hash
 from deepaw.server import binary_to_dict, dict_to_binary
 from deepaw.server.process.config import ServerConfig
 from deepaw.server.replicas.application import ReplicaApplication
-from deepaw.server.worker.models import file_hash
 from server.front.asking import MSGPACK, refused
 from server.models import cluster, magnesia, write_potential
 

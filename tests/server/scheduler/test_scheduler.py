@@ -15,6 +15,7 @@ from deepaw import InferenceEngine
 from deepaw.density.occupancies.predicted import occupancies_of_message, predicted_occupancies
 from deepaw.errors import InputError
 from deepaw.infer import DeepPot
+from deepaw.modelsource import file_hash
 from deepaw.server.scheduler.frames import PotentialAnswer, PotentialWork
 from deepaw.server.scheduler.interface import (
     DensityAnswer,
@@ -28,7 +29,6 @@ from deepaw.server.scheduler.interface import (
 from deepaw.server.scheduler.queue import QueueLimits
 from deepaw.server.scheduler.scheduler import TileScheduler
 from deepaw.server.worker.inprocess import InProcessWorker
-from deepaw.server.worker.models import file_hash
 from server.models import cluster, magnesia, structure_of, write_potential
 
 SHAPE = (24, 22, 20)

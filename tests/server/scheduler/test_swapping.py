@@ -9,11 +9,11 @@ import numpy as np
 
 from deepaw import InferenceEngine
 from deepaw.infer import DeepPot
+from deepaw.modelsource import file_hash
 from deepaw.server.scheduler.frames import PotentialAnswer
 from deepaw.server.scheduler.interface import DensityAnswer, DensityWork
 from deepaw.server.scheduler.scheduler import TileScheduler
 from deepaw.server.worker.interface import WorkerConfig
-from deepaw.server.worker.models import file_hash
 from deepaw.server.worker.process import ProcessWorker
 from server.models import cluster, magnesia, structure_of, write_potential
 

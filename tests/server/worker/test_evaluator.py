@@ -10,11 +10,11 @@ import torch
 
 from deepaw.density.engine import PreparedStructure
 from deepaw.errors import InputError
+from deepaw.modelsource import file_hash
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.server.scheduler.interface import OutOfMemoryError
 from deepaw.server.worker.evaluator import Evaluator
 from deepaw.server.worker.interface import WorkerConfig
-from deepaw.server.worker.models import file_hash
 from server.models import cluster, magnesia, structure_of, write_potential
 
 

@@ -18,6 +18,7 @@ from deepaw.density.occupancies.npz import NpzOccupancies
 from deepaw.density.occupancies.setup import PawSetup
 from deepaw.errors import InputError
 from deepaw.structure.checks import check_atoms, check_box
+from deepaw.structure.files import read_frames
 
 STRUCTURES = "structures.extxyz"
 FOLDER = "density"
@@ -27,18 +28,12 @@ KEY = "density"
 def frame_examples(path: Path, cache: DensityCache) -> list[Example]:
     """The frames of the extxyz file `path`, whose densities lie in the folder `density` beside it.
 
-    Raises InputError: not an extxyz file, a frame without a name or without its npz file, or a structure that fails
-    `check_atoms`.
+    Raises InputError: what `read_frames` raises, a frame without a name or without its npz file, or a structure that
+    fails `check_atoms`.
     """
-    import ase.io
-
-    try:
-        frames = ase.io.read(path, index=":", format="extxyz")
-    except Exception as error:  # ASE's readers raise whatever their parsing stumbles over
-        raise InputError(f"{path} cannot be read as extxyz; frames with name=... are needed.") from error
     examples = []
     setups: dict[Path, PawSetup] = {}
-    for number, atoms in enumerate(frames, start=1):
+    for number, atoms in enumerate(read_frames(path, "extxyz"), start=1):
         if "name" not in atoms.info:
             raise InputError(f"{path}, frame {number} has no name=...; its density is looked for by that name.")
         name = str(atoms.info["name"])

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from deepaw.density.data.example import Example
 from deepaw.errors import InputError
+from deepaw.textfile import read_text
 
 
 def read_names(path: str | Path) -> list[str]:
-    """The names in a file, blank lines passed over. Raises InputError: no such file, not text, or no name in it."""
+    """The names in a file, blank lines passed over. Raises InputError: no such file, not UTF-8, or no name in it."""
     try:
-        names = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+        names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    except OSError as error:
         raise InputError(f"{path} cannot be read as a list of names, one a line.") from error
     if not names:
         raise InputError(f"{path} lists no structures; one name a line is needed.")

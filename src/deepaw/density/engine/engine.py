@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -21,8 +22,9 @@ from deepaw.density.engine.prediction import Prediction, PredictionSummary
 from deepaw.density.engine.prepared import Evaluator, PreparedStructure, Progress
 from deepaw.density.grid import given_grid, grid_of_row
 from deepaw.density.model.expansion import ExpansionNetwork
-from deepaw.density.model.model import DensityModel, load_density_model
+from deepaw.density.model.model import DensityModel, density_model_files, load_density_model
 from deepaw.errors import InputError
+from deepaw.modelsource import ModelSource, copied, open_model, source_of
 from deepaw.structure.checks import check_atoms, check_box
 from deepaw.structure.read import read_database_row
 
@@ -39,6 +41,8 @@ class InferenceEngine:
         precision: the error budget, 'tight', 'default' or 'fast'; `deepaw info` states what each deviates by.
         compiled: multipoles of atoms by torch.compile, which takes a minute when it is done first.
 
+    Copies share the model. A pickle holds the path and SHA-256 of the model's file, which is opened again.
+
     Raises:
         InputError: no such model, device or precision.
         CompilationError: of `deepaw.density.engine.multipolepairs`; there is nothing to compile, or no compiler.
@@ -51,7 +55,12 @@ class InferenceEngine:
         precision: str = "default",
         compiled: bool = False,
     ) -> None:
-        self.model = model if isinstance(model, DensityModel) else load_density_model(model)
+        self._source: ModelSource[DensityModel] | None = None
+        if isinstance(model, DensityModel):
+            self.model = model
+        else:
+            self.model, self._source = open_model(model, load_density_model, density_model_files)
+        self._compiled = compiled
         self.device = find_device(device)
         self.precision = find_precision(precision)
         network, fitted = self.model.network, self.model.fitted
@@ -72,6 +81,16 @@ class InferenceEngine:
             if fitted is not None:
                 self._evaluators.append(MultipoleEvaluator(None, fitted, self.precision, self.device, compiled))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        settings = (str(self.device), self.precision.name, self._compiled)
+        return _opened, (type(self), source_of(self, self._source), *settings)
+
+    def __copy__(self) -> Self:
+        return copied(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy.copy(self)
+
     @property
     def cutoff(self) -> float:
         """A, beyond which points do not see atoms."""
@@ -85,7 +104,7 @@ class InferenceEngine:
     def prepare(self, atoms: Atoms) -> PreparedStructure:
         """Do the atoms' part of a structure; raises InputError where the structure is not sound or not known."""
         self._check(atoms)
-        return PreparedStructure(atoms, self._evaluators)
+        return PreparedStructure(atoms, self._evaluators, self)
 
     def predict_at(self, atoms: Atoms, points: ArrayLike) -> np.ndarray:
         """The density, not scaled, at points (n, 3) in A anywhere in space: (n,) float32, e/A^3; (n, 2) with spin."""
@@ -216,6 +235,12 @@ class InferenceEngine:
     def _check(self, atoms: Atoms) -> None:
         check_atoms(atoms, "The structure")
         self.model.check_elements([int(number) for number in atoms.numbers])
+
+
+def _opened(kind: type[InferenceEngine], source: ModelSource[DensityModel], *settings: Any) -> InferenceEngine:
+    """Make a pickled engine again."""
+    source.check()
+    return kind(source.path, *settings)
 
 
 def find_device(name: str) -> torch.device:

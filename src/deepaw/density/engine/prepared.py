@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from ase import Atoms
@@ -14,6 +15,8 @@ from torch import Tensor
 from deepaw.density.engine.interruptible import Block, GridEvaluation
 from deepaw.density.engine.threads import map_in_threads
 from deepaw.density.engine.tiles import Surroundings, Tile, TileSize, grid_blocks, grid_points, point_blocks
+from deepaw.errors import InputError
+from deepaw.modelsource import copied
 
 BLOCK_POINTS = 4_000_000
 """Points of a streamed block, about: 16 MB."""
@@ -36,16 +39,38 @@ class Evaluator(Protocol):
         """(n, outputs), e/A^3."""
 
 
-class PreparedStructure:
-    """The atoms' part of a structure, for all evaluators whose densities add up to the model's."""
+class Preparing(Protocol):
+    """Engine that makes a `PreparedStructure`."""
 
-    def __init__(self, atoms: Atoms, evaluators: Sequence[Evaluator]) -> None:
+    def prepare(self, atoms: Atoms) -> PreparedStructure:
+        """Do the atoms' part of a structure."""
+
+
+class PreparedStructure:
+    """The atoms' part of a structure, for all evaluators whose densities add up to the model's.
+
+    engine: what these belong to, which prepares the structure again when it is pickled. Copies share the atoms' part.
+    """
+
+    def __init__(self, atoms: Atoms, evaluators: Sequence[Evaluator], engine: Preparing | None = None) -> None:
         self.atoms = atoms
+        self._engine = engine
         self._evaluators = evaluators
         self._parts = [evaluator.prepare(atoms) for evaluator in evaluators]
         self.outputs = max(evaluator.outputs for evaluator in evaluators)
         self.invariant = all(evaluator.invariant for evaluator in evaluators)
         self.tile_size = min((evaluator.tile_size for evaluator in evaluators), key=lambda size: size.extent)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._engine is None:
+            raise InputError("This structure was not prepared by an engine, so it cannot be pickled; prepare it again.")
+        return self._engine.prepare, (self.atoms,)
+
+    def __copy__(self) -> Self:
+        return copied(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy.copy(self)
 
     @property
     def nbytes(self) -> int:

@@ -23,6 +23,7 @@ from deepaw.density.files.numbers import format_rows, read_numbers
 from deepaw.errors import InputError
 from deepaw.outputfile import output_file
 from deepaw.structure.checks import check_box
+from deepaw.textfile import open_numbers
 
 _NUMBER = " %17.10E"
 _PER_LINE = 5
@@ -160,7 +161,7 @@ def _open(path: str | Path) -> TextIO:
     if not Path(path).is_file():
         raise InputError(f"There is no CHGCAR file {path}.")
     try:
-        return Path(path).open(encoding="latin-1")
+        return open_numbers(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
 

@@ -17,7 +17,7 @@ from deepaw.density.model.coverage import Coverage, coverage_of_file
 from deepaw.density.model.expansion import ExpansionNetwork
 from deepaw.density.model.expansion_config import ExpansionConfig
 from deepaw.density.model.gated import GatedNetwork
-from deepaw.density.model.published import read_published
+from deepaw.density.model.published import published_files, read_published
 from deepaw.density.model.splines import SplineConfig
 from deepaw.density.occupancies.model import Occupancies, occupancies_of_file
 from deepaw.errors import InputError
@@ -147,6 +147,12 @@ def find_density_model(source: str | Path) -> Path:
         names = ", ".join(sorted(bundled))
         raise InputError(f"There is no model {source}; give a file, a directory or a bundled model ({names}).")
     return bundled[str(source)]
+
+
+def density_model_files(source: str | Path) -> list[Path]:
+    """Return the files that `load_density_model` reads; raises InputError where there is no such model."""
+    path = find_density_model(source)
+    return published_files(path) if path.is_dir() else [path]
 
 
 def _from_file(path: Path) -> DensityModel:

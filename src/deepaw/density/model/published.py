@@ -16,6 +16,7 @@ from deepaw.density.model.gated import GatedNetwork
 from deepaw.density.model.layout import SPECIES
 from deepaw.density.model.radial import RadialBasis
 from deepaw.errors import InputError
+from deepaw.textfile import read_text
 
 NONLOCAL, LOCAL, SETTINGS = "f_nonlocal.pth", "f_local.pth", "config.json"
 LAYER = r"probe_model\.interaction_block\.convolutions\.(\d+)\."
@@ -59,11 +60,16 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     return {name: value for name, value in content.items() if "_w3j_" not in name}
 
 
+def published_files(directory: Path) -> list[Path]:
+    """Return those files of a published-layout checkpoint that are there."""
+    return [path for name in (NONLOCAL, LOCAL, SETTINGS) if (path := directory / name).is_file()]
+
+
 def _settings(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        settings = json.loads(path.read_text())
+        settings = json.loads(read_text(path))
     except (ValueError, OSError):
         raise InputError(f"{path} is not readable JSON.") from None
     if not isinstance(settings, dict):

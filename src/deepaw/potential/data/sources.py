@@ -15,6 +15,7 @@ from dpdata.format import Format
 
 from deepaw.errors import InputError
 from deepaw.potential.data.find import find_systems
+from deepaw.structure.files import read_frames as read_structures
 
 BY_ASE = {"extxyz": "extxyz", "ase/traj": "traj"}
 """Formats that ASE reads: the name in ASE by the name here."""
@@ -90,15 +91,8 @@ def _read_by_dpdata(path: Path, name: str) -> list[LabeledSystem]:
 
 
 def _read_by_ase(path: Path, name: str) -> list[LabeledSystem]:
-    import ase.io
-
-    try:
-        frames = ase.io.read(path, index=":", format=name)
-    except Exception as error:  # as above
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise InputError(f"{path} cannot be read as {name} ({reason}).") from error
     alike: dict[Any, list[dict[str, np.ndarray]]] = defaultdict(list)
-    for number, atoms in enumerate(frames, start=1):
+    for number, atoms in enumerate(read_structures(path, name), start=1):
         labels = _labels(atoms, f"{path}, frame {number},")
         key = (tuple(atoms.symbols), bool(atoms.pbc.any()), tuple(labels))
         alike[key].append({"coords": atoms.positions, "cells": atoms.cell.array, **labels})

@@ -9,6 +9,7 @@ import numpy as np
 
 from deepaw.errors import InputError
 from deepaw.potential.data.sets import Quantity, find_quantity
+from deepaw.textfile import read_text
 
 LARGEST = 9999
 """Largest type number that is accepted."""
@@ -105,6 +106,6 @@ def used_types(types: Quantity) -> np.ndarray:
 
 def _words(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError):
+        return read_text(path).split()
+    except OSError:
         raise InputError(f"{path} cannot be read as text; it should list the types.") from None

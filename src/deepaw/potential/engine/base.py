@@ -8,11 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
+from deepaw.modelsource import ModelSource, copied, source_of
 from deepaw.potential.engine.block import Block
 from deepaw.potential.engine.fitting import input_weights
 from deepaw.potential.engine.frames import Frame
@@ -49,13 +50,22 @@ class Engine(ABC, Generic[Model, BlockOfType]):
     covers the shortest distance of a frame.
 
     precision: float64, float32 or exact. skin: A; neighbour lists extend beyond the cutoff by it and are reused until
-    an atom has moved by half of it.
+    an atom has moved by half of it. source: file of the model, from which the engine is made again when it is pickled.
+
+    Copies share the model and the kernels, and have neighbour lists of their own.
 
     Raises InputError: no such precision.
     """
 
-    def __init__(self, model: Model, precision: str = "float64", *, skin: float = 0.0) -> None:
-        self.precision = precision
+    def __init__(
+        self,
+        model: Model,
+        precision: str = "float64",
+        *,
+        skin: float = 0.0,
+        source: ModelSource[Model] | None = None,
+    ) -> None:
+        self.precision, self.skin, self.source = precision, skin, source
         self.model = copy.deepcopy(model).double().requires_grad_(False).eval()
         self._budget = None if precision == EXACT else find_budget(precision)
         self._not_covered = 0.0
@@ -65,6 +75,17 @@ class Engine(ABC, Generic[Model, BlockOfType]):
         self._blocks: list[BlockOfType] = []
         self._shortest = COVERED
         self._warned_short = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (type(self), source_of(self, self.source), self.precision, self.skin)
+
+    def __copy__(self) -> Self:
+        twin = copied(self)
+        twin._sorter = AtomSorter(self.model, self.skin)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy.copy(self)
 
     @abstractmethod
     def _block(self, kind: int, kernels: Sequence[Kernel], dtype: torch.dtype) -> BlockOfType:
@@ -207,3 +228,8 @@ class Engine(ABC, Generic[Model, BlockOfType]):
             if self.model.type_mask[kind] != 0:
                 yield from ((kind, a, b) for a, b in pairwise(edges) if b > a)
             first += count
+
+
+def _opened(kind: type[Engine[Any, Any]], source: ModelSource[Any], precision: str, skin: float) -> Engine[Any, Any]:
+    """Make a pickled engine again."""
+    return kind(source.open(), precision, skin=skin, source=source)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from deepaw.modelsource import ModelSource
 from deepaw.potential.engine.base import Engine
 from deepaw.potential.engine.block import EnergyBlock
 from deepaw.potential.engine.compiled import CompiledEvaluator, make_compiled_evaluator
@@ -33,11 +36,23 @@ class PotentialEngine(Engine[PotentialModel, EnergyBlock]):
     virials of atoms.
     """
 
-    def __init__(self, model: PotentialModel, precision: str = "float64", *, skin: float = 0.0) -> None:
-        super().__init__(model, precision, skin=skin)
+    def __init__(
+        self,
+        model: PotentialModel,
+        precision: str = "float64",
+        *,
+        skin: float = 0.0,
+        source: ModelSource[PotentialModel] | None = None,
+    ) -> None:
+        super().__init__(model, precision, skin=skin, source=source)
         modifier = self.model.modifier
         self._long_range = None if modifier is None else LongRange(modifier, precision, skin=skin)
         self._compiled: tuple[list[EnergyBlock], CompiledEvaluator | None] | None = None
+
+    def __copy__(self) -> Self:
+        twin = super().__copy__()
+        twin._long_range = copy.copy(self._long_range)
+        return twin
 
     @torch.no_grad()
     def evaluate(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from deepaw.errors import InputError
+from deepaw.modelsource import ModelSource, copied, source_of
 from deepaw.potential.engine.base import Engine
 from deepaw.potential.evaluation.frames import VIRTUAL, read_frames
 from deepaw.potential.model.atomic import AtomicModel
@@ -19,10 +21,24 @@ EngineOfModel = TypeVar("EngineOfModel", bound=Engine[Any, Any])
 
 
 class DeepEval(Generic[Model, EngineOfModel]):
-    """Interface to a model for frames given as arrays: descriptors and properties of the model."""
+    """Interface to a model for frames given as arrays: descriptors and properties of the model.
+
+    Copies share the model. A pickle holds the path and SHA-256 of the model's file, which is opened again.
+    """
 
     def __init__(self, model: Model, engine: EngineOfModel) -> None:
         self._model, self._engine = model, engine
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (type(self), source_of(self, self._engine.source), self._engine.precision)
+
+    def __copy__(self) -> Self:
+        twin = copied(self)
+        twin._engine = copy.copy(self._engine)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy.copy(self)
 
     def eval_descriptor(
         self,
@@ -119,6 +135,12 @@ class DeepEval(Generic[Model, EngineOfModel]):
     def get_model(self) -> Model:
         """Return the model."""
         return self._model
+
+
+def _opened(kind: Callable[[str, str], Any], source: ModelSource[Any], precision: str) -> Any:
+    """Open the model of a pickled interface again."""
+    source.check()
+    return kind(source.path, precision)
 
 
 @contextmanager

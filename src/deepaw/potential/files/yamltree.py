@@ -10,6 +10,7 @@ import yaml
 
 from deepaw.errors import InputError
 from deepaw.potential.files.variables import map_variables
+from deepaw.textfile import read_text
 
 ARRAY = "np.ndarray"
 DTYPES = ("float64", "float32", "float16", "int64", "int32")
@@ -20,10 +21,10 @@ _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def read_yaml(path: Path) -> Any:
-    """Read the tree of a `.yaml` file; raises InputError for a file that is not YAML, or has an invalid array."""
+    """Read the tree of a `.yaml` file; raises InputError: not UTF-8, not YAML, or an invalid array."""
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        tree = yaml.load(read_text(path), _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} is not YAML, or is cut short: {reason}.") from None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from deepaw.errors import InputError
+from deepaw.modelsource import copied
 from deepaw.potential.engine.frames import Frame
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.longrange.dipole_charge import DipoleCharge
@@ -36,6 +38,11 @@ class LongRange:
     def __init__(self, charges: DipoleCharge, precision: str = "float64", *, skin: float = 0.0) -> None:
         self._charges = charges
         self._engine = TensorEngine(charges.dipole, precision, skin=skin)
+
+    def __copy__(self) -> LongRange:
+        twin = copied(self)
+        twin._engine = copy.copy(self._engine)
+        return twin
 
     @torch.no_grad()
     def evaluate(self, frame: Frame) -> LongRangeEvaluation:

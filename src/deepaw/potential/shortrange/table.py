@@ -14,6 +14,7 @@ from torch import Tensor
 
 from deepaw.errors import InputError
 from deepaw.outputfile import output_file
+from deepaw.textfile import read_text
 
 SPACING_TOLERANCE = 1e-2
 """Allowed relative deviation of the spacing between rows; files round their numbers."""
@@ -118,16 +119,16 @@ def read_table(path: str | Path, type_map: Sequence[str]) -> PairTable:
 
     type_map: of the potential.
 
-    Raises InputError, with the line: no such file, a word that is not a finite number, rows of different lengths, fewer
-    than two rows, columns for another number of types, distances that are negative, do not rise, or are not evenly
-    spaced.
+    Raises InputError, with the line: no such file, not UTF-8, a word that is not a finite number, rows of different
+    lengths, fewer than two rows, columns for another number of types, distances that are negative, do not rise, or are
+    not evenly spaced.
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; model.use_srtab names a table of pair energies.") from None
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         raise InputError(f"{path} cannot be read as text; model.use_srtab names a table of pair energies.") from None
     line_numbers, rows = [], []
     for number, line in enumerate(lines, start=1):

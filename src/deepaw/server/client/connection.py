@@ -53,10 +53,16 @@ class Connection:
         if url is not None and (self._url.scheme not in ("http", "https") or not self._url.hostname):
             raise ServerError(f"The address {url} should be like http://host:8265.")
         self.where = url if url is not None else str(socket_path)
-        self._headers = {"X-Client": f"{os.getpid()}-{secrets.token_hex(3)}"}
+        self._headers = {"X-Client": _client_name()}
         if api_key:
             self._headers["X-API-Key"] = api_key
         self._local = threading.local()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_local"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _local=threading.local(), _headers={**state["_headers"], "X-Client": _client_name()})
 
     def ask(
         self, method: str, path: str, body: Body = (), headers: Mapping[str, str] | None = None, *, repeat: bool = True
@@ -170,6 +176,11 @@ class Connection:
 
 class _BrokenError(FailedError):
     """The connection ended before an answer began, as kept ones do when a server ends."""
+
+
+def _client_name() -> str:
+    """Return a name by which a server tells clients apart."""
+    return f"{os.getpid()}-{secrets.token_hex(3)}"
 
 
 def _said(response: http.client.HTTPResponse) -> str:

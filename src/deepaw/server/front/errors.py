@@ -111,7 +111,7 @@ def _invalid(error: RequestValidationError) -> RequestError:
     """The first thing that is wrong, without what was sent, which may be long, or not be JSON at all."""
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return RequestError(400, "json", "The body is not JSON.")
+        return RequestError(400, "json", "The body is not JSON in UTF-8.")
     place = [str(part) for part in first["loc"][1:]]
     text = str(first["msg"]).rstrip(".")
     if not place:
@@ -121,7 +121,7 @@ def _invalid(error: RequestValidationError) -> RequestError:
 
 def _http_text(error: HTTPException) -> str:
     texts = {
-        400: "The body is not JSON.",
+        400: "The body is not JSON in UTF-8.",
         404: "There is nothing at this address.",
         405: "This address does not take that method.",
     }

@@ -30,7 +30,7 @@ async def read_message(request: Request, limits: MessageLimits) -> tuple[dict[st
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
-        raise MessageError("The body is not JSON.") from None
+        raise MessageError("The body is not JSON in UTF-8.") from None
     if not isinstance(message, dict):
         raise MessageError("The body should be a JSON object.")
     return message, True

@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from deepaw.errors import InputError
+from deepaw.textfile import read_text
 
 VARIABLE = "DEEPAW_API_KEYS"
 
@@ -20,7 +21,8 @@ def server_keys(path: Path) -> tuple[str, ...]:
 
     Where there is neither, a key is made and written to `path`, for its owner alone.
 
-    Raises InputError: a file that others may read or that cannot be written, or a key that is too short.
+    Raises InputError: a file that others may read, that is not UTF-8 or that cannot be written, or a key that is too
+    short.
     """
     if VARIABLE in os.environ:
         return _checked(os.environ[VARIABLE].replace(",", " ").split(), f"the variable {VARIABLE}")
@@ -33,7 +35,7 @@ def server_keys(path: Path) -> tuple[str, ...]:
 
 def read_keys(path: Path) -> list[str]:
     """The keys in a file; blank lines and those that begin with # are passed over."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    lines = (line.strip() for line in read_text(path).splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 

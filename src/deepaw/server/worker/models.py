@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from deepaw.density.model.model import KIND as DENSITY
 from deepaw.density.model.model import find_density_model, load_density_model
 from deepaw.errors import InputError
 from deepaw.modelfile import read_metadata
+from deepaw.modelsource import file_hash
 from deepaw.server.scheduler.interface import ModelInfo, ModelKind
 from deepaw.server.worker.interface import WorkerConfig
 
@@ -113,12 +113,6 @@ def _load_of_atoms(name: str, path: Path, hash: str, config: WorkerConfig) -> Lo
         numb_aparam=aparams,
     )
     return LoadedModel(info, engine)
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of the content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _find(source: str) -> Path:
