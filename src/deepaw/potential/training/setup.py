@@ -31,7 +31,7 @@ from deepaw.potential.shortrange.table import read_table
 from deepaw.potential.training.frames import TrainingFrames
 from deepaw.potential.training.kernels import BASIS_SIZES, training_kernels
 from deepaw.potential.training.processes import Processes
-from deepaw.potential.training.requirements import check_labels, check_parameters, needed_labels
+from deepaw.potential.training.requirements import check_labels, check_parameters, label_request, needed_labels
 from deepaw.potential.training.sel import count_neighbours
 from deepaw.potential.training.start import Start, check_architecture
 from deepaw.potential.training.statistics import (
@@ -92,9 +92,10 @@ def prepare_training(
     elif config.modifier is not None:
         dipole = read_tensor(folder / config.modifier.model_name, "dipole")
         options["modifier"] = DipoleCharge(config.modifier, dipole, config.type_map)
-    systems = section.training_data.read(folder, config.type_map)
+    request = label_request(settings.loss, config.fitting_net)
+    systems = section.training_data.read(folder, config.type_map, request)
     validation_systems = (
-        [] if section.validation_data is None else section.validation_data.read(folder, config.type_map)
+        [] if section.validation_data is None else section.validation_data.read(folder, config.type_map, request)
     )
     modifier = options.get("modifier") if start is None else getattr(start.model, "modifier", None)
     if modifier is not None:
