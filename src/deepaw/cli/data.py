@@ -19,7 +19,9 @@ TypeMap = Annotated[
 
 @data.command()
 def info(
-    systems: Annotated[list[str], typer.Argument(metavar="SYSTEM...", help="Systems (deepmd/npy) or folders of them.")],
+    systems: Annotated[
+        list[str], typer.Argument(metavar="SYSTEM...", help="Systems (deepmd/npy, HDF5) or folders of them.")
+    ],
     rcut: Annotated[float, typer.Option(help="Cutoff within which neighbours are counted, in A.")] = 6.0,
     type_map: TypeMap = None,
 ) -> None:
@@ -42,7 +44,10 @@ def info(
 def convert(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Outputs of other programs.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="New folder for training/... and validation/...", metavar="FOLDER")
+        Path,
+        typer.Option(
+            "--output", "-o", help="New folder, or HDF5 file, for training/... and validation/...", metavar="PLACE"
+        ),
     ],
     format_name: Annotated[
         str | None, typer.Option("--format", help="As dpdata names it; by default from the file's name.")
@@ -51,7 +56,7 @@ def convert(
     seed: Annotated[int, typer.Option(help="Decides which frames are set aside.", min=0)] = 0,
     type_map: TypeMap = None,
 ) -> None:
-    """Turn labelled frames (OUTCAR, vasprun.xml, CP2K, extxyz, ...) into deepmd/npy, divided for training."""
+    """Turn labelled frames (OUTCAR, vasprun.xml, CP2K, extxyz, ...) into deepmd/npy or HDF5, divided for training."""
     from deepaw.potential.data.convert import convert as write
     from deepaw.potential.data.types import read_type_map
 
