@@ -23,6 +23,7 @@ from deepaw.potential.evaluation.frames import read_frames
 from deepaw.potential.files.formats import read_potential
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.typemap import type_indices
+from deepaw.potential.typenames import has_names
 from deepaw.structure.checks import check_geometry
 
 __all__ = ["DeepPotCalculator"]
@@ -41,7 +42,8 @@ class DeepPotCalculator(Calculator):
     skin: A; a neighbour list is kept until an atom has moved by half of it. type_dict: the number of the type that
     stands for each symbol; without it, the symbols are the names in the model's type map.
 
-    Raises InputError: what reading the file raises; no such precision; a type_dict with a number that is no type.
+    Raises InputError: what reading the file raises; no such precision; a type_dict with a number that is no type, or
+    none for a model whose types have no names.
     `calculate` raises it for an element that the model does not know, coordinates or a cell that no neighbour list can
     be made of, two atoms on one spot, and parameters that are missing or of the wrong number.
     """
@@ -63,6 +65,11 @@ class DeepPotCalculator(Calculator):
         for symbol, kind in (type_dict or {}).items():
             if kind not in range(len(loaded.type_map)):
                 raise InputError(f"type_dict gives {symbol} the type {kind}; the model has {len(loaded.type_map)}.")
+        if type_dict is None and not has_names(loaded.type_map):
+            raise InputError(
+                f"the {len(loaded.type_map)} types of the model are numbers without names; give type_dict, such as "
+                "type_dict={'O': 0, 'H': 1}, or name them with 'deepaw convert --type-map'."
+            )
         self._engine = PotentialEngine(loaded, precision, skin=skin)
         self._type_dict = type_dict
         self._given: dict[str, Any] = {}

@@ -21,7 +21,6 @@ from deepaw.outputfile import check_folder, check_output, disk_errors, output_fi
 from deepaw.potential.data.hdf5 import HDF5Path, SystemPath
 from deepaw.potential.data.sources import read_frames
 
-
 HDF5_SUFFIXES = (".hdf5", ".h5")
 """Suffixes of files that take all systems, each as a group."""
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from deepaw.errors import InputError
 from deepaw.potential.data.hdf5 import HDF5Path, SystemPath
-from deepaw.potential.data.sets import Quantity, find_quantity
+from deepaw.potential.data.sets import Quantity, count_frames, find_quantity, find_sets
 from deepaw.potential.typenames import has_names, placeholder_names
 
 LARGEST = 9999
@@ -70,6 +70,35 @@ def type_indices(
                 f"{folder} has atoms of type {names[number]}, which is not in the type map {' '.join(target)}."
             )
     return target, np.array([target.index(name) if name in target else -1 for name in names] + [-1], dtype=np.int64)
+
+
+def count_types(systems: Sequence[SystemPath]) -> int:
+    """Count the types of systems for a model without a type map, in which types are numbers.
+
+    As in DeePMD-kit, a system has as many types as names in its type_map.raw, or as its largest number says.
+
+    Raises InputError: two systems with different names for a number; as `read_type_map`, `read_types`.
+    """
+    counts: list[int] = []
+    longest: tuple[str, ...] = ()
+    source: SystemPath | None = None
+    for folder in systems:
+        names = read_type_map(folder)
+        if names is None:
+            sets = find_sets(folder)
+            raw = read_types(folder)
+            types = find_mixed_types(sets, count_frames(sets, len(raw)), len(raw))
+            counts.append(int((raw if types is None else used_types(types)).max(initial=0)) + 1)
+            continue
+        counts.append(len(names))
+        if any(one != other for one, other in zip(names, longest, strict=False)):
+            raise InputError(
+                f"{folder}/type_map.raw has the types {' '.join(names)} and {source}/type_map.raw {' '.join(longest)}; "
+                "with different ones model.type_map is needed."
+            )
+        if len(names) > len(longest):
+            longest, source = names, folder
+    return max(counts)
 
 
 def find_mixed_types(sets: Sequence[SystemPath], counts: Sequence[int], natoms: int) -> Quantity | None:

@@ -13,6 +13,7 @@ from deepaw.potential.files.formats import read_model
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.training.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
+from deepaw.potential.typenames import has_names
 
 IGNORED_KEYS = ("seed", "trainable", "use_srtab", "model_name")
 """Keys of the model section without effect on a model that has weights; such files are part of the model file."""
@@ -62,6 +63,11 @@ def check_architecture(start: Start, config: ModelConfig) -> None:
 
     Raises InputError, which names the first difference.
     """
+    if has_names(config.type_map) and not has_names(start.model.type_map):
+        raise InputError(
+            f"model.type_map is {' '.join(config.type_map)}, and the types of {start.path} have no names; leave it "
+            "out, or name them first with 'deepaw convert --type-map'."
+        )
     model_keys, input_keys = start.model.config.model_dump(mode="json"), config.model_dump(mode="json")
     ignored: tuple[str, ...] = IGNORED_KEYS
     if start.way == "finetune" and model_keys["type_map"] != input_keys["type_map"]:
