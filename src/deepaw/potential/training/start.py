@@ -18,6 +18,15 @@ from deepaw.potential.typenames import has_names
 IGNORED_KEYS = ("seed", "trainable", "use_srtab", "model_name")
 """Keys of the model section without effect on a model that has weights; such files are part of the model file."""
 
+SYNONYMS = {
+    **dict.fromkeys(("se_a", "se_e2_a_tebd"), "se_e2_a"),
+    "se_a_tpe_v2": "se_a_ebd_v2",
+    "se_r": "se_e2_r",
+    **dict.fromkeys(("se_at", "se_a_3be", "se_t"), "se_e3"),
+    "dpa1": "se_atten",
+}
+"""Current names by alternative ones, as values of `type`."""
+
 TYPE_KEYS = ("type_map", "sel", "exclude_types", "atom_ener", "pair_exclude_types", "atom_exclude_types")
 """Keys with lists by type, which cannot be compared for another type map."""
 
@@ -101,7 +110,7 @@ def _differences(one: Any, other: Any, place: str, ignored: tuple[str, ...]) -> 
 
 
 def _canonical(place: str, value: Any) -> Any:
-    """Return the value of a key with synonyms replaced: se_a by se_e2_a, double and default by float64."""
+    """Return the value of a key with synonyms replaced: se_a by se_e2_a, double and default by float64, ..."""
     key = place.rpartition(".")[2]
     if key == "precision":
         return {"default": "float64", "double": "float64", "single": "float32"}.get(value, value)
@@ -110,9 +119,7 @@ def _canonical(place: str, value: Any) -> Any:
     if key == "activation_function" and isinstance(value, str):
         return value.lower()
     if key == "type":
-        return {"dpa1": "se_atten", "se_a": "se_e2_a", "se_r": "se_e2_r", "se_at": "se_e3", "se_a_3be": "se_e3"}.get(
-            value, value
-        )
+        return SYNONYMS.get(value, value)
     if key == "atom_ener" and not any(entry is not None for entry in value):
         return []
     return value
