@@ -127,6 +127,7 @@ def test_what_is_wrong_with_an_entry(tmp_path, entry, said):
     ("name", "value", "said"),
     [
         ("type.raw", None, "all.hdf5#/a has no type.raw"),
+        ("type.raw", {}, "all.hdf5#/a/type.raw cannot be read as text"),
         ("type.raw", [0.5], "all.hdf5#/a/type.raw gives 0.5 as the type of atom 1"),
         ("set.000/coord.npy", None, "There is no .*all.hdf5#/a/set.000/coord.npy"),
         ("set.000/coord.npy", ["x"], "all.hdf5#/a/set.000/coord.npy does not hold an array of real numbers"),
@@ -139,7 +140,9 @@ def test_what_is_wrong_with_a_system(tmp_path, name, value, said):
     place = pack(tmp_path / "water", tmp_path / "all.hdf5", "/a")
     with h5py.File(tmp_path / "all.hdf5", "a") as file:
         del file[f"a/{name}"]
-        if value is not None:
+        if isinstance(value, dict):
+            file.create_group(f"a/{name}")
+        elif value is not None:
             file[f"a/{name}"] = value
     with pytest.raises(InputError, match=said):
         read_system(place)
@@ -149,7 +152,17 @@ def test_a_file_that_is_gone(tmp_path):
     write_system(tmp_path / "water", water(2, molecules=1))
     system = open_system(pack(tmp_path / "water", tmp_path / "gone.hdf5", "/a"))
     (tmp_path / "gone.hdf5").unlink()
-    with pytest.raises(InputError, match=r"gone.hdf5#/a/set.000/coord.npy cannot be read"):
+    with pytest.raises(InputError, match=r"gone\.hdf5 cannot be read: no such file"):
+        system.frame(0)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_file_that_changes_while_it_is_used(tmp_path, storage):
+    write_system(tmp_path / "water", water(2, molecules=1))
+    system = open_system(pack(tmp_path / "water", tmp_path / "all.hdf5", "/a", **storage))
+    with h5py.File(tmp_path / "all.hdf5", "a") as file:
+        file["b"] = np.zeros(1000)
+    with pytest.raises(InputError, match=r"a/set\.000/coord\.npy cannot be read .*the file has changed since"):
         system.frame(0)
 
 

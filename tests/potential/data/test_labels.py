@@ -117,7 +117,7 @@ def test_tensors_that_are_neither_of_all_nor_of_selected_atoms(tmp_path):
     write_tensors(tmp_path / "more", water(2, molecules=2), "atomic_dipole")
     (tmp_path / "more" / "set.000").rename(two / "set.000")
     np.save(two / "set.000" / "atomic_dipole.npy", np.zeros((2, 6)))
-    with pytest.raises(InputError, match="has numbers for another count of atoms than"):
+    with pytest.raises(InputError, match="has another number of values for each frame than"):
         read_system(two, ("O", "H"), DIPOLES)
 
 

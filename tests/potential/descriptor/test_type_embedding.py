@@ -102,7 +102,7 @@ def test_se_a_ebd_v2_has_a_net_of_types_as_strip() -> None:
     T = nets.types()
     for centre in range(2):
         for neighbour in range(2):
-            factor, expected = torch.cat([T[neighbour], T[centre]]), x.unsqueeze(1)
+            factor, expected = torch.cat([T[neighbour], T[centre]]).unsqueeze(0), x.unsqueeze(1)
             for layer in nets.type_layers:
                 factor = layer(factor)
             for layer in nets.layers:

@@ -93,13 +93,17 @@ def _dataset_header(path: HDF5Path) -> ArrayFile:
 def _map(file: ArrayFile, count: int) -> np.ndarray | h5py.Dataset:
     """Map a file, or open a dataset that cannot be mapped, with `count` rows."""
     has_rows = file.shape[:1] == (count,)
-    if file.offset is None:
-        assert isinstance(file.path, HDF5Path)
-        dataset = h5py.File(file.path.file, "r")[str(file.path.inside)]
+    path = file.path
+    if isinstance(path, HDF5Path):
+        contents = read_contents(path.file)
+        if (contents.size, contents.mtime_ns) != (file.size, file.mtime_ns):
+            raise ValueError("the file has changed since it was opened")
+    if isinstance(path, HDF5Path) and file.offset is None:
+        dataset = h5py.File(path.file, "r")[str(path.inside)]
         return dataset if has_rows else dataset[()].reshape(count, -1)
-    with (file.path.file if isinstance(file.path, HDF5Path) else file.path).open("rb") as stream:
+    with (path.file if isinstance(path, HDF5Path) else path).open("rb") as stream:
         content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-    array = np.ndarray(file.shape, file.dtype, content, file.offset, order=file.order)
+    array = np.ndarray(file.shape, file.dtype, content, file.offset or 0, order=file.order)
     return array if has_rows else array.reshape(count, -1)
 
 

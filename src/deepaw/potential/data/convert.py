@@ -44,13 +44,14 @@ def convert(
 ) -> list[WrittenSystem]:
     """Write the frames of `inputs` to `output/training/<formula>` and `output/validation/<formula>`, all or none.
 
-    output: a new folder, or a new HDF5 file (.hdf5, .h5), which then has these as groups.
     Frames of one composition make one system, unless only some of them have a cell, forces or a virial.
-    validation_fraction: fraction of all frames held back, chosen by the seed; at least one frame of each system is for
-    training. type_map: the types of all systems; by default the elements in order of appearance.
+
+    output: a new folder, or a new HDF5 file (.hdf5, .h5), which then has these as groups. validation_fraction:
+    fraction of all frames held back, chosen by the seed; at least one frame of each system is for training. type_map:
+    the types of all systems; by default the elements in order of appearance.
 
     Raises InputError: an input that cannot be read, an element that is not in `type_map`, a fraction outside [0, 1), an
-    output folder that is not empty or cannot be written.
+    output folder that is not empty, an output file that is there already, or one that cannot be written.
     """
     if not 0 <= validation_fraction < 1:
         raise InputError(f"The validation fraction is {validation_fraction:g}; it must be at least 0 and below 1.")

@@ -105,6 +105,8 @@ class HDF5Path:
 
     def read_text(self) -> str:
         """Return the strings or numbers of a dataset as lines. Raises OSError, UnicodeDecodeError: as a text file."""
+        if not self.is_file():
+            raise IsADirectoryError(f"{self} is a group")
         with h5py.File(self.file, "r") as file:
             values = np.atleast_1d(file[str(self.inside)][()]).ravel().tolist()
         return "\n".join(value.decode("utf-8") if isinstance(value, bytes) else str(value) for value in values)
@@ -162,7 +164,7 @@ def _contents(path: Path, size: int, mtime_ns: int) -> Contents:
     try:
         with h5py.File(path, "r") as file:
             file.visititems(add)
-    except OSError:
+    except (OSError, RuntimeError, KeyError):
         raise InputError(
             f"{path} is not an HDF5 file; systems are in one, or each in a folder with type.raw and set.*."
         ) from None

@@ -149,12 +149,11 @@ def find_quantity(
     fixed = _fixed(shape)
     size = next(iter(sizes.values()), fixed)
     if different := [path for path in sizes if sizes[path] != size]:
-        what = "parameters" if None in shape else "atoms"
         raise InputError(
-            f"{different[0]} has numbers for another count of {what} than {next(iter(sizes))}; they must agree."
+            f"{different[0]} has another number of values for each frame than {next(iter(sizes))}; they must agree."
         )
     if None not in shape and size != fixed:
-        return Quantity(names[0], tuple(headers), tuple(counts), cast(Shape, shape), dtype, np.array(atoms))
+        return Quantity(names[0], tuple(headers), tuple(counts), cast(Shape, shape), dtype, np.array(atoms, np.int64))
     full = tuple(size // fixed if axis is None else axis for axis in shape)
     return Quantity(names[0], tuple(headers), tuple(counts), full, dtype)
 
@@ -176,7 +175,7 @@ def _frame_size(
         return total // count
     needed = " or ".join(f"({count}, {size})" for size in sizes)
     if None in shape:
-        needed = f"({count}, {fixed} times the count of parameters)"
+        needed = f"({count}, a multiple of {fixed})"
     if file.shape and file.shape[0] != count:
         raise InputError(
             f"{file.path} has the shape {file.shape}, but coord.npy beside it has {count} frames; it should be "
