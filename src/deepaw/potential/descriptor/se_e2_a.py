@@ -34,7 +34,11 @@ class SeE2AConfig(PairwiseConfig):
 
 
 class SeAEbdV2Config(SeE2AConfig):
-    """`se_e2_a` with a `type_embedding` that goes through a net of its own, as tebd_input_mode strip of `se_atten`."""
+    """`se_e2_a` with a `type_embedding` that goes through a net of its own, as tebd_input_mode strip of `se_atten`.
+
+    An empty slot counts like a neighbour of its type at the cutoff. DeePMD-kit gives it a zero embedding instead, so that
+    energies jump where a neighbour crosses the cutoff; with `set_davg_zero` both are the same.
+    """
 
     type_input: ClassVar[InputMode] = "strip"
     type: Literal["se_a_ebd_v2", "se_a_tpe_v2"] = "se_a_ebd_v2"  # type: ignore[assignment]
