@@ -36,8 +36,8 @@ class SeE2AConfig(PairwiseConfig):
 class SeAEbdV2Config(SeE2AConfig):
     """`se_e2_a` with a `type_embedding` that goes through a net of its own, as tebd_input_mode strip of `se_atten`.
 
-    An empty slot counts like a neighbour of its type at the cutoff. DeePMD-kit gives it a zero embedding instead, so that
-    energies jump where a neighbour crosses the cutoff; with `set_davg_zero` both are the same.
+    An empty slot counts like a neighbour of its type at the cutoff. DeePMD-kit gives it a zero embedding instead, so
+    that energies jump where a neighbour crosses the cutoff; with `set_davg_zero` both are the same.
     """
 
     type_input: ClassVar[InputMode] = "strip"
