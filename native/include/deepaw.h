@@ -40,7 +40,8 @@ DEEPAW_PUBLIC void deepaw_close(deepaw_model *model);
 /* Cutoff, A: neighbour lists given to the model have to contain all neighbours within it. */
 DEEPAW_PUBLIC double deepaw_cutoff(const deepaw_model *model);
 
-/* Number of types, and their names, such as "O"; types are numbered from 0. NULL for a type that there is not. */
+/* Number of types, and their names, such as "O"; "Type_0", "Type_1", ... where the model has none. Types are numbered
+ * from 0; NULL for a type that there is not. */
 DEEPAW_PUBLIC int deepaw_ntypes(const deepaw_model *model);
 DEEPAW_PUBLIC const char *deepaw_type_name(const deepaw_model *model, int type);
 

@@ -24,6 +24,7 @@ from deepaw.potential.evaluation.frames import read_frames
 from deepaw.potential.files.formats import read_potential
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.typemap import type_indices
+from deepaw.potential.typenames import has_names
 from deepaw.structure.checks import check_geometry
 
 __all__ = ["DeepPotCalculator"]
@@ -45,7 +46,8 @@ class DeepPotCalculator(Calculator):
     Can be copied, one for each image of a band, and pickled: copies share the model, and a pickle holds the path and
     SHA-256 of the model's file, not the model.
 
-    Raises InputError: what reading the file raises; no such precision; a type_dict with a number that is no type.
+    Raises InputError: what reading the file raises; no such precision; a type_dict with a number that is no type, or
+    none for a model whose types have no names.
     `calculate` raises it for an element that the model does not know, coordinates or a cell that no neighbour list can
     be made of, two atoms on one spot, and parameters that are missing or of the wrong number.
     """
@@ -67,6 +69,11 @@ class DeepPotCalculator(Calculator):
         for symbol, kind in (type_dict or {}).items():
             if kind not in range(len(loaded.type_map)):
                 raise InputError(f"type_dict gives {symbol} the type {kind}; the model has {len(loaded.type_map)}.")
+        if type_dict is None and not has_names(loaded.type_map):
+            raise InputError(
+                f"the {len(loaded.type_map)} types of the model are numbers without names; give type_dict, such as "
+                "type_dict={'O': 0, 'H': 1}, or name them with 'deepaw convert --type-map'."
+            )
         self._engine = PotentialEngine(loaded, precision, skin=skin, source=source)
         self._type_dict = type_dict
         self._given: dict[str, Any] = {}

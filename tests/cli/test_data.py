@@ -70,6 +70,25 @@ def test_convert(folder, monkeypatch, capsys):
     assert read_system("new/training/O1H2").nframes == 7
 
 
+def test_hdf5(folder, monkeypatch, capsys):
+    code, out, err = run(
+        monkeypatch, capsys, "convert", "frames.extxyz", "-o", "new.hdf5", "--validation-fraction", "0.3"
+    )
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "types: O H",
+        "training: 7 frames",
+        "  new.hdf5#/training/O1H2: 7 frames, energy, force",
+        "validation: 3 frames",
+        "  new.hdf5#/validation/O1H2: 3 frames, energy, force",
+    ]
+    for place, count in (("new.hdf5", "2 systems, 10 frames"), ("new.hdf5#/training", "1 system, 7 frames")):
+        code, out, err = run(monkeypatch, capsys, "info", place)
+        assert (code, err) == (0, "") and f"{count}, types O H" in out and "new.hdf5#/training/O1H2" in out
+    code, _, err = run(monkeypatch, capsys, "convert", "frames.extxyz", "-o", "new.hdf5")
+    assert code == 2 and "The output file new.hdf5 is there already; give a new one." in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -11,6 +11,7 @@ import pytest
 from deepaw.cli.app import main
 from deepaw.infer import DeepPot
 from deepaw.potential.files.formats import read_potential
+from potential.data.hdf5systems import pack
 from potential.files.peer_models import path_of
 from potential.systems import water, write_system
 
@@ -36,6 +37,18 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, command:
         main()
     out, err = capsys.readouterr()
     return int(caught.value.code or 0), out, err
+
+
+def test_systems_of_an_hdf5_file_give_the_same(folder, monkeypatch, capsys) -> None:
+    for name in ("a", "b"):
+        pack(Path("data") / name, Path("all.hdf5"), f"/{name}")
+    np.save("data/a/set.000/aparam.npy", ["what the model does not read"])
+    _, folders, _ = run(monkeypatch, capsys, "-m model.safetensors -s data")
+    code, file, err = run(monkeypatch, capsys, "-m model.safetensors -s all.hdf5")
+    assert (code, err) == (0, "")
+    assert [line.split()[1:] for line in file.splitlines()] == [line.split()[1:] for line in folders.splitlines()]
+    Path("list.txt").write_text("all.hdf5#/a\nall.hdf5#/b\n")
+    assert run(monkeypatch, capsys, "-m model.safetensors -f list.txt") == (0, file, "")
 
 
 def test_figures_files_and_picture(folder, monkeypatch, capsys) -> None:

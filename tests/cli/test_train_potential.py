@@ -205,6 +205,31 @@ def test_freeze(folder, monkeypatch, capsys):
         assert all(same) == (steps == 8)
 
 
+def test_names_of_types_are_given_when_freezing(folder, monkeypatch, capsys):
+    for name in ("train/free", "train/box", "valid"):
+        (folder / "inputs" / name / "type_map.raw").unlink()
+    write_input(folder / "inputs", model={"type_map": None})
+    run(monkeypatch, capsys, "train", "../inputs/input.json")
+    code, out, _ = run(monkeypatch, capsys, "test", "-m", "frozen_model.safetensors", "-s", "../inputs/valid")
+    assert code == 0 and "valid" in out
+    _, out, _ = run(monkeypatch, capsys, "info", "frozen_model.safetensors")
+    assert "Type_0 Type_1, the numbers of type.raw" in " ".join(out.split())
+    for command in (("freeze", "-o"), ("convert", "frozen_model.safetensors")):
+        for number, words in enumerate((("O", "H"), ("O H",), ("O,H",))):
+            name = f"{command[0]}{number}.safetensors"
+            code, out, err = run(monkeypatch, capsys, *command, name, "--type-map", *words)
+            assert (code, err) == (0, "") and out.startswith(f"{name}: potential of O H")
+            assert load_model(name).type_map == ("O", "H")
+    for words, said in (
+        (("freeze", "--type-map", "O"), "--type-map has the names O, and the model has 2 types"),
+        (("freeze", "--type-map", "O", "O"), 'The type map is "O O"; it should name each type once'),
+        (("freeze", "O"), "O is one argument too many"),
+        (("convert", "convert0.safetensors", "a.dp", "--type-map", "O", "H"), "have the names O H already"),
+    ):
+        assert said in refused(monkeypatch, capsys, *words)
+    assert not Path("a.dp").exists()
+
+
 def test_freeze_refused(folder, monkeypatch, capsys):
     assert "holds no model.ckpt.pt; name the checkpoint with -c" in refused(monkeypatch, capsys, "freeze")
     run(monkeypatch, capsys, "train", "../inputs/input.json")

@@ -135,7 +135,6 @@ WRONG = [
     ("training.stop_batch", 5, "training.stop_batch and training.numb_steps say the same thing; keep one of them."),
     ("training.warmup_steps", 2, "training.warmup_steps and learning_rate.warmup_steps say the same thing; keep one"),
     ("training.training_data", None, "training.training_data is missing."),
-    ("model.type_map", None, "model.type_map is missing."),
     ("model.type_map", ["O", "O"], "model: type_map is ['O', 'O']; each name should be there once."),
     ("model.descriptor.sel", [46], "model: sel has 1 entries; it should have one for each of 2 types."),
     (

@@ -30,6 +30,15 @@ MODELS = {
         "descriptor": SE_A | {"sel": [9, 8, 7], "type_one_side": True},
         "type_embedding": {"neuron": [3], "use_econf_tebd": True, "use_tebd_bias": True},
     },
+    "se_a_ebd_v2": {
+        "descriptor": SE_A | {"type": "se_a_ebd_v2", "type_one_side": True, "exclude_types": [[0, 1]]},
+        "type_embedding": {"neuron": [3]},
+    },
+    "se_a_tpe_v2": {
+        "type_map": ["O", "H", "C"],
+        "descriptor": SE_A | {"type": "se_a_tpe_v2", "sel": [9, 8, 7]},
+        "type_embedding": {"neuron": [3], "activation_function": None},
+    },
     "concat": {"descriptor": ATTEN | {"concat_output_tebd": False}},
     "strip": {"descriptor": ATTEN | {"tebd_input_mode": "strip", "type_one_side": True, "resnet_dt": True}},
     "fading": {"descriptor": ATTEN | FADING | {"exclude_types": [[0, 0]], "env_protection": 0.1}},

@@ -53,7 +53,7 @@ void run_evaluation(Handle &handle, Function function) {
 // Return a copy of a text, which the caller frees by DP_DeleteChar.
 const char *copy_text(const std::string &text);
 
-// Return the names of the types of a model, separated by spaces; none for NULL.
+// Return the names of the types of a model, separated by spaces; none for NULL, or for types that are numbers alone.
 std::string type_map(const deepaw_model *model);
 
 }  // namespace deepmd_c

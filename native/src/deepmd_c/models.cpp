@@ -15,9 +15,13 @@ const char *copy_text(const std::string &text) {
 
 std::string type_map(const deepaw_model *model) {
     std::string names;
-    for (int type = 0; model && type < deepaw_ntypes(model); ++type)
-        names += (type ? " " : "") + std::string(deepaw_type_name(model, type));
-    return names;
+    bool named = false;
+    for (int type = 0; model && type < deepaw_ntypes(model); ++type) {
+        const std::string name = deepaw_type_name(model, type);
+        named |= name != "Type_" + std::to_string(type);
+        names += (type ? " " : "") + name;
+    }
+    return named ? names : "";
 }
 
 namespace {
@@ -43,7 +47,7 @@ void check_agreement(const deepaw_model *model, const deepaw_model *first, const
         throw Failure(std::string(path) + " and " + first_path + " have different " + what +
                       "; models of one ensemble need the same.");
     };
-    if (type_map(model) != type_map(first)) fail("type maps");
+    if (type_map(model) != type_map(first) || deepaw_ntypes(model) != deepaw_ntypes(first)) fail("type maps");
     if (deepaw_nfparam(model) != deepaw_nfparam(first)) fail("numbers of frame parameters");
     if (deepaw_naparam(model) != deepaw_naparam(first)) fail("numbers of atom parameters");
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from deepaw.cli.typemap import MoreTypes, NewTypeMap, read_type_map
 
 
 def convert(
@@ -19,15 +22,21 @@ def convert(
     output: Annotated[
         Path, typer.Argument(help="The model file to write: .safetensors, for potentials also .dp or .yaml.")
     ],
+    type_map: NewTypeMap = None,
+    more_types: MoreTypes = None,
 ) -> None:
     """Turn a DeePMD-kit model or a published density checkpoint into a native model file, or a potential into .dp."""
+    from deepaw.errors import InputError
     from deepaw.outputfile import check_output
 
+    names = read_type_map(type_map, more_types)
     check_output(output)
-    if source.is_dir():
-        _density(source, output)
-    else:
-        _potential(source, output)
+    if not source.is_dir():
+        _potential(source, output, names)
+        return
+    if names is not None:
+        raise InputError(f"--type-map names the types of a potential, and {source} is a folder, of a density model.")
+    _density(source, output)
 
 
 def _density(directory: Path, output: Path) -> None:
@@ -45,12 +54,15 @@ def _density(directory: Path, output: Path) -> None:
     print("It does not say which elements it knows nor their valence electrons: densities will not be scaled.")
 
 
-def _potential(source: Path, output: Path) -> None:
+def _potential(source: Path, output: Path, names: Sequence[str] | None) -> None:
     from deepaw.potential.files.deepmd import deepmd_differences
     from deepaw.potential.files.formats import check_writable, read_model, write_potential
+    from deepaw.potential.nativefile import with_type_names
 
     check_writable(output)
     model = read_model(source)
+    if names is not None:
+        model = with_type_names(model, names)
     write_potential(output, model)
     weights = sum(parameter.numel() for parameter in model.parameters())
     descriptor, fitting = model.config.descriptor.type, model.config.fitting_net.type

@@ -8,18 +8,15 @@ from typing import Annotated
 import typer
 
 from deepaw.cli.gpawdata import gpaw
+from deepaw.cli.typemap import TypeMap, read_type_map
 
 data = typer.Typer(help="Data that models are trained on.", no_args_is_help=True)
 data.command()(gpaw)
 
-TypeMap = Annotated[
-    str | None, typer.Option(help='The types in the order of the model, such as "O H".', metavar='"TYPE ..."')
-]
-
 
 @data.command()
 def info(
-    systems: Annotated[list[str], typer.Argument(metavar="SYSTEM...", help="Systems (deepmd/npy) or folders of them.")],
+    systems: Annotated[list[str], typer.Argument(metavar="SYSTEM...", help="Systems (deepmd/npy, HDF5) or folders.")],
     rcut: Annotated[float, typer.Option(help="Cutoff within which neighbours are counted, in A.")] = 6.0,
     type_map: TypeMap = None,
 ) -> None:
@@ -32,7 +29,7 @@ def info(
 
     if not 0 < rcut < float("inf"):
         raise InputError(f"The cutoff is {rcut:g} A; it must be above 0.")
-    opened = open_systems(find_systems(systems), _types(type_map))
+    opened = open_systems(find_systems(systems), read_type_map(type_map))
     with LateProgress("frames") as progress:
         found = describe(opened, rcut, progress)
     print_information(found)
@@ -42,7 +39,10 @@ def info(
 def convert(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Outputs of other programs.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="New folder for training/... and validation/...", metavar="FOLDER")
+        Path,
+        typer.Option(
+            "--output", "-o", help="New folder, or HDF5 file, for training/... and validation/...", metavar="PLACE"
+        ),
     ],
     format_name: Annotated[
         str | None, typer.Option("--format", help="As dpdata names it; by default from the file's name.")
@@ -51,12 +51,12 @@ def convert(
     seed: Annotated[int, typer.Option(help="Decides which frames are set aside.", min=0)] = 0,
     type_map: TypeMap = None,
 ) -> None:
-    """Turn labelled frames (OUTCAR, vasprun.xml, CP2K, extxyz, ...) into deepmd/npy, divided for training."""
+    """Turn labelled frames (OUTCAR, vasprun.xml, CP2K, extxyz, ...) into deepmd/npy or HDF5, divided for training."""
     from deepaw.potential.data.convert import convert as write
-    from deepaw.potential.data.types import read_type_map
+    from deepaw.potential.data.system import open_system
 
-    written = write(inputs, output, format_name, validation_fraction, seed, _types(type_map))
-    typer.echo(f"types: {' '.join(read_type_map(written[0].path) or ())}")
+    written = write(inputs, output, format_name, validation_fraction, seed, read_type_map(type_map))
+    typer.echo(f"types: {' '.join(open_system(written[0].path).type_map)}")
     for part in ("training", "validation"):
         systems = [system for system in written if system.path.parent.name == part]
         typer.echo(f"{part}: {_count(sum(system.nframes for system in systems), 'frame')}")
@@ -74,7 +74,7 @@ def zbl(
     """Write a table of the universal repulsion of nuclei (Ziegler, Biersack and Littmark), for close atoms."""
     from deepaw.potential.shortrange.zbl import zbl_table
 
-    names = _types(" ".join(types)) or []
+    names = read_type_map(" ".join(types)) or []
     table = zbl_table(names, rcut, spacing)
     pairs = [f"{names[i]}-{names[j]}" for i in range(len(names)) for j in range(i, len(names))]
     table.write(output, f"r (A), and energies (eV) of {', '.join(pairs)}")
@@ -83,14 +83,3 @@ def zbl(
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
-
-
-def _types(text: str | None) -> list[str] | None:
-    from deepaw.errors import InputError
-
-    if text is None:
-        return None
-    names = text.replace(",", " ").split()
-    if not names or len(set(names)) < len(names):
-        raise InputError(f'The type map is "{text}"; it should name each type once, such as "O H".')
-    return names

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepaw.cli.typemap import MoreTypes, NewTypeMap, read_type_map
 from deepaw.errors import InputError
 
 
@@ -17,18 +18,25 @@ def freeze(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The model file to write: .safetensors, .dp or .yaml.")
     ] = Path("frozen_model.safetensors"),
+    type_map: NewTypeMap = None,
+    more_types: MoreTypes = None,
 ) -> None:
     """Write the potential in a training's checkpoint as a model file."""
     from deepaw.outputfile import check_output
     from deepaw.potential.files.formats import check_writable, write_potential
+    from deepaw.potential.nativefile import with_type_names
     from deepaw.potential.training.checkpoint import read_checkpoint
 
+    names = read_type_map(type_map, more_types)
     check_output(output)
     check_writable(output)
     source = _in_folder(checkpoint) if checkpoint.is_dir() else checkpoint
     found = read_checkpoint(source)
-    write_potential(output, found.potential(str(source)))
-    print(f"{output}: potential of {' '.join(found.model['type_map'])} after {found.step} steps")
+    model = found.potential(str(source))
+    if names is not None:
+        model = with_type_names(model, names)
+    write_potential(output, model)
+    print(f"{output}: potential of {' '.join(model.type_map)} after {found.step} steps")
 
 
 def _in_folder(folder: Path) -> Path:

@@ -20,6 +20,7 @@ from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.shortrange.table import PairTable
+from deepaw.potential.typenames import has_names
 
 ENERGIES = ("energy, eV/atom", "force, relative")
 """What deviates, of a model of energies."""
@@ -68,7 +69,8 @@ def _facts(path: Path, model: AtomicModel) -> Table:
     facts.add_column()
     weights = sum(parameter.numel() for parameter in model.parameters())
     facts.add_row("model", f"{path}: {_what(model)}, {weights:,} weights")
-    facts.add_row("types", " ".join(model.type_map))
+    unnamed = "" if has_names(model.type_map) else ", the numbers of type.raw ('deepaw convert --type-map' names them)"
+    facts.add_row("types", " ".join(model.type_map) + unnamed)
     facts.add_row("cutoff", f"{model.rcut:g} A")
     facts.add_row("pairs of atoms by", describe_library())
     for part in model.descriptor.parts:

@@ -13,6 +13,7 @@ from rich.table import Table
 from deepaw.errors import InputError
 
 if TYPE_CHECKING:
+    from deepaw.potential.data.hdf5 import SystemPath
     from deepaw.potential.data.system import System
     from deepaw.potential.evaluation.compare import Errors, Quantity
 
@@ -41,14 +42,20 @@ def test_potential(
 ) -> None:
     """Compare, write PREFIX.*.out and PREFIX.png, and print a line for each system and one for all.
 
-    systems: folders of deepmd/npy, searched; listing: a file with more of them, one a line.
+    systems: folders of deepmd/npy or HDF5 files, searched; listing: a file with more of them, one a line.
     """
     from deepaw.cli.progress import LateProgress
     from deepaw.outputfile import check_output
     from deepaw.potential.data.system import read_system
     from deepaw.potential.engine.engine import PotentialEngine
     from deepaw.potential.engine.tensors import TensorEngine
-    from deepaw.potential.evaluation.compare import Errors, compare, labelled_quantities, predicted_quantities
+    from deepaw.potential.evaluation.compare import (
+        Errors,
+        compare,
+        label_request,
+        labelled_quantities,
+        predicted_quantities,
+    )
     from deepaw.potential.evaluation.details import DetailFiles, detail_paths
     from deepaw.potential.evaluation.picture import ParitySample, write_picture
     from deepaw.potential.files.formats import read_model
@@ -66,7 +73,8 @@ def test_potential(
     else:
         assert isinstance(loaded, PotentialModel)
         engine = PotentialEngine(loaded, precision)
-    opened = [read_system(path, loaded.type_map) for path in _folders(systems, listing)]
+    request = label_request(loaded)
+    opened = [read_system(path, loaded.type_map, request) for path in _folders(systems, listing)]
     quantities = labelled_quantities(loaded, opened)
     errors = [Errors() for _ in opened]
     sample = ParitySample()
@@ -89,7 +97,7 @@ def test_potential(
         print(f"Written in {prefix.parent}: {', '.join([*written, picture.name])}")
 
 
-def _folders(systems: Sequence[str], listing: Path | None) -> list[Path]:
+def _folders(systems: Sequence[str], listing: Path | None) -> list[SystemPath]:
     from deepaw.potential.data.find import find_systems
     from deepaw.textfile import read_text
 

@@ -23,6 +23,11 @@ from deepaw.potential.training.optimizer import AdamInput, OptimizerInput
 class ModelInput(ModelConfig):
     """The potential, and the sampling of the data for its statistics."""
 
+    type_map: tuple[str, ...] = Field(
+        (),
+        description="the name of each type of atom, such as its element; without it types are the numbers of type.raw, "
+        "whatever type_map.raw calls them, and the model has no names until it is given some",
+    )
     data_stat_nbatch: int = Field(10, ge=1, description="batches of each system for the statistics")
     data_stat_protect: float = Field(1e-2, gt=0, description="lower bound of the standard deviation of fparam, aparam")
     data_bias_nsample: int = Field(
@@ -34,6 +39,12 @@ class ModelInput(ModelConfig):
 
     @model_validator(mode="after")
     def _check_types(self) -> ModelInput:
+        if self.type_map:
+            self.check_types()
+        return self
+
+    def check_types(self) -> None:
+        """Check the keys by type. Raises ValueError: one that does not fit `type_map`, or a name given twice."""
         types = len(self.type_map)
         self.descriptor.check_types(types)
         self.fitting_net.check_types(types)
@@ -41,10 +52,9 @@ class ModelInput(ModelConfig):
         check_excluded([number for pair in self.pair_exclude_types for number in pair], types)
         if len(set(self.type_map)) < types:
             raise ValueError(f"type_map is {list(self.type_map)}; each name should be there once")
-        return self
 
     def config(self) -> ModelConfig:
-        """Return the configuration of the potential, without the keys of the statistics."""
+        """Return the configuration of the potential, without the keys of the statistics; needs a `type_map`."""
         return ModelConfig(**{name: getattr(self, name) for name in ModelConfig.model_fields})
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 from deepaw.potential.shortrange.table import PairTable, ntypes_from_columns
+from deepaw.potential.typenames import has_names
 
 DIPOLE_PREFIX = "modifier.dipole."
 """Prefix of the tensor names of the dipole model of `modifier`."""
@@ -64,6 +66,30 @@ def build_model(description: Mapping[str, Any], tensors: Mapping[str, Tensor], n
             raise InputError(f"{name} has no model of dipoles, which its modifier needs; it was written damaged.")
         options["modifier"] = DipoleCharge(config.modifier, dipole, config.type_map)
     return make_model(config, **options)
+
+
+def with_type_names(model: AtomicModel, type_map: Sequence[str]) -> AtomicModel:
+    """Return a copy of a model whose types are numbers, with names for them.
+
+    Raises InputError: a model that has names, or another number of names than types.
+    """
+    if has_names(model.type_map):
+        raise InputError(
+            f"The types of the model have the names {' '.join(model.type_map)} already; --type-map is for models whose "
+            "types are numbers."
+        )
+    if len(type_map) != len(model.type_map):
+        raise InputError(
+            f"--type-map has the names {' '.join(type_map)}, and the model has {len(model.type_map)} types; give one "
+            "name for each."
+        )
+    description = copy.deepcopy(model.description())
+    for part in (description, description.get("modifier") or {}):
+        if part:
+            part["model"]["type_map"] = list(type_map)
+    named = build_model(description, model.state_dict(), "the model")
+    named.load_state_dict(model.state_dict())
+    return named
 
 
 def load_model(path: str | Path) -> AtomicModel:

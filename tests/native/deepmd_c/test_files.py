@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from deepaw.native.files import library_file
+from deepaw.potential.files.formats import write_potential
 from native.deepmd_c import models
 from native.deepmd_c.calls import check_ok, compute
 from native.deepmd_c.interface import call, load, opened
 from native.deepmd_c.test_energies import CUTOFF, assert_equal, expected, frames
+from potential.randommodels import random_model
 from potential.structures import crowd
 
 
@@ -67,6 +69,16 @@ def test_properties() -> None:
             assert call(f"{kind}GetTypeMap", potential) == "O H"
     with opened("DeepPot", str(models.energies(numb_fparam=2, default=True))) as potential:
         assert call("DeepPotHasDefaultFParam", potential) and call("DeepBaseModelHasDefaultFParam", potential)
+
+
+def test_types_without_names(tmp_path: Path) -> None:
+    unnamed = models.config({}, ["Type_0", "Type_1"])
+    write_potential(tmp_path / "unnamed.safetensors", random_model(unnamed))
+    with opened("DeepPot", str(tmp_path / "unnamed.safetensors")) as potential:
+        check_ok("DeepPot", potential)
+        assert call("DeepPotGetTypeMap", potential) == "" and call("DeepPotGetNumbTypes", potential) == 2
+        results = compute("DeepPot", potential, frames([crowd(2)]))
+    assert_equal(results, expected(tmp_path / "unnamed.safetensors", [crowd(2)]))
 
 
 def test_objects_may_be_deleted_as_what_they_are_taken_for() -> None:

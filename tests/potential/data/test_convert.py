@@ -1,5 +1,7 @@
 """Frames from anywhere as deepmd/npy, for training and validation."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -123,3 +125,33 @@ def test_nothing_is_left_of_a_conversion_that_fails(tmp_path, frames, monkeypatc
     with pytest.raises(InputError, match="data cannot be written: the disk is full"):
         convert(frames, tmp_path / "data")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_hdf5_file_holds_what_a_folder_would(tmp_path, frames):
+    options = {"validation_fraction": 0.2, "seed": 1}
+    folder = convert(frames, tmp_path / "data", **options)
+    file = convert(frames, tmp_path / "data.hdf5", **options)
+    assert [str(system.path).replace("data.hdf5#", "data") for system in file] == [
+        str(system.path) for system in folder
+    ]
+    assert [(system.nframes, system.labels) for system in file] == [(s.nframes, s.labels) for s in folder]
+    for one, other in zip(file, folder, strict=True):
+        a, b = read_system(one.path), read_system(other.path)
+        assert (a.type_map, a.is_periodic, list(a.labels)) == (b.type_map, b.is_periodic, list(b.labels))
+        np.testing.assert_array_equal(a.coord, b.coord)
+        np.testing.assert_array_equal(a.labels["force"], b.labels["force"])
+    # and back again, of the whole file or a part of it
+    again = convert([tmp_path / "data.hdf5"], tmp_path / "again")
+    assert sum(system.nframes for system in again) == 31
+    [part] = convert([Path(f"{tmp_path}/data.hdf5#/validation/O1H2")], tmp_path / "part.h5")
+    assert str(part.path) == f"{tmp_path}/part.h5#/training/O1H2"
+    np.testing.assert_array_equal(
+        read_system(part.path).coord, read_system(tmp_path / "data" / "validation" / "O1H2").coord
+    )
+
+
+def test_an_hdf5_file_that_is_there_already(tmp_path, frames):
+    (tmp_path / "data.hdf5").touch()
+    with pytest.raises(InputError, match=r"The output file .*data\.hdf5 is there already; give a new one\."):
+        convert(frames, tmp_path / "data.hdf5")
+    assert (tmp_path / "data.hdf5").read_bytes() == b""

@@ -11,6 +11,7 @@ from ase.io import write
 
 from deepaw.errors import InputError
 from deepaw.potential.data.sources import guess_format, known_formats, read_frames
+from potential.data.hdf5systems import pack
 from potential.systems import ELEMENTS, Frames, water, write_mixed_system, write_system
 
 WATER = water(3, molecules=2)
@@ -172,3 +173,24 @@ def test_what_cannot_be_read(tmp_path, make, name, format_name, said):
     assert said in str(caught.value)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
+
+
+def test_hdf5_with_frames_of_several_compositions(tmp_path):
+    write_mixed_system(tmp_path / "mixed", [water(2, molecules=1), water(3, molecules=3)])
+    write_system(tmp_path / "free", water(2, molecules=2, periodic=False), labels=("energy",))
+    for name in ("mixed", "free"):
+        pack(tmp_path / name, tmp_path / "all.h5", f"/{name}")
+    found = {
+        (system.get_natoms(), system.get_nframes(), system.nopbc, "forces" in system.data)
+        for system in read_frames(tmp_path / "all.h5")
+    }
+    assert found == {(3, 2, False, True), (9, 3, False, True), (6, 2, True, False)}
+    [system] = read_frames(Path(f"{tmp_path}/all.h5#/free"))
+    np.testing.assert_array_equal(system.data["coords"], water(2, molecules=2, periodic=False).coord)
+
+
+def test_hdf5_without_energies(tmp_path):
+    write_system(tmp_path / "water", water(2), labels=("force",))
+    pack(tmp_path / "water", tmp_path / "all.h5")
+    with pytest.raises(InputError, match=r"There is no .*all\.h5#/set\.000/energy\.npy"):
+        read_frames(tmp_path / "all.h5")

@@ -76,6 +76,9 @@ def test_where_it_belongs() -> None:
         ModelConfig.model_validate({**keys, "descriptor": {"type": "se_e2_r", "sel": [4, 4]}})
     with pytest.raises(ValueError, match="should be widths of layers"):
         ModelConfig.model_validate({**keys, "type_embedding": {"neuron": [0]}})
+    for name in ("se_e2_a_tebd", "se_a_ebd_v2", "se_a_tpe_v2"):
+        with pytest.raises(ValueError, match=f"type_embedding is missing; the descriptor {name} needs it"):
+            ModelConfig.model_validate({"type_map": ["O", "H"], "descriptor": {"type": name, "sel": [4, 4]}})
 
 
 def test_se_e2_a_ends_with_the_centres_type_and_has_one_fitting_net() -> None:
@@ -86,3 +89,25 @@ def test_se_e2_a_ends_with_the_centres_type_and_has_one_fitting_net() -> None:
     assert typed.descriptor.width == plain.descriptor.width + 3 == 15
     assert len(plain.fitting.nets) == 2 and len(typed.fitting.nets) == 1
     assert typed.fitting.net(0) is typed.fitting.net(1)
+
+
+def test_se_a_ebd_v2_has_a_net_of_types_as_strip() -> None:
+    """G(x) = net(x) (1 + type_net(T_neighbour, T_centre)), with the rest as in se_e2_a."""
+    descriptor = {"sel": [4, 4], "neuron": [3, 6], "axis_neuron": 2}
+    config = {"type_map": ["O", "H"], "type_embedding": {"neuron": [2]}, "fitting_net": {"neuron": [5]}}
+    model = PotentialModel(ModelConfig.model_validate({**config, "descriptor": {"type": "se_a_ebd_v2", **descriptor}}))
+    nets = model.descriptor.nets
+    assert isinstance(nets, TypedNets) and nets.mode == "strip" and nets.type_layers is not None
+    x = torch.linspace(-1, 1, 5, dtype=torch.float64)
+    T = nets.types()
+    for centre in range(2):
+        for neighbour in range(2):
+            factor, expected = torch.cat([T[neighbour], T[centre]]).unsqueeze(0), x.unsqueeze(1)
+            for layer in nets.type_layers:
+                factor = layer(factor)
+            for layer in nets.layers:
+                expected = layer(expected)
+            expected = expected * (1 + factor)
+            torch.testing.assert_close(nets.evaluate(centre + 2 * neighbour, x), expected)
+    tebd = ModelConfig.model_validate({**config, "descriptor": {"type": "se_e2_a_tebd", **descriptor}})
+    assert PotentialModel(tebd).descriptor.nets.mode == "concat"

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from deepaw.errors import InputError
+from deepaw.potential.data.labels import LabelRequest
 from deepaw.potential.data.system import System, read_system
+from deepaw.potential.fitting.dipole import DipoleFittingConfig
 from deepaw.potential.fitting.energy import EnergyFittingConfig
 from deepaw.potential.training.loss import EnergyLossInput
-from deepaw.potential.training.requirements import check_labels, check_parameters, needed_labels
+from deepaw.potential.training.requirements import check_labels, check_parameters, label_request, needed_labels
+from deepaw.potential.training.tensor_loss import TensorLossInput
 from potential.systems import water, write_system
 
 ENERGIES = EnergyFittingConfig()
@@ -94,3 +97,12 @@ def test_parameters(make, tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             check_parameters(EnergyFittingConfig(**keys), [system])
+
+
+def test_what_a_training_reads():
+    energies = EnergyFittingConfig(numb_fparam=1)
+    only_force = EnergyLossInput(**{**NOTHING, "start_pref_f": 1.0})
+    assert label_request(only_force, energies) == LabelRequest(frozenset({"energy", "force", "fparam"}))
+    dipoles = DipoleFittingConfig(sel_type=(1,), numb_aparam=2)
+    loss = TensorLossInput(type="tensor", pref=0.0, pref_atomic=1.0)
+    assert label_request(loss, dipoles) == LabelRequest(frozenset({"atomic_dipole", "aparam"}), (1,))

@@ -10,6 +10,7 @@ from deepaw.potential.files.formats import write_potential
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.training.start import Start, check_architecture, choose_start
+from deepaw.potential.typenames import placeholder_names
 from potential.files.peer_models import path_of
 from potential.trainings import DESCRIPTOR, FITTING
 
@@ -106,3 +107,11 @@ def test_a_finetuning_may_have_fewer_types_in_another_order():
         check_architecture(_start("finetune", old), _config(types=("H", "O"), rcut=5.0))
     with pytest.raises(InputError, match="sel"):
         check_architecture(_start("finetune"), _config(sel=(9, 9)))
+
+
+def test_a_model_without_names_is_not_one_of_elements():
+    start = _start(config=_config(types=placeholder_names(2)))
+    check_architecture(start, _config(types=placeholder_names(2)))
+    for way in ("restart", "init", "finetune"):
+        with pytest.raises(InputError, match=r"^model\.type_map is O H, and the types of old\.pt have no names"):
+            check_architecture(_start(way, start.model.config), _config())

@@ -71,6 +71,18 @@ def test_restarted_is_uninterrupted(tmp_path: Path) -> None:
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
+@pytest.mark.parametrize(("fitting", "label"), [(DIPOLE, "dipole"), (POLAR, "polarizability")])
+def test_labels_of_selected_atoms_alone(tmp_path: Path, fitting: dict, label: str) -> None:
+    write_tensor_data(tmp_path, label)
+    trained(tmp_path, "all", tensor_input(fitting))
+    for path in tmp_path.glob(f"*/**/atomic_{label}.npy"):
+        types = np.loadtxt(path.parent.parent / "type.raw", dtype=int)
+        rows = np.load(path)
+        np.save(path, rows.reshape(len(rows), len(types), -1)[:, types == 0].reshape(len(rows), -1))
+    trained(tmp_path, "selected", tensor_input(fitting))
+    assert_same(tmp_path / "selected", tmp_path / "all")
+
+
 def test_from_another_model(tmp_path: Path) -> None:
     write_tensor_data(tmp_path, "polarizability")
     trained(tmp_path, "a", tensor_input(POLAR))

@@ -11,6 +11,8 @@ from pydantic import AliasChoices, Field, field_validator
 
 from deepaw.inputfile import Section, refusing
 from deepaw.potential.data.find import find_systems
+from deepaw.potential.data.hdf5 import SystemPath
+from deepaw.potential.data.labels import LabelRequest
 from deepaw.potential.data.probabilities import AUTO_PROB, BATCH_RULE, check_auto_prob, check_batch_rule
 from deepaw.potential.data.sampler import Sampler
 from deepaw.potential.data.system import System, open_system
@@ -20,10 +22,11 @@ UNSUPPORTED_RULES = ("max", "filter", "mix")
 
 
 class DataInput(Section):
-    """Systems in deepmd/npy, and how batches are drawn from them; paths are relative to the input file."""
+    """Systems in deepmd/npy or HDF5, and how batches are drawn from them; paths are relative to the input file."""
 
     systems: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        description="folders, each of which is a system or is searched for systems (folders with type.raw)"
+        description="folders, each of which is a system or is searched for systems (folders with type.raw), or HDF5 "
+        "files, or groups of these, as in water.hdf5#/a"
     )
     rglob_patterns: tuple[str, ...] | None = Field(
         None, description="take only folders that match one of these, such as water*, at any depth"
@@ -78,12 +81,17 @@ class DataInput(Section):
                 check_auto_prob(value)
         return value
 
-    def read(self, folder: Path, type_map: Sequence[str] | None) -> list[System]:
+    def read(self, folder: Path, type_map: Sequence[str] | None, request: LabelRequest | None = None) -> list[System]:
         """Open all systems, without a look at their numbers, which `scan_systems` checks.
 
-        folder: what relative paths are relative to. Raises InputError: as `open_system`.
+        folder: what relative paths are relative to. request: labels to read; by default all. Raises InputError: as
+        `open_system`.
         """
-        return [open_system(path, type_map) for path in find_systems(self.systems, folder, self.rglob_patterns)]
+        return [open_system(path, type_map, request) for path in self.find(folder)]
+
+    def find(self, folder: Path) -> list[SystemPath]:
+        """Find the places of all systems; folder: as for `read`. Raises InputError: as `find_systems`."""
+        return find_systems(self.systems, folder, self.rglob_patterns)
 
     def sampler(self, systems: Sequence[System], seed: int) -> Sampler:
         """Make the sampler of these systems. Raises InputError: lists that do not fit the number of systems."""

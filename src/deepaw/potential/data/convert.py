@@ -1,4 +1,4 @@
-"""Conversion of labelled frames of other programs to deepmd/npy, divided into training and validation data."""
+"""Conversion of labelled frames of other programs to deepmd/npy or HDF5, divided into training and validation data."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from dpdata import LabeledSystem, MultiSystems
 from dpdata.data_type import Axis
 
 from deepaw.errors import InputError
-from deepaw.outputfile import check_folder, disk_errors
+from deepaw.outputfile import check_folder, check_output, disk_errors, output_file
+from deepaw.potential.data.hdf5 import HDF5Path, SystemPath
 from deepaw.potential.data.sources import read_frames
+
+HDF5_SUFFIXES = (".hdf5", ".h5")
+"""Suffixes of files that take all systems, each as a group."""
 
 
 @dataclass(frozen=True)
 class WrittenSystem:
-    """A system that was written: its folder, number of frames, and labels by their names in deepmd/npy."""
+    """A system that was written: its place, number of frames, and labels by their names in deepmd/npy."""
 
-    path: Path
+    path: SystemPath
     nframes: int
     labels: tuple[str, ...]
 
@@ -40,26 +45,35 @@ def convert(
     """Write the frames of `inputs` to `output/training/<formula>` and `output/validation/<formula>`, all or none.
 
     Frames of one composition make one system, unless only some of them have a cell, forces or a virial.
-    validation_fraction: fraction of all frames held back, chosen by the seed; at least one frame of each system is for
-    training. type_map: the types of all systems; by default the elements in order of appearance.
+
+    output: a new folder, or a new HDF5 file (.hdf5, .h5), which then has these as groups. validation_fraction:
+    fraction of all frames held back, chosen by the seed; at least one frame of each system is for training. type_map:
+    the types of all systems; by default the elements in order of appearance.
 
     Raises InputError: an input that cannot be read, an element that is not in `type_map`, a fraction outside [0, 1), an
-    output folder that is not empty or cannot be written.
+    output folder that is not empty, an output file that is there already, or one that cannot be written.
     """
     if not 0 <= validation_fraction < 1:
         raise InputError(f"The validation fraction is {validation_fraction:g}; it must be at least 0 and below 1.")
-    check_new_folder(output)
+    is_file = output.suffix in HDF5_SUFFIXES and not output.is_dir()
+    if is_file:
+        check_output(output)
+        if output.exists():
+            raise InputError(f"The output file {output} is there already; give a new one.")
+    else:
+        check_new_folder(output)
     systems = gather([system for path in inputs for system in read_frames(path, format_name)], type_map)
     chosen = choose_frames([system.get_nframes() for system in systems.values()], validation_fraction, seed)
+    root = HDF5Path(output) if is_file else output
     written = []
-    with _new_folder(output) as folder:
+    with output_file(output) if is_file else _new_folder(output) as place:
         for (name, system), held_back in zip(systems.items(), chosen, strict=True):
             rest = np.setdiff1d(np.arange(system.get_nframes()), held_back)
             for part, frames in (("training", rest), ("validation", held_back)):
                 if len(frames):
-                    _write(system.sub_system(frames), folder / part / name)
-                    written.append(WrittenSystem(output / part / name, len(frames), _labels(system)))
-    return sorted(written, key=lambda system: system.path)
+                    _write(system.sub_system(frames), (HDF5Path(place) if is_file else place) / part / name)
+                    written.append(WrittenSystem(root / part / name, len(frames), _labels(system)))
+    return sorted(written, key=lambda system: str(system.path))
 
 
 def check_new_folder(path: Path) -> None:
@@ -137,8 +151,13 @@ def _without_absent_types(system: LabeledSystem) -> LabeledSystem:
     return LabeledSystem(data=data)
 
 
-def _write(system: LabeledSystem, folder: Path) -> None:
-    system.to("deepmd/npy", str(folder), set_size=max(system.get_nframes(), 1), prec=np.float64)
+def _write(system: LabeledSystem, place: SystemPath) -> None:
+    options = {"set_size": max(system.get_nframes(), 1), "prec": np.float64}
+    if isinstance(place, Path):
+        system.to("deepmd/npy", str(place), **options)
+        return
+    with h5py.File(place.file, "a") as file:
+        system.to("deepmd/hdf5", file.create_group(str(place.inside)), comp_prec=np.float64, **options)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Search of folders for systems: the key `systems` of an input file."""
+"""Search of folders and HDF5 files for systems: the key `systems` of an input file."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deepaw.errors import InputError
+from deepaw.potential.data.hdf5 import SystemPath, system_path
 
 
 def find_systems(
     systems: str | Sequence[str], folder: Path = Path(), patterns: Sequence[str] | None = None
-) -> list[Path]:
+) -> list[SystemPath]:
     """Find the folders with a `type.raw` at or below each entry of `systems`.
+
+    An entry is a folder, an HDF5 file or a group of one (`water.hdf5#/a`), in which groups stand for folders.
 
     folder: what relative paths are relative to. patterns: such as `*/water*`; take only folders below an entry that
     match one of them, as in `Path.rglob`. Returns the systems entry by entry, those of an entry sorted; an entry given
     twice counts twice.
 
-    Raises InputError: an entry that is no folder, no system at or below an entry, or a pattern that cannot be searched
+    Raises InputError: an entry that is neither, no system at or below an entry, or a pattern that cannot be searched
     for.
     """
     entries = [systems] if isinstance(systems, str) else list(systems)
     if not entries:
         raise InputError("The list of systems is empty; at least one folder is needed.")
-    return [path for entry in entries for path in _below(entry, folder, patterns)]
+    return [path for entry in entries for path in _below(system_path(entry, folder), patterns)]
 
 
-def _below(entry: str, folder: Path, patterns: Sequence[str] | None) -> list[Path]:
-    top = folder / entry
-    if not top.is_dir():
-        raise InputError(f"There is no folder {top}; it should be a system or hold systems.")
+def _below(top: SystemPath, patterns: Sequence[str] | None) -> list[SystemPath]:
     candidates = {top, *top.rglob("*")} if patterns is None else _matching(top, patterns)
     paths = sorted(path for path in candidates if (path / "type.raw").is_file())
     if not paths:
@@ -38,8 +38,8 @@ def _below(entry: str, folder: Path, patterns: Sequence[str] | None) -> list[Pat
     return paths
 
 
-def _matching(top: Path, patterns: Sequence[str]) -> set[Path]:
-    matching: set[Path] = set()
+def _matching(top: SystemPath, patterns: Sequence[str]) -> set[SystemPath]:
+    matching: set[SystemPath] = set()
     for pattern in patterns:
         try:
             matching.update(top.rglob(pattern))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from deepaw.potential.data.broken import BrokenFrame, energy_outliers, geometry_fault, label_faults, overlap_fault
+from deepaw.potential.data.hdf5 import SystemPath
 from deepaw.potential.data.neighbours import (
     NeighbourCounts,
     NeighbourStatistics,
@@ -60,7 +60,7 @@ class DataInformation:
     broken: list[BrokenFrame]
 
 
-def open_systems(paths: Sequence[Path], type_map: Sequence[str] | None) -> list[System]:
+def open_systems(paths: Sequence[SystemPath], type_map: Sequence[str] | None) -> list[System]:
     """Open systems with one type map: `type_map`, or else the types of all their maps in order of appearance.
 
     Raises InputError: as `open_system`.

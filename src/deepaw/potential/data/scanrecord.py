@@ -1,8 +1,8 @@
 """Results of a scan kept in a file, so that the next training on unchanged data does not scan them again.
 
-The file lies in the folder of the system, or else among the user's caches. It holds a fingerprint of the system's
-files; results with another fingerprint are ignored, as is a file that cannot be read or was not written by this
-version.
+The file lies in the folder of the system, or else, as for systems in HDF5 files, among the user's caches. It holds a
+fingerprint of the system's files; results with another fingerprint are ignored, as is a file that cannot be read or was
+not written by this version.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def write_record(system: System, entries: Sequence[StoredCounts], earlier: ScanR
         with suppress(OSError, InputError):
             if path.name != FILE_NAME:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            elif not system.folder.stat().st_mode & WRITABLE:
+            elif not path.parent.stat().st_mode & WRITABLE:
                 continue
             with output_file(path) as temporary:
                 temporary.write_text(record.model_dump_json() + "\n")
@@ -160,10 +160,11 @@ def write_record(system: System, entries: Sequence[StoredCounts], earlier: ScanR
 
 def _places(system: System) -> Iterator[Path]:
     """Yield the paths where the record of a system may be, the preferred one first."""
-    yield system.folder / FILE_NAME
+    if isinstance(system.folder, Path):
+        yield system.folder / FILE_NAME
     with suppress(OSError, RuntimeError):  # no home
         folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
         if not folder.is_absolute():
             folder = Path.home() / ".cache"
-        name = hashlib.sha256(os.fsencode(system.folder.resolve())).hexdigest()[:32]
+        name = hashlib.sha256(os.fsencode(str(system.folder.resolve()))).hexdigest()[:32]
         yield folder / "deepaw" / "scans" / f"{name}.json"

@@ -15,10 +15,16 @@ from dpdata.format import Format
 
 from deepaw.errors import InputError
 from deepaw.potential.data.find import find_systems
+from deepaw.potential.data.hdf5 import SEPARATOR, SystemPath
+from deepaw.potential.data.labels import LabelRequest
+from deepaw.potential.data.system import read_system
 from deepaw.structure.files import read_frames as read_structures
 
 BY_ASE = {"extxyz": "extxyz", "ase/traj": "traj"}
 """Formats that ASE reads: the name in ASE by the name here."""
+
+BY_LABEL = {"energy": "energies", "force": "forces", "virial": "virials"}
+"""Names of labels in dpdata by those in data sets."""
 
 BY_NAME = {
     "OUTCAR*": "vasp/outcar",
@@ -42,6 +48,8 @@ def known_formats() -> list[str]:
 
 def guess_format(path: Path) -> str:
     """Guess the format of a file by its name. Raises InputError, listing all formats: the name does not say."""
+    if _is_group(path):
+        return "deepmd/hdf5"
     if path.is_dir() and next(path.rglob("type.raw"), None) is not None:
         return "deepmd/npy"
     for pattern, name in BY_NAME.items():
@@ -53,18 +61,20 @@ def guess_format(path: Path) -> str:
 
 
 def read_frames(path: Path, name: str | None = None) -> list[LabeledSystem]:
-    """Read all frames with energies in a file or folder as systems of dpdata.
+    """Read all frames with energies in a file, a folder or a group of an HDF5 file as systems of dpdata.
 
     name: of the format; None: guess it from the file's name.
 
     Raises InputError: no such file, an unknown format, a file that cannot be read in it, no frames, or no energies.
     """
-    if not path.exists():
+    if not path.exists() and not _is_group(path):
         raise InputError(f"There is no file or folder {path}.")
     name = name or guess_format(path)
     if name not in known_formats():
         raise InputError(f"{name} is not a format that is known; there are {', '.join(known_formats())}.")
-    if name in BY_ASE:
+    if name == "deepmd/hdf5":
+        systems = [system for place in find_systems(str(path)) for system in _read_hdf5(place)]
+    elif name in BY_ASE:
         systems = _read_by_ase(path, BY_ASE[name])
     else:
         try:
@@ -80,6 +90,12 @@ def read_frames(path: Path, name: str | None = None) -> list[LabeledSystem]:
     return systems
 
 
+def _is_group(path: Path) -> bool:
+    """Whether a path names a group of a file, as in water.hdf5#/a."""
+    file, separator, _ = str(path).rpartition(SEPARATOR)
+    return bool(separator) and not path.exists() and Path(file).is_file()
+
+
 def _read_by_dpdata(path: Path, name: str) -> list[LabeledSystem]:
     if name in ("deepmd", "deepmd/npy", "deepmd/comp", "deepmd/raw"):
         return [LabeledSystem(str(folder), fmt=name) for folder in find_systems(str(path))]
@@ -88,6 +104,19 @@ def _read_by_dpdata(path: Path, name: str) -> list[LabeledSystem]:
         systems = MultiSystems.from_file(str(path), fmt=name).systems.values()
         return [LabeledSystem(data=system.data) for system in systems]
     return [LabeledSystem(str(path), fmt=name)]
+
+
+def _read_hdf5(place: SystemPath) -> list[LabeledSystem]:
+    """Read a system of an HDF5 file, of mixed type or not; dpdata knows fewer ways to write one."""
+    system = read_system(place, request=LabelRequest(frozenset(BY_LABEL)))
+    system.require("energy")
+    alike: dict[tuple[str, ...], list[dict[str, np.ndarray]]] = defaultdict(list)
+    for frame in system.frames():
+        labels = {key: frame.labels[name] for name, key in BY_LABEL.items() if name in frame.labels}
+        cell = np.zeros((3, 3)) if frame.cell is None else frame.cell
+        symbols = tuple(system.type_map[kind] for kind in frame.types)
+        alike[symbols].append({"coords": frame.coord, "cells": cell, **labels})
+    return [_system(symbols, system.is_periodic, rows) for symbols, rows in alike.items()]
 
 
 def _read_by_ase(path: Path, name: str) -> list[LabeledSystem]:

@@ -1,17 +1,17 @@
-"""Systems in deepmd/npy: frames of atoms with energies, forces and more, read from mapped files when they are used."""
+"""Systems in deepmd/npy or deepmd/hdf5: frames of atoms with energies, forces and more, read when they are used."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from deepaw.errors import InputError
 from deepaw.potential.data.geometry import NOT_FINITE, cell_faults, coord_faults
-from deepaw.potential.data.labels import PER_ATOM, Labels, find_labels
+from deepaw.potential.data.hdf5 import SystemPath, system_path
+from deepaw.potential.data.labels import PER_ATOM, LabelRequest, Labels, find_labels
 from deepaw.potential.data.sets import Quantity, count_frames, find_quantity, find_sets
 from deepaw.potential.data.types import find_mixed_types, read_type_map, read_types, type_indices, used_types
 from deepaw.potential.neighbours.pairs import real_atoms
@@ -26,7 +26,7 @@ class Frame:
     cell: (3, 3) float64, A, vectors as rows; None without periodicity
     labels: float64 by name, in eV and A: energy (), force (n, 3), virial (3, 3), atom_ener (n,), atom_pref (n,),
         fparam (nf,), aparam (n, na); in any unit: dipole (3,), atomic_dipole (n, 3), polarizability (3, 3),
-        atomic_polarizability (n, 3, 3)
+        atomic_polarizability (n, 3, 3), where atoms without a tensor have 0
     """
 
     types: np.ndarray
@@ -47,15 +47,16 @@ class System:
 
     name: the path as it was given to `open_system`
     type_map: names of the types that indices refer to
-    labels: arrays of all frames by name, for labels that every set has, read at each access: those of `Frame` with a
-        first axis of length nframes, and natoms with virtual atoms; the virial has the sign of the files, -dE/d(strain)
+    labels: arrays of all frames by name, for requested labels that every set has, read at each access: those of `Frame`
+        with a first axis of length nframes, and natoms with virtual atoms; the virial has the sign of the files,
+        -dE/d(strain)
     correction: applied to every frame that is read; changes labels only
     """
 
     name: str
     type_map: tuple[str, ...]
     labels: Labels = field(repr=False)
-    _sets: tuple[Path, ...] = field(repr=False)
+    _sets: tuple[SystemPath, ...] = field(repr=False)
     _coord: Quantity = field(repr=False)
     _box: Quantity | None = field(repr=False)
     _types: np.ndarray | Quantity = field(repr=False)
@@ -134,8 +135,8 @@ class System:
                 raise InputError(f"There is no {path}, which is needed to train on {name}.")
 
     @property
-    def folder(self) -> Path:
-        """Folder of the sets."""
+    def folder(self) -> SystemPath:
+        """Folder, or group of an HDF5 file, of the sets."""
         return self._sets[0].parent
 
     @property
@@ -167,15 +168,16 @@ class System:
                     )
 
 
-def open_system(path: str | Path, type_map: Sequence[str] | None = None) -> System:
+def open_system(
+    path: str | SystemPath, type_map: Sequence[str] | None = None, request: LabelRequest | None = None
+) -> System:
     """Open a system and check that its files fit together, but not their numbers; see `read_system`.
 
-    Raises InputError: no folder, no type.raw, no set.*, no coord.npy, no box.npy though there is no `nopbc`, arrays of
-    a wrong shape, no frames, a type that is not in `type_map` or a type number that is in no map.
+    Raises InputError: no folder or group of an HDF5 file, no type.raw, no set.*, no coord.npy, no box.npy though there
+    is no `nopbc`, arrays of a wrong size, no frames, a type that is not in `type_map` or a type number that is in no
+    map.
     """
-    folder = Path(path)
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}; a system is a folder with type.raw and set.*.")
+    folder = system_path(path)
     raw = read_types(folder)
     sets = find_sets(folder)
     counts = count_frames(sets, len(raw))
@@ -184,26 +186,29 @@ def open_system(path: str | Path, type_map: Sequence[str] | None = None) -> Syst
     used = np.unique(raw) if types is None else used_types(types)
     target, table = type_indices(folder, used, read_type_map(folder), type_map)
     coord = find_quantity(sets, counts, ["coord"], (len(raw), 3))
-    box = find_quantity(sets, counts, ["box"], (3, 3))
     assert coord is not None  # its files were counted
-    if (folder / "nopbc").exists():
-        box = None
-    elif box is None:
-        missing = next(path for folder in sets if not (path := folder / "box.npy").exists())
-        raise InputError(f"There is no {missing}; frames need a cell, or an empty file nopbc beside type.raw.")
-    labels = find_labels(sets, counts, len(raw))
+    box = None
+    if not (folder / "nopbc").exists():
+        box = find_quantity(sets, counts, ["box"], (3, 3))
+        if box is None:
+            missing = next(path for folder in sets if not (path := folder / "box.npy").exists())
+            raise InputError(f"There is no {missing}; frames need a cell, or an empty file nopbc beside type.raw.")
+    labels = find_labels(sets, counts, table[raw] if types is None else None, len(raw), request)
     return System(str(path), target, labels, tuple(sets), coord, box, raw if types is None else types, table)
 
 
-def read_system(path: str | Path, type_map: Sequence[str] | None = None) -> System:
+def read_system(
+    path: str | SystemPath, type_map: Sequence[str] | None = None, request: LabelRequest | None = None
+) -> System:
     """Open a system and check all its numbers once.
 
-    type_map: of the model, which type indices then refer to; by default that of the system.
+    type_map: of the model, which type indices then refer to; by default that of the system. request: labels to read;
+    by default all.
 
     Raises InputError: as `open_system`; numbers that are not finite, a cell of zero volume, or a cell or coordinates
     that no neighbour list can be made of.
     """
-    system = open_system(path, type_map)
+    system = open_system(path, type_map, request)
     system.check_numbers()
     return system
 
@@ -218,7 +223,7 @@ def _faults(name: str, rows: np.ndarray) -> dict[int, str]:
     return dict.fromkeys(np.flatnonzero(bad).tolist(), NOT_FINITE)
 
 
-def _refuse_copies(sets: Sequence[Path]) -> None:
+def _refuse_copies(sets: Sequence[SystemPath]) -> None:
     for path in (folder / "numb_copy.npy" for folder in sets):
         if path.exists():
             raise InputError(f"{path} asks for frames to count several times, which is not supported; remove the file.")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from deepaw.errors import InputError
-from deepaw.potential.data.sets import Quantity, find_quantity
+from deepaw.potential.data.hdf5 import HDF5Path, SystemPath
+from deepaw.potential.data.sets import Quantity, count_frames, find_quantity, find_sets
+from deepaw.potential.typenames import has_names, placeholder_names
 from deepaw.textfile import read_text
 
 LARGEST = 9999
 """Largest type number that is accepted."""
 
 
-def read_type_map(folder: Path) -> tuple[str, ...] | None:
+def read_type_map(folder: SystemPath) -> tuple[str, ...] | None:
     """Read the names in `type_map.raw`; None where there is no such file. Raises InputError: a name given twice."""
     path = folder / "type_map.raw"
     if not path.exists():
@@ -26,7 +27,7 @@ def read_type_map(folder: Path) -> tuple[str, ...] | None:
     return names
 
 
-def read_types(folder: Path) -> np.ndarray:
+def read_types(folder: SystemPath) -> np.ndarray:
     """Read the numbers in `type.raw`: (natoms,) int64.
 
     Raises InputError: no such file, no numbers in it, or one that is no whole number from 0.
@@ -44,17 +45,20 @@ def read_types(folder: Path) -> np.ndarray:
 
 
 def type_indices(
-    folder: Path, used: np.ndarray, system_map: Sequence[str] | None, model_map: Sequence[str] | None
+    folder: SystemPath, used: np.ndarray, system_map: Sequence[str] | None, model_map: Sequence[str] | None
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the type map that indices refer to, and (n + 1,) int64, the index for each type number of the files.
 
     used: the type numbers that occur, without -1; system_map, model_map: the type maps of the system and of the model,
     the first of which to exist gives the names of type numbers. Types that neither occur nor are in `model_map` become
-    -1, as does the last entry, for virtual atoms. Without any map the types are called Type_0, Type_1, ...
+    -1, as does the last entry, for virtual atoms. For a model without names, numbers are indices as they are, whatever
+    the system calls them. Without any map the types are called Type_0, Type_1, ...
 
     Raises InputError: a type number beyond the map, or a type that is not in `model_map`.
     """
-    names = system_map or model_map or [f"Type_{number}" for number in range(int(used.max(initial=0)) + 1)]
+    if model_map and not has_names(model_map):
+        system_map = None
+    names = system_map or model_map or placeholder_names(int(used.max(initial=0)) + 1)
     which = "type_map.raw" if system_map else "the model's type map"
     if len(used) and used.max() >= len(names):
         raise InputError(
@@ -69,7 +73,36 @@ def type_indices(
     return target, np.array([target.index(name) if name in target else -1 for name in names] + [-1], dtype=np.int64)
 
 
-def find_mixed_types(sets: Sequence[Path], counts: Sequence[int], natoms: int) -> Quantity | None:
+def count_types(systems: Sequence[SystemPath]) -> int:
+    """Count the types of systems for a model without a type map, in which types are numbers.
+
+    As in DeePMD-kit, a system has as many types as names in its type_map.raw, or as its largest number says.
+
+    Raises InputError: two systems with different names for a number; as `read_type_map`, `read_types`.
+    """
+    counts: list[int] = []
+    longest: tuple[str, ...] = ()
+    source: SystemPath | None = None
+    for folder in systems:
+        names = read_type_map(folder)
+        if names is None:
+            sets = find_sets(folder)
+            raw = read_types(folder)
+            types = find_mixed_types(sets, count_frames(sets, len(raw)), len(raw))
+            counts.append(int((raw if types is None else used_types(types)).max(initial=0)) + 1)
+            continue
+        counts.append(len(names))
+        if any(one != other for one, other in zip(names, longest, strict=False)):
+            raise InputError(
+                f"{folder}/type_map.raw has the types {' '.join(names)} and {source}/type_map.raw {' '.join(longest)}; "
+                "with different ones model.type_map is needed."
+            )
+        if len(names) > len(longest):
+            longest, source = names, folder
+    return max(counts)
+
+
+def find_mixed_types(sets: Sequence[SystemPath], counts: Sequence[int], natoms: int) -> Quantity | None:
     """Find the types of each frame (real_atom_types.npy); None where a system is not of mixed type.
 
     Raises InputError: only some sets have them.
@@ -104,8 +137,8 @@ def used_types(types: Quantity) -> np.ndarray:
     return np.flatnonzero(is_used)
 
 
-def _words(path: Path) -> list[str]:
+def _words(path: SystemPath) -> list[str]:
     try:
-        return read_text(path).split()
-    except OSError:
+        return (path.read_text() if isinstance(path, HDF5Path) else read_text(path)).split()
+    except (OSError, UnicodeDecodeError):
         raise InputError(f"{path} cannot be read as text; it should list the types.") from None

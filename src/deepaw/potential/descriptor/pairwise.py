@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -13,7 +13,7 @@ from torch import Tensor
 from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.descriptor.moments import MomentKernel
 from deepaw.potential.descriptor.slotted import EmbeddingConfig, SlottedDescriptor
-from deepaw.potential.descriptor.type_embedding import TypedNets, TypeEmbedding, TypeEmbeddingConfig
+from deepaw.potential.descriptor.type_embedding import InputMode, TypedNets, TypeEmbedding, TypeEmbeddingConfig
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.network.embedding import EmbeddingNets
 from deepaw.potential.pairs.form import PairForm
@@ -23,6 +23,9 @@ from deepaw.spectral import ChebyshevBasis
 
 class PairwiseConfig(EmbeddingConfig):
     """Keys of descriptors made of embedding nets of one neighbour."""
+
+    type_input: ClassVar[InputMode] = "concat"
+    """Form in which a net of types enters the embedding."""
 
     type_one_side: bool = Field(False, description="one net for each neighbour type, not for each pair of types")
 
@@ -55,6 +58,7 @@ class PairwiseDescriptor(SlottedDescriptor):
             return TypedNets(
                 types,
                 config.neuron,
+                mode=config.type_input,
                 one_side=config.type_one_side,
                 activation=config.activation_function,
                 resnet_dt=config.resnet_dt,

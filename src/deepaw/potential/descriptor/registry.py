@@ -15,7 +15,7 @@ from deepaw.potential.descriptor.loc_frame import LocFrame, LocFrameConfig
 from deepaw.potential.descriptor.se_a_mask import SeAMask, SeAMaskConfig
 from deepaw.potential.descriptor.se_atten import SeAtten
 from deepaw.potential.descriptor.se_atten_config import AttentionConfig, SeAttenConfig, SeAttenV2Config
-from deepaw.potential.descriptor.se_e2_a import SeE2A, SeE2AConfig
+from deepaw.potential.descriptor.se_e2_a import SeAEbdV2Config, SeE2A, SeE2AConfig
 from deepaw.potential.descriptor.se_e2_r import SeE2R, SeE2RConfig
 from deepaw.potential.descriptor.se_e3 import SeE3, SeE3Config
 from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
@@ -28,6 +28,7 @@ PartConfig = Annotated[
     | Annotated[SeE3Config, Tag("se_e3")]
     | Annotated[SeE3Config, Tag("se_at")]
     | Annotated[SeE3Config, Tag("se_a_3be")]
+    | Annotated[SeE3Config, Tag("se_t")]
     | Annotated[SeAttenConfig, Tag("se_atten")]
     | Annotated[SeAttenConfig, Tag("dpa1")]
     | Annotated[SeAttenV2Config, Tag("se_atten_v2")]
@@ -67,10 +68,14 @@ DescriptorConfig = Annotated[
     | Annotated[SeE3Config, Tag("se_e3")]
     | Annotated[SeE3Config, Tag("se_at")]
     | Annotated[SeE3Config, Tag("se_a_3be")]
+    | Annotated[SeE3Config, Tag("se_t")]
     | Annotated[SeAttenConfig, Tag("se_atten")]
     | Annotated[SeAttenConfig, Tag("dpa1")]
     | Annotated[SeAttenV2Config, Tag("se_atten_v2")]
     | Annotated[LocFrameConfig, Tag("loc_frame")]
+    | Annotated[SeE2AConfig, Tag("se_e2_a_tebd")]
+    | Annotated[SeAEbdV2Config, Tag("se_a_ebd_v2")]
+    | Annotated[SeAEbdV2Config, Tag("se_a_tpe_v2")]
     | Annotated[SeAMaskConfig, Tag("se_a_mask")]
     | Annotated[HybridConfig, Tag("hybrid")],
     chosen_by("type", "se_e2_a"),
@@ -80,6 +85,7 @@ DescriptorConfig = Annotated[
 
 KINDS: dict[type[DescriptorSection], Any] = {
     SeE2AConfig: SeE2A,
+    SeAEbdV2Config: SeE2A,
     SeE2RConfig: SeE2R,
     SeE3Config: SeE3,
     SeAttenConfig: SeAtten,

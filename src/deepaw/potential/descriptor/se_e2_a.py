@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from deepaw.potential.descriptor.pairwise import PairwiseConfig, PairwiseDescriptor
+from deepaw.potential.descriptor.type_embedding import InputMode
 from deepaw.potential.neighbours.environment import Environment
 from deepaw.potential.neighbours.switch import environment_rows
 from deepaw.spectral import ChebyshevBasis
 
 
 class SeE2AConfig(PairwiseConfig):
-    """Two-body embedding of all of a neighbour's relative coordinates."""
+    """Two-body embedding of all of a neighbour's relative coordinates.
 
-    type: Literal["se_e2_a", "se_a"] = "se_e2_a"
+    `se_e2_a_tebd` is the same with a `type_embedding`, which it needs.
+    """
+
+    type: Literal["se_e2_a", "se_a", "se_e2_a_tebd"] = "se_e2_a"
     axis_neuron: int = Field(4, ge=1, description="columns of the embedding that the descriptor is projected on")
 
     @model_validator(mode="after")
@@ -27,6 +31,21 @@ class SeE2AConfig(PairwiseConfig):
                 f"axis_neuron is {self.axis_neuron}; it should not exceed the last width of neuron, {self.neuron[-1]}"
             )
         return self
+
+
+class SeAEbdV2Config(SeE2AConfig):
+    """`se_e2_a` with a `type_embedding` that goes through a net of its own, as tebd_input_mode strip of `se_atten`.
+
+    An empty slot counts like a neighbour of its type at the cutoff. DeePMD-kit gives it a zero embedding instead, so
+    that energies jump where a neighbour crosses the cutoff; with `set_davg_zero` both are the same.
+    """
+
+    type_input: ClassVar[InputMode] = "strip"
+    type: Literal["se_a_ebd_v2", "se_a_tpe_v2"] = "se_a_ebd_v2"  # type: ignore[assignment]
+
+
+NEED_TYPES = ("se_e2_a_tebd", "se_a_ebd_v2", "se_a_tpe_v2")
+"""Names of descriptors that need a `type_embedding`."""
 
 
 class SeE2A(PairwiseDescriptor):

@@ -29,7 +29,7 @@ COLUMNS = 16
 class SeE3Config(EmbeddingConfig):
     """Three-body embedding of the dot products of two neighbours' relative coordinates."""
 
-    type: Literal["se_e3", "se_at", "se_a_3be"] = "se_e3"
+    type: Literal["se_e3", "se_at", "se_a_3be", "se_t"] = "se_e3"
     seed: int | None = Field(None, description="of the initial weights; by default that of the training")
 
 

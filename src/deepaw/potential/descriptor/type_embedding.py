@@ -24,7 +24,7 @@ class TypeEmbeddingConfig(Section):
 
     neuron: tuple[int, ...] = Field((8,), min_length=1, description="widths of the layers; the last is the embedding's")
     resnet_dt: bool = Field(False, description="a timestep in residual layers")
-    activation_function: ActivationName = Field("tanh", description="of the layers")
+    activation_function: ActivationName = Field("tanh", description="of the layers; null for none")
     precision: Precision = Field("default", description="of the net; default is float64")
     use_econf_tebd: bool = Field(False, description="electron configurations of the elements in, not their numbers")
     use_tebd_bias: bool = Field(False, description="a bias in the layers")
@@ -36,6 +36,11 @@ class TypeEmbeddingConfig(Section):
         if min(neuron) < 1:
             raise ValueError(f"{list(neuron)} should be widths of layers, 1 or more")
         return neuron
+
+    @field_validator("activation_function", mode="before")
+    @classmethod
+    def _null_is_none(cls, name: object) -> object:
+        return "none" if name is None else name
 
 
 class TypeEmbedding(nn.Module):

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from deepaw.errors import InputError
+from deepaw.potential.data.labels import LabelRequest
 from deepaw.potential.data.system import Frame, System
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.tensors import TensorEngine
@@ -42,6 +43,13 @@ def predicted_quantities(model: AtomicModel) -> list[Quantity]:
         label = model.fitting.config.label
         return [name for name in get_args(Quantity) if name.removeprefix("atomic_") == label]
     return list(ENERGY_QUANTITIES)
+
+
+def label_request(model: AtomicModel) -> LabelRequest:
+    """Return the labels of the quantities that a model predicts, and the parameters that it takes."""
+    names = {LABEL_NAMES.get(name, name) for name in predicted_quantities(model)}
+    types = model.fitting.config.sel_type if isinstance(model, TensorModel) else None
+    return LabelRequest(frozenset(names | set(model.fitting.config.parameters)), types)
 
 
 def labelled_quantities(model: AtomicModel, systems: Sequence[System]) -> list[Quantity]:

@@ -15,6 +15,7 @@ from deepaw.modelsource import ModelSource, copied, source_of
 from deepaw.potential.engine.base import Engine
 from deepaw.potential.evaluation.frames import VIRTUAL, read_frames
 from deepaw.potential.model.atomic import AtomicModel
+from deepaw.potential.typenames import has_names
 
 Model = TypeVar("Model", bound=AtomicModel)
 EngineOfModel = TypeVar("EngineOfModel", bound=Engine[Any, Any])
@@ -70,8 +71,8 @@ class DeepEval(Generic[Model, EngineOfModel]):
         return self._model.rcut
 
     def get_type_map(self) -> list[str]:
-        """Return the name of each type."""
-        return list(self._model.type_map)
+        """Return the name of each type; empty, as in DeePMD-kit, where types are numbers without names."""
+        return list(self._model.type_map) if has_names(self._model.type_map) else []
 
     def get_ntypes(self) -> int:
         """Return the number of types."""

@@ -25,11 +25,15 @@ from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.nativefile import make_model
+from deepaw.potential.typenames import placeholder_names
 
 VERSION = 2
 
 ORIGIN_KEY = "deepmd"
 """Entry of the provenance with the keys of the file other than `model`: software, version, model_def_script."""
+
+MOST_TYPES = 10_000
+"""Largest number of types without names that is believed."""
 
 CLOSEST_KEY = "min_nbor_dist"
 """Key of the shortest distance in the training data, A."""
@@ -72,7 +76,7 @@ def model_of(tree: Tree, name: str) -> AtomicModel:
     is_zbl = fields.choose("type", {"standard": False, "zbl": True})
     _check_complete(fields, tree, is_zbl)
     fields.check_version(VERSION)
-    type_map = [str(symbol) for symbol in fields.take_list("type_map")]
+    type_map = _read_type_map(fields, tree["model"])
     ntypes = len(type_map)
     section = {"type_map": type_map, **fields.take_present(("atom_exclude_types", "pair_exclude_types"))}
     options: dict[str, Any] = {}
@@ -93,6 +97,18 @@ def model_of(tree: Tree, name: str) -> AtomicModel:
     if is_zbl:
         check_short_range(fields, part, config.descriptor.rcut, out_bias)
     return _assemble(fields, config, descriptor, fitting, out_bias, tree, options)
+
+
+def _read_type_map(fields: Fields, model: dict[str, Any]) -> list[str]:
+    """Read the names of types; placeholders for a model that was trained without a type map."""
+    names = [str(symbol) for symbol in fields.take_list("type_map")]
+    if names:
+        return names
+    fitting = model.get("fitting")
+    ntypes = fitting.get("ntypes") if isinstance(fitting, dict) else None
+    if type(ntypes) is not int or not 0 < ntypes <= MOST_TYPES:
+        raise fields.error("is empty, and the number of types is not known", "type_map")
+    return list(placeholder_names(ntypes))
 
 
 def _model_script(tree: Tree) -> dict[str, Any]:

@@ -61,6 +61,11 @@ class NetsConfig(Section):
         """Number of atomic parameters that are inputs of the nets."""
         return self.numb_aparam
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names, in data, of the parameters that the model reads."""
+        return ("fparam",) * (self.numb_fparam > 0) + ("aparam",) * (self.numb_aparam > 0)
+
     def check_types(self, ntypes: int) -> None:
         """Raise ValueError if lists by type do not fit the number of types."""
 

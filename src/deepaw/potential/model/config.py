@@ -10,7 +10,7 @@ from deepaw.inputfile import Section
 from deepaw.potential.descriptor.registry import DescriptorConfig
 from deepaw.potential.descriptor.se_a_mask import SeAMaskConfig
 from deepaw.potential.descriptor.se_atten_config import AttentionConfig
-from deepaw.potential.descriptor.se_e2_a import SeE2AConfig
+from deepaw.potential.descriptor.se_e2_a import NEED_TYPES, SeE2AConfig
 from deepaw.potential.descriptor.type_embedding import TypeEmbeddingConfig
 from deepaw.potential.fitting.energy import EnergyFittingConfig
 from deepaw.potential.fitting.registry import FittingConfig
@@ -64,6 +64,10 @@ class ModelConfig(Section):
     def _check_type_embedding(self) -> Self:
         if self.type_embedding is not None and not isinstance(self.descriptor, SeE2AConfig | AttentionConfig):
             raise ValueError("type_embedding is given; it belongs to the descriptors se_e2_a and se_atten")
+        if self.type_embedding is None and self.descriptor.type in NEED_TYPES:
+            raise ValueError(
+                f"type_embedding is missing; the descriptor {self.descriptor.type} needs it, {{}} for one with defaults"
+            )
         return self
 
     @model_validator(mode="after")

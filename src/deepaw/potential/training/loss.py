@@ -34,7 +34,7 @@ class EnergyLossInput(Section):
     pref_e <dE^2 / N> + pref_f <dF^2> + pref_v <dV^2 / N> + pref_ae <dE_i^2> + pref_pf <p_i dF^2>.
     """
 
-    type: Literal["ener"] = "ener"
+    type: Literal["ener", "ener_hess"] = "ener"
     start_pref_e: float = Field(0.02, ge=0, description="prefactor of the energy at the start")
     limit_pref_e: float = Field(1.0, ge=0, description="prefactor of the energy at learning rate 0")
     start_pref_f: float = Field(1000.0, ge=0, description="prefactor of the forces at the start")

@@ -13,7 +13,10 @@ from deepaw.potential.training.loss import EnergyLoss, EnergyLossInput
 from deepaw.potential.training.tensor_loss import TensorLoss, TensorLossInput
 
 LossInput = Annotated[
-    Annotated[EnergyLossInput, Tag("ener")] | Annotated[TensorLossInput, Tag("tensor")], chosen_by("type", "ener")
+    Annotated[EnergyLossInput, Tag("ener")]
+    | Annotated[EnergyLossInput, Tag("ener_hess")]
+    | Annotated[TensorLossInput, Tag("tensor")],
+    chosen_by("type", "ener"),
 ]
 """Input section `loss`."""
 

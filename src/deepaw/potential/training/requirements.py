@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 from deepaw.errors import InputError
+from deepaw.potential.data.labels import LabelRequest
 from deepaw.potential.data.system import System
 from deepaw.potential.fitting.base import NetsConfig
 from deepaw.potential.fitting.tensor import TensorConfig
@@ -29,6 +30,14 @@ def needed_labels(loss: EnergyLossInput | TensorLossInput, fitting: NetsConfig) 
         assert isinstance(fitting, TensorConfig)
         return loss.labels(fitting.label)
     return list(dict.fromkeys(name for term in loss.terms for name in _NEEDED[term]))
+
+
+def label_request(loss: EnergyLossInput | TensorLossInput, fitting: NetsConfig) -> LabelRequest:
+    """Return the labels that a training reads: those of its loss, energies for those of types, and parameters."""
+    names = {LABELS[name].data for name in needed_labels(loss, fitting)} | set(fitting.parameters)
+    if isinstance(fitting, TensorConfig):
+        return LabelRequest(frozenset(names), fitting.sel_type)
+    return LabelRequest(frozenset(names | {"energy"}))
 
 
 def check_labels(loss: EnergyLossInput | TensorLossInput, fitting: NetsConfig, systems: Sequence[System]) -> None:

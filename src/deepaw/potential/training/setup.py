@@ -17,6 +17,7 @@ from deepaw.errors import InputError
 from deepaw.potential.data.sampler import Sampler
 from deepaw.potential.data.scan import Progress
 from deepaw.potential.data.system import Frame, System
+from deepaw.potential.data.types import count_types
 from deepaw.potential.descriptor.kernel import TrainingKernel
 from deepaw.potential.files.formats import read_tensor
 from deepaw.potential.input import PotentialInput
@@ -31,7 +32,7 @@ from deepaw.potential.shortrange.table import read_table
 from deepaw.potential.training.frames import TrainingFrames
 from deepaw.potential.training.kernels import BASIS_SIZES, training_kernels
 from deepaw.potential.training.processes import Processes
-from deepaw.potential.training.requirements import check_labels, check_parameters, needed_labels
+from deepaw.potential.training.requirements import check_labels, check_parameters, label_request, needed_labels
 from deepaw.potential.training.sel import count_neighbours
 from deepaw.potential.training.start import Start, check_architecture
 from deepaw.potential.training.statistics import (
@@ -40,6 +41,7 @@ from deepaw.potential.training.statistics import (
     set_output_statistics,
     set_parameter_statistics,
 )
+from deepaw.potential.typenames import placeholder_names
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def prepare_training(
 
     Raises InputError: an error in the input or the data, or a start that does not fit them.
     """
-    settings = _with_seed(settings, processes, device)
+    settings = _with_types(_with_seed(settings, processes, device), folder, start)
     section, seed = settings.training, settings.training.seed
     assert seed is not None
     config = settings.model.config()
@@ -92,9 +94,10 @@ def prepare_training(
     elif config.modifier is not None:
         dipole = read_tensor(folder / config.modifier.model_name, "dipole")
         options["modifier"] = DipoleCharge(config.modifier, dipole, config.type_map)
-    systems = section.training_data.read(folder, config.type_map)
+    request = label_request(settings.loss, config.fitting_net)
+    systems = section.training_data.read(folder, config.type_map, request)
     validation_systems = (
-        [] if section.validation_data is None else section.validation_data.read(folder, config.type_map)
+        [] if section.validation_data is None else section.validation_data.read(folder, config.type_map, request)
     )
     modifier = options.get("modifier") if start is None else getattr(start.model, "modifier", None)
     if modifier is not None:
@@ -135,6 +138,25 @@ def _with_seed(settings: PotentialInput, processes: Processes, device: torch.dev
     seed = torch.tensor([secrets.randbelow(2**31) if processes.is_first else 0], device=device)
     processes.sum(seed)
     return settings.model_copy(update={"training": settings.training.model_copy(update={"seed": int(seed)})})
+
+
+def _with_types(settings: PotentialInput, folder: Path, start: Start | None) -> PotentialInput:
+    """Return the settings with a type map: by default that of the start, or placeholders for the types of the data."""
+    if settings.model.type_map:
+        return settings
+    if start is not None:
+        type_map = start.model.type_map
+    else:
+        sections = [settings.training.training_data, settings.training.validation_data]
+        type_map = placeholder_names(
+            count_types([place for section in sections if section is not None for place in section.find(folder)])
+        )
+    model = settings.model.model_copy(update={"type_map": type_map})
+    try:
+        model.check_types()
+    except ValueError as error:
+        raise InputError(f"model: {error}; there is no type_map, and the types are {' '.join(type_map)}.") from None
+    return settings.model_copy(update={"model": model})
 
 
 def _check_precision(config: ModelConfig, settings: PotentialInput) -> None:

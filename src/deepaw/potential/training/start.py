@@ -13,9 +13,19 @@ from deepaw.potential.files.formats import read_model
 from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.training.checkpoint import Checkpoint, find_checkpoint, read_checkpoint
+from deepaw.potential.typenames import has_names
 
 IGNORED_KEYS = ("seed", "trainable", "use_srtab", "model_name")
 """Keys of the model section without effect on a model that has weights; such files are part of the model file."""
+
+SYNONYMS = {
+    **dict.fromkeys(("se_a", "se_e2_a_tebd"), "se_e2_a"),
+    "se_a_tpe_v2": "se_a_ebd_v2",
+    "se_r": "se_e2_r",
+    **dict.fromkeys(("se_at", "se_a_3be", "se_t"), "se_e3"),
+    "dpa1": "se_atten",
+}
+"""Current names by alternative ones, as values of `type`."""
 
 TYPE_KEYS = ("type_map", "sel", "exclude_types", "atom_ener", "pair_exclude_types", "atom_exclude_types")
 """Keys with lists by type, which cannot be compared for another type map."""
@@ -62,6 +72,11 @@ def check_architecture(start: Start, config: ModelConfig) -> None:
 
     Raises InputError, which names the first difference.
     """
+    if has_names(config.type_map) and not has_names(start.model.type_map):
+        raise InputError(
+            f"model.type_map is {' '.join(config.type_map)}, and the types of {start.path} have no names; leave it "
+            "out, or name them first with 'deepaw convert --type-map'."
+        )
     model_keys, input_keys = start.model.config.model_dump(mode="json"), config.model_dump(mode="json")
     ignored: tuple[str, ...] = IGNORED_KEYS
     if start.way == "finetune" and model_keys["type_map"] != input_keys["type_map"]:
@@ -95,7 +110,7 @@ def _differences(one: Any, other: Any, place: str, ignored: tuple[str, ...]) -> 
 
 
 def _canonical(place: str, value: Any) -> Any:
-    """Return the value of a key with synonyms replaced: se_a by se_e2_a, double and default by float64."""
+    """Return the value of a key with synonyms replaced: se_a by se_e2_a, double and default by float64, ..."""
     key = place.rpartition(".")[2]
     if key == "precision":
         return {"default": "float64", "double": "float64", "single": "float32"}.get(value, value)
@@ -104,9 +119,7 @@ def _canonical(place: str, value: Any) -> Any:
     if key == "activation_function" and isinstance(value, str):
         return value.lower()
     if key == "type":
-        return {"dpa1": "se_atten", "se_a": "se_e2_a", "se_r": "se_e2_r", "se_at": "se_e3", "se_a_3be": "se_e3"}.get(
-            value, value
-        )
+        return SYNONYMS.get(value, value)
     if key == "atom_ener" and not any(entry is not None for entry in value):
         return []
     return value
