@@ -1,4 +1,4 @@
-"""Search of folders for systems: the key `systems` of an input file."""
+"""Search of folders for systems: the key `systems` of an input file, or a file that lists them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ def find_systems(
     if not entries:
         raise InputError("The list of systems is empty; at least one folder is needed.")
     return [path for entry in entries for path in _below(entry, folder, patterns)]
+
+
+def read_listing(path: Path) -> list[str]:
+    """Return the entries of a file that lists systems, one a line. Raises InputError: it cannot be read as text."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise InputError(f"{path} cannot be read as text; it should list systems, one a line.") from None
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _below(entry: str, folder: Path, patterns: Sequence[str] | None) -> list[Path]:
