@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepaw.cli.deepmd import check_values
+from deepaw.cli.deepmd import check_values, listed_or_named
 from deepaw.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ def change_bias(
     """Change the energies of types of a potential."""
     from deepaw.cli.progress import LateProgress
     from deepaw.outputfile import check_output
-    from deepaw.potential.data.find import find_systems, read_listing
+    from deepaw.potential.data.find import find_systems
     from deepaw.potential.data.system import read_system
     from deepaw.potential.files.formats import WRITABLE, check_writable, find_model, read_potential, write_potential
-    from deepaw.potential.training.bias import change_bias, set_bias
+    from deepaw.potential.training.bias import set_bias, shift_bias
     from deepaw.potential.training.checkpoint import load_checkpoint
 
     source = find_model(model)
@@ -67,9 +67,8 @@ def change_bias(
     is_checkpoint = checkpoint is not None and output.suffix == ".pt"
     if not is_checkpoint:
         check_writable(output)
-    sources = [name for name, value in (("-s", system), ("-f", datafile), ("-b", values)) if value is not None]
-    if len(sources) > 1:
-        raise InputError(f"{' and '.join(sources)} are given; energies come from one of them.")
+    if values is not None and (system is not None or datafile is not None):
+        raise InputError(f"-b {values[0]} and {'-s' if system else '-f'} are given; energies come from one of them.")
     potential = read_potential(source)
     before = potential.bias.tolist()
     if values is not None:
@@ -77,11 +76,11 @@ def change_bias(
     else:
         if check_values("-s", more_values):
             raise InputError(f"{' '.join(more_values or [])} belongs to no option; energies are given with -b.")
-        names = [system or "."] if datafile is None else read_listing(datafile)
-        systems = [read_system(path, potential.type_map) for path in find_systems(names)]
+        folders = find_systems(listed_or_named(system, datafile))
+        systems = [read_system(path, potential.type_map) for path in folders]
         with LateProgress("frames") as progress:
             if mode is Mode.change:
-                change_bias(potential, systems, numb_batch or None, progress)
+                shift_bias(potential, systems, numb_batch or None, progress)
             else:
                 set_bias(potential, systems, numb_batch or None)
     if checkpoint is not None and is_checkpoint:

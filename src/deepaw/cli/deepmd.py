@@ -1,4 +1,4 @@
-"""What the commands share so that DeePMD-kit's command lines work as they are.
+"""Options and messages that make DeePMD-kit's command lines work as they are, shared by the commands.
 
 docs/deepmd-kit.md has the table of all its commands and options.
 """
@@ -6,6 +6,7 @@ docs/deepmd-kit.md has the table of all its commands and options.
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -33,17 +34,29 @@ ELSEWHERE = {
     "gui": "deepaw doc-train-input --out-type json_schema makes any editor check and complete an input file",
     "pretrained": "DeePMD-kit's pretrained models are not of the family that is read here",
 }
-"""What to do instead of commands that DeePMD-kit alone has."""
+"""Alternatives to the commands that only DeePMD-kit has."""
 
 
 class DeepmdCommands(TyperGroup):
-    """Commands of which those that DeePMD-kit alone has say what to do instead."""
+    """Group of commands that refuses those of `ELSEWHERE` with what to do instead."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command. Raises InputError: one of `ELSEWHERE`."""
         if args[0] in ELSEWHERE:
             raise InputError(f"deepaw has no command {args[0]}: {ELSEWHERE[args[0]]}.")
         return super().resolve_command(ctx, args)
+
+
+def listed_or_named(system: str | None, datafile: Path | None) -> list[str]:
+    """Return the systems of -s or of the file of -f; the working folder without either.
+
+    Raises InputError: both are given, or the file cannot be read.
+    """
+    from deepaw.potential.data.find import read_listing
+
+    if system is not None and datafile is not None:
+        raise InputError(f"-s {system} and -f {datafile} are given; systems are named in one of these ways.")
+    return [system or "."] if datafile is None else read_listing(datafile)
 
 
 def check_set_prefix(prefix: str) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepaw.cli.deepmd import listed_or_named
+
 if TYPE_CHECKING:
     from deepaw.potential.data.system import System
 
@@ -24,7 +26,12 @@ def eval_desc(
     model: Annotated[Path, typer.Option("--model", "-m", help="The model, with or without its suffix.")] = Path(
         "frozen_model"
     ),
-    system: Annotated[str, typer.Option("--system", "-s", help="A system (deepmd/npy) or a folder of them.")] = ".",
+    system: Annotated[
+        str | None,
+        typer.Option(
+            "--system", "-s", help="A system (deepmd/npy) or a folder of them.", show_default="the working folder"
+        ),
+    ] = None,
     datafile: Annotated[Path | None, typer.Option("--datafile", "-f", help="A file that lists systems.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write SYSTEM.npy into.")] = Path("desc"),
     dtype: Annotated[Dtype, typer.Option("--dtype", help="Of the arrays.")] = Dtype.native,
@@ -36,7 +43,7 @@ def eval_desc(
     from deepaw.errors import InputError
     from deepaw.infer import DeepEval
     from deepaw.outputfile import check_folder, disk_errors, output_file
-    from deepaw.potential.data.find import find_systems, read_listing
+    from deepaw.potential.data.find import find_systems
     from deepaw.potential.data.system import read_system
     from deepaw.potential.files.formats import find_model
 
@@ -44,7 +51,7 @@ def eval_desc(
     interface: DeepEval[Any, Any] = DeepEval(find_model(model))
     type_map = interface.get_type_map()
     systems: dict[str, System] = {}
-    for path in find_systems(system if datafile is None else read_listing(datafile)):
+    for path in find_systems(listed_or_named(system, datafile)):
         name = path.resolve().name
         if name in systems:
             raise InputError(f"{path} and {systems[name].name} would both be written to {name}.npy; name them apart.")

@@ -43,7 +43,7 @@ def refit_bias(setup: Setup) -> None:
     shift_energies(model, frames, np.array(predicted))
 
 
-def change_bias(
+def shift_bias(
     model: PotentialModel, systems: Sequence[System], max_frames: int | None, progress: Progress | None = None
 ) -> None:
     """Shift `model.bias` by the least-squares fit of labels minus predicted energies.
@@ -70,7 +70,7 @@ def change_bias(
 def set_bias(model: PotentialModel, systems: Sequence[System], max_frames: int | None) -> None:
     """Set `model.bias` to the least-squares fit of the energies of frames, as a training does before its first step.
 
-    systems, max_frames: as for `change_bias`. Raises InputError: no system has energies.
+    systems, max_frames: as for `shift_bias`. Raises InputError: no system has energies.
     """
     indices = _labelled_frames(systems, max_frames)
     if model.modifier is not None:
