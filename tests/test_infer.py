@@ -207,30 +207,33 @@ def test_atoms_far_too_near_are_warned_about_once(precision: str) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"atype": [0, 1, 0, 1, 0, 2]}, "atom 6 has the type 2; the model knows 0 (O), 1 (H)."),
-        ({"atype": [0, 1, 0, 1, 0, -1]}, "atom 6 has the type -1"),
-        ({"atype": [0, 1, 0, 1, 0, 0.5]}, "atom 6 has the type 0.5"),
-        ({"atype": [], "coord": []}, "There are no atoms"),
-        ({"atype": [-1] * 6, "mixed_type": True}, "The structure has no atoms"),
-        ({"atype": [[[0]]]}, "atype has the shape (1, 1, 1)"),
-        ({"atype": ["O"] * 6}, "atype should be an array of real numbers"),
-        ({"atype": [0, 1, 0, 1]}, "coord has the shape (6, 3); for the 4 atoms of atype it should be (nframes, 12)."),
-        ({"atype": np.zeros((3, 6))}, "atype has rows for 3 frames and coord has 1"),
-        ({"coord": [[0.0, 0, 0], [0, 0]]}, "coord should be an array of real numbers, with rows of one length."),
-        ({"coord": np.full((6, 3), np.nan)}, "The structure has a number that is not finite"),
-        ({"coord": np.arange(18) * 1e4}, "The structure has a coordinate of 1.7e+05 A, beyond 10000."),
-        ({"coord": np.zeros((6, 3))}, "are on one spot"),
-        ({"cell": np.zeros((3, 3))}, "The structure has a cell of zero volume."),
-        ({"cell": [[3.0, 0, 0], [0, 3, 0], [3, 3, 0]]}, "a cell of zero volume"),
-        ({"cell": np.diag([4, 4, 0.01])}, "a cell only 0.01 A high"),
-        ({"cell": np.diag([4, 4, np.inf])}, "not finite"),
-        ({"cell": np.diag([4, 4, 1e6])}, "a cell vector of 1e+06 A"),
-        ({"cell": [4.0, 4.0, 4.0]}, "cell has the shape (3,); for 1 frame it should be (1, 9)."),
+        ({"atom_types": [0, 1, 0, 1, 0, 2]}, "atom 6 has the type 2; the model knows 0 (O), 1 (H)."),
+        ({"atom_types": [0, 1, 0, 1, 0, -1]}, "atom 6 has the type -1"),
+        ({"atom_types": [0, 1, 0, 1, 0, 0.5]}, "atom 6 has the type 0.5"),
+        ({"atom_types": [], "coords": []}, "There are no atoms"),
+        ({"atom_types": [-1] * 6, "mixed_type": True}, "The structure has no atoms"),
+        ({"atom_types": [[[0]]]}, "atype has the shape (1, 1, 1)"),
+        ({"atom_types": ["O"] * 6}, "atype should be an array of real numbers"),
+        (
+            {"atom_types": [0, 1, 0, 1]},
+            "coord has the shape (6, 3); for the 4 atoms of atype it should be (nframes, 12).",
+        ),
+        ({"atom_types": np.zeros((3, 6))}, "atype has rows for 3 frames and coord has 1"),
+        ({"coords": [[0.0, 0, 0], [0, 0]]}, "coord should be an array of real numbers, with rows of one length."),
+        ({"coords": np.full((6, 3), np.nan)}, "The structure has a number that is not finite"),
+        ({"coords": np.arange(18) * 1e4}, "The structure has a coordinate of 1.7e+05 A, beyond 10000."),
+        ({"coords": np.zeros((6, 3))}, "are on one spot"),
+        ({"cells": np.zeros((3, 3))}, "The structure has a cell of zero volume."),
+        ({"cells": [[3.0, 0, 0], [0, 3, 0], [3, 3, 0]]}, "a cell of zero volume"),
+        ({"cells": np.diag([4, 4, 0.01])}, "a cell only 0.01 A high"),
+        ({"cells": np.diag([4, 4, np.inf])}, "not finite"),
+        ({"cells": np.diag([4, 4, 1e6])}, "a cell vector of 1e+06 A"),
+        ({"cells": [4.0, 4.0, 4.0]}, "cell has the shape (3,); for 1 frame it should be (1, 9)."),
         ({"fparam": [1.0]}, "fparam is given, but the model takes none; leave it out."),
     ],
 )
 def test_one_sentence_for_what_is_wrong(potential: DeepPot, place: Place, change: dict, said: str) -> None:
-    arguments = {"coord": place.coord, "cell": place.cell, "atype": place.atype} | change
+    arguments = {"coords": place.coord, "cells": place.cell, "atom_types": place.atype} | change
     with pytest.raises(InputError) as caught:
         potential.eval(**arguments)
     assert said in str(caught.value)

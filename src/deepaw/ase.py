@@ -21,6 +21,7 @@ from deepaw.errors import InputError
 from deepaw.modelsource import open_model
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.evaluation.frames import read_frames
+from deepaw.potential.exact import Evaluation
 from deepaw.potential.files.formats import read_potential
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.typemap import type_indices
@@ -41,7 +42,8 @@ class DeepPotCalculator(Calculator):
 
     model: a file (.safetensors, .dp, .yaml, or a .pt checkpoint), or a model. precision: float64, float32 or exact.
     skin: A; a neighbour list is kept until an atom has moved by half of it. type_dict: the number of the type that
-    stands for each symbol; without it, the symbols are the names in the model's type map.
+    stands for each symbol; without it, the symbols are the names in the model's type map. options: of ASE's
+    Calculator, such as label.
 
     Can be copied, one for each image of a band, and pickled: copies share the model, and a pickle holds the path and
     SHA-256 of the model's file, not the model.
@@ -61,8 +63,9 @@ class DeepPotCalculator(Calculator):
         precision: str = "float64",
         skin: float = SKIN,
         type_dict: Mapping[str, int] | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**options)
         loaded, source = (model, None) if isinstance(model, PotentialModel) else open_model(model, read_potential)
         if not 0 <= skin < float("inf"):
             raise InputError(f"skin is {skin:g} A; it should be 0 or more.")
@@ -92,18 +95,20 @@ class DeepPotCalculator(Calculator):
         types = self._types(atoms)
         self._given = {name: None if value is None else np.array(value) for name, value in _parameters(atoms).items()}
         frames = read_frames(self._engine.model, atoms.positions, None, types, **self._given)
-        periodic = atoms.pbc.any()
-        cell = atoms.cell.array * atoms.pbc[:, None] if periodic else None
-        found = self._engine.evaluate(replace(frames.frame(0, atoms.pbc), cell=cell))
-        energy = float(found.energy)
+        cell = atoms.cell.array * atoms.pbc[:, None] if atoms.pbc.any() else None
+        self._store(self._engine.evaluate(replace(frames.frame(0, atoms.pbc), cell=cell)), atoms)
+
+    def _store(self, evaluation: Evaluation, atoms: Atoms) -> None:
+        """Set `results`."""
+        energy = float(evaluation.energy)
         self.results = {
             "energy": energy,
             "free_energy": energy,
-            "energies": found.atom_energy.numpy(),
-            "forces": found.force.numpy(),
+            "energies": evaluation.atom_energy.numpy(),
+            "forces": evaluation.force.numpy(),
         }
-        if periodic and atoms.cell.rank == 3:
-            virial = found.virial.numpy()
+        if atoms.pbc.any() and atoms.cell.rank == 3:
+            virial = evaluation.virial.numpy()
             self.results["stress"] = full_3x3_to_voigt_6_stress(-0.5 * (virial + virial.T) / atoms.get_volume())
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:

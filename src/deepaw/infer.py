@@ -3,53 +3,62 @@
 from deepaw.infer import DeepPot
 
 potential = DeepPot("water.safetensors")
-energy, force, virial = potential.eval(coord, cell, atype)
+energy, force, virial = potential.eval(coords, cells, atom_types)
 
-DeepDipole and DeepPolar are the same for models of dipoles and polarizabilities. All of them can be copied and pickled,
-for other processes (multiprocessing, Ray): a pickle holds the path and SHA-256 of the model's file, not the model.
+DeepDipole and DeepPolar are the same for models of dipoles and polarizabilities, and DeepEval chooses the class by the
+model. All of them can be copied and pickled, for other processes (multiprocessing, Ray): a pickle holds the path and
+SHA-256 of the model's file, not the model. calc_model_devi compares several models. docs/deepmd-kit.md has a table of
+DeePMD-kit's names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from deepaw.errors import InputError
-from deepaw.modelsource import open_model
+from deepaw.modelsource import ModelSource
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.evaluation.deepeval import DeepEval, errors_with_frame
 from deepaw.potential.evaluation.frames import VIRTUAL, read_frames
+from deepaw.potential.evaluation.model_deviation import calc_model_devi
 from deepaw.potential.exact_tensors import TensorEvaluation
 from deepaw.potential.files.formats import read_potential, read_tensor
+from deepaw.potential.model.atomic import AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
 
-__all__ = ["DeepDipole", "DeepPolar", "DeepPot"]
+__all__ = ["DeepDipole", "DeepEval", "DeepPolar", "DeepPot", "DeepPotential", "calc_model_devi"]
 
 
 class DeepPot(DeepEval[PotentialModel, PotentialEngine]):
-    """A potential that takes frames as arrays.
+    """A potential that takes frames as arrays; arguments as for `DeepEval`."""
 
-    model: a file (.safetensors, .dp, .yaml, or a .pt checkpoint), or a model. precision: float64, within 1e-8 of the
-    equations; float32; or exact, the equations themselves.
+    kind = "ener"
 
-    Raises InputError: what reading the file raises; no such precision.
-    """
+    def _reader(self) -> Callable[[str], PotentialModel]:
+        return read_potential
 
-    def __init__(self, model: str | Path | PotentialModel, precision: str = "float64") -> None:
-        loaded, source = (model, None) if isinstance(model, PotentialModel) else open_model(model, read_potential)
-        super().__init__(loaded, PotentialEngine(loaded, precision, source=source))
+    def _checked(self, model: AtomicModel) -> PotentialModel:
+        if not isinstance(model, PotentialModel):
+            kind = model.config.fitting_net.type
+            raise InputError(f"the model has a fitting net of type {kind}, which is another class of deepaw.infer.")
+        return model
+
+    def _make_engine(
+        self, model: PotentialModel, precision: str, source: ModelSource[PotentialModel] | None
+    ) -> PotentialEngine:
+        return PotentialEngine(model, precision, source=source)
 
     def eval(
         self,
-        coord: ArrayLike,
-        cell: ArrayLike | None,
-        atype: ArrayLike,
+        coords: ArrayLike,
+        cells: ArrayLike | None,
+        atom_types: ArrayLike,
         atomic: bool = False,
         fparam: ArrayLike | None = None,
         aparam: ArrayLike | None = None,
@@ -60,16 +69,16 @@ class DeepPot(DeepEval[PotentialModel, PotentialEngine]):
         With `atomic` also the energies of atoms (nframes, natoms, 1) and their virials (nframes, natoms, 9). The virial
         is -dE/d(strain), positive where a cell wants to expand.
 
-        coord: (nframes, natoms * 3) or (nframes, natoms, 3), A; of one frame also (natoms, 3) or flat; inside the cell
-        or not. cell: (nframes, 9) or (nframes, 3, 3), A, of any size; None without periodicity. atype: (natoms,), or
-        (nframes, natoms), where with `mixed_type` -1 is a place without an atom. fparam: (nframes, n), or (n,) for all
-        frames. aparam: (nframes, natoms, n), or (natoms, n) or (n,) for all frames or atoms.
+        coords: (nframes, natoms * 3) or (nframes, natoms, 3), A; of one frame also (natoms, 3) or flat; inside the cell
+        or not. cells: (nframes, 9) or (nframes, 3, 3), A, of any size; None without periodicity. atom_types: (natoms,),
+        or (nframes, natoms), where with `mixed_type` -1 is a place without an atom. fparam: (nframes, n), or (n,) for
+        all frames. aparam: (nframes, natoms, n), or (natoms, n) or (n,) for all frames or atoms.
 
         Frames are worked on one after the other, and each in pieces, so that memory grows with one frame's neighbours.
 
         Raises InputError: as `read_frames`; two atoms on one spot.
         """
-        frames = read_frames(self._model, coord, cell, atype, fparam, aparam, mixed_type=mixed_type)
+        frames = read_frames(self._model, coords, cells, atom_types, fparam, aparam, mixed_type=mixed_type)
         nframes, natoms = frames.types.shape
         energy, force, virial = np.empty((nframes, 1)), np.zeros((nframes, natoms, 3)), np.empty((nframes, 9))
         atom_energy = np.zeros((nframes, natoms, 1 if atomic else 0))
@@ -87,26 +96,25 @@ class DeepPot(DeepEval[PotentialModel, PotentialEngine]):
 
 
 class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
-    """A model of tensors of n numbers each, 3 or 9, in the unit of its labels.
+    """A model of tensors of n numbers each, 3 or 9, in the unit of its labels; arguments as for `DeepEval`."""
 
-    model, precision: as of `DeepPot`. Raises InputError: what reading the file raises; a model of something else; no
-    such precision.
-    """
+    def _reader(self) -> Callable[[str], TensorModel]:
+        return partial(read_tensor, kind=self.kind)
 
-    _kind: ClassVar[str]
+    def _checked(self, model: AtomicModel) -> TensorModel:
+        if not isinstance(model, TensorModel) or model.config.fitting_net.type != self.kind:
+            kind = model.config.fitting_net.type
+            raise InputError(f"the model has a fitting net of type {kind}; {self.kind} is needed here.")
+        return model
 
-    def __init__(self, model: str | Path | TensorModel, precision: str = "float64") -> None:
-        reader = partial(read_tensor, kind=self._kind)
-        loaded, source = (model, None) if isinstance(model, TensorModel) else open_model(model, reader)
-        if (found := loaded.config.fitting_net.type) != self._kind:
-            raise InputError(f"the model has a fitting net of type {found}; {self._kind} is needed here.")
-        super().__init__(loaded, TensorEngine(loaded, precision, source=source))
+    def _make_engine(self, model: TensorModel, precision: str, source: ModelSource[TensorModel] | None) -> TensorEngine:
+        return TensorEngine(model, precision, source=source)
 
     def eval(
         self,
-        coord: ArrayLike,
-        cell: ArrayLike | None,
-        atype: ArrayLike,
+        coords: ArrayLike,
+        cells: ArrayLike | None,
+        atom_types: ArrayLike,
         atomic: bool = True,
         fparam: ArrayLike | None = None,
         aparam: ArrayLike | None = None,
@@ -117,7 +125,7 @@ class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
 
         Arguments and errors as of `DeepPot.eval`.
         """
-        frames, found = self._evaluate(coord, cell, atype, fparam, aparam, mixed_type)
+        frames, found = self._evaluate(coords, cells, atom_types, fparam, aparam, mixed_type)
         nframes, natoms = frames.shape
         result = np.zeros((nframes, natoms, self._size))
         for index, each in enumerate(found):
@@ -126,9 +134,9 @@ class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
 
     def eval_full(
         self,
-        coord: ArrayLike,
-        cell: ArrayLike | None,
-        atype: ArrayLike,
+        coords: ArrayLike,
+        cells: ArrayLike | None,
+        atom_types: ArrayLike,
         atomic: bool = False,
         fparam: ArrayLike | None = None,
         aparam: ArrayLike | None = None,
@@ -140,7 +148,7 @@ class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
         With `atomic` also the tensors of atoms (nframes, natoms, n) and virials of atoms (nframes, n, natoms, 9).
         Arguments and errors as of `DeepPot.eval`.
         """
-        frames, found = self._evaluate(coord, cell, atype, fparam, aparam, mixed_type, full=True, atomic=atomic)
+        frames, found = self._evaluate(coords, cells, atom_types, fparam, aparam, mixed_type, full=True, atomic=atomic)
         (nframes, natoms), n = frames.shape, self._size
         atom_tensor, force = np.zeros((nframes, natoms, n)), np.zeros((nframes, n, natoms, 3))
         virial, atom_virial = np.empty((nframes, n, 9)), np.zeros((nframes, n, natoms if atomic else 0, 9))
@@ -160,9 +168,9 @@ class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
 
     def _evaluate(
         self,
-        coord: ArrayLike,
-        cell: ArrayLike | None,
-        atype: ArrayLike,
+        coords: ArrayLike,
+        cells: ArrayLike | None,
+        atom_types: ArrayLike,
         fparam: ArrayLike | None,
         aparam: ArrayLike | None,
         mixed_type: bool,
@@ -171,7 +179,7 @@ class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
         atomic: bool = False,
     ) -> tuple[np.ndarray, list[TensorEvaluation]]:
         """Which places hold atoms (nframes, natoms), and what the engine says of each frame."""
-        frames = read_frames(self._model, coord, cell, atype, fparam, aparam, mixed_type=mixed_type)
+        frames = read_frames(self._model, coords, cells, atom_types, fparam, aparam, mixed_type=mixed_type)
         places, found, shape = frames.types != VIRTUAL, [], self._model.shape
         for index, real in enumerate(places):
             unit = np.eye(self._size).reshape(self._size, 1, *shape)
@@ -189,10 +197,14 @@ class _DeepTensor(DeepEval[TensorModel, TensorEngine]):
 class DeepDipole(_DeepTensor):
     """Dipoles: a model file, or a model, as for `DeepPot`; precision as there."""
 
-    _kind = "dipole"
+    kind = "dipole"
 
 
 class DeepPolar(_DeepTensor):
     """Polarizabilities, xx, xy, xz, yx, ...: a model file, or a model, as for `DeepPot`; precision as there."""
 
-    _kind = "polar"
+    kind = "polar"
+
+
+DeepPotential = DeepEval
+"""The older name of `DeepEval` in DeePMD-kit."""

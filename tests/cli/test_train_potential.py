@@ -233,6 +233,8 @@ def test_names_of_types_are_given_when_freezing(folder, monkeypatch, capsys):
 def test_freeze_refused(folder, monkeypatch, capsys):
     assert "holds no model.ckpt.pt; name the checkpoint with -c" in refused(monkeypatch, capsys, "freeze")
     run(monkeypatch, capsys, "train", "../inputs/input.json")
-    assert "ends with '.pb'" in refused(monkeypatch, capsys, "freeze", "-o", "graph.pb")
+    assert "graph.pb would be a program of DeePMD-kit; give graph.safetensors" in refused(
+        monkeypatch, capsys, "freeze", "-o", "graph.pb"
+    )
     assert "The folder no" in refused(monkeypatch, capsys, "freeze", "-o", "no/model.dp")
     assert "is not a readable" in refused(monkeypatch, capsys, "freeze", "-c", "lcurve.out", "-o", "model.dp")

@@ -13,21 +13,31 @@ from deepaw.errors import InputError
 
 def freeze(
     checkpoint: Annotated[
-        Path, typer.Option("--checkpoint", "-c", help="A checkpoint of a potential's training, or the folder of one.")
+        Path,
+        typer.Option(
+            "--checkpoint",
+            "--checkpoint-folder",
+            "-c",
+            help="A checkpoint of a potential's training, or the folder of one.",
+        ),
     ] = Path(),
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The model file to write: .safetensors, .dp or .yaml.")
-    ] = Path("frozen_model.safetensors"),
+        Path,
+        typer.Option(
+            "--output", "-o", help="The model file to write: .safetensors (which may be left out), .dp or .yaml."
+        ),
+    ] = Path("frozen_model"),
     type_map: NewTypeMap = None,
     more_types: MoreTypes = None,
 ) -> None:
     """Write the potential in a training's checkpoint as a model file."""
     from deepaw.outputfile import check_output
-    from deepaw.potential.files.formats import check_writable, write_potential
+    from deepaw.potential.files.formats import check_writable, complete_output, write_potential
     from deepaw.potential.nativefile import with_type_names
     from deepaw.potential.training.checkpoint import read_checkpoint
 
     names = read_type_map(type_map, more_types)
+    output = complete_output(output)
     check_output(output)
     check_writable(output)
     source = _in_folder(checkpoint) if checkpoint.is_dir() else checkpoint

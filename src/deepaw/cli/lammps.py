@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-CONTEXT = {"ignore_unknown_options": True}
+CONTEXT = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 """Options that are not known here are LAMMPS's."""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +28,7 @@ COLUMNS: dict[str, Quantity] = {
     "force, eV/A": "force",
     "virial, eV": "virial",
     "eV/atom ": "virial_per_atom",
+    "atomic energy, eV": "atomic_energy",
     "dipole": "dipole",
     "atomic dipole": "atomic_dipole",
     "polarizability": "polarizability",
@@ -37,12 +40,33 @@ NOTE = "RMSE, then MAE. In the line of all of them every frame, and every compon
 SPREAD = "The last line is the root mean square deviation of the labels from their mean; units are those of the labels."
 
 
+@dataclass(frozen=True)
+class FrameChoice:
+    """Frames of each system to test on: the first `most`, or as many random ones; all if None.
+
+    seed: for random ones, or None for others every time.
+    """
+
+    most: int | None
+    shuffle: bool = False
+    seed: int | None = None
+
+    def generator(self) -> np.random.Generator | None:
+        """Return the generator of random numbers, if frames are shuffled."""
+        return np.random.default_rng(self.seed) if self.shuffle else None
+
+
 def test_potential(
-    model: Path, systems: Sequence[str], listing: Path | None, most: int | None, prefix: Path | None, precision: str
+    model: Path,
+    folders: Sequence[SystemPath],
+    frames: FrameChoice,
+    prefix: Path | None,
+    precision: str,
+    atomic: bool,
 ) -> None:
     """Compare, write PREFIX.*.out and PREFIX.png, and print a line for each system and one for all.
 
-    systems: folders of deepmd/npy or HDF5 files, searched; listing: a file with more of them, one a line.
+    folders: of systems. atomic: compare energies of atoms, too; atomic tensors are compared wherever they are labelled.
     """
     from deepaw.cli.progress import LateProgress
     from deepaw.outputfile import check_output
@@ -65,7 +89,7 @@ def test_potential(
     loaded = read_model(model)
     picture = None if prefix is None else prefix.with_name(prefix.name + ".png")
     if prefix is not None and picture is not None:
-        for file in (*detail_paths(prefix, predicted_quantities(loaded)).values(), picture):
+        for file in (*detail_paths(prefix, predicted_quantities(loaded, atomic)).values(), picture):
             check_output(file)
     engine: PotentialEngine | TensorEngine
     if isinstance(loaded, TensorModel):
@@ -73,15 +97,17 @@ def test_potential(
     else:
         assert isinstance(loaded, PotentialModel)
         engine = PotentialEngine(loaded, precision)
-    request = label_request(loaded)
-    opened = [read_system(path, loaded.type_map, request) for path in _folders(systems, listing)]
-    quantities = labelled_quantities(loaded, opened)
+    request = label_request(loaded, atomic)
+    opened = [read_system(path, loaded.type_map, request) for path in folders]
+    quantities = labelled_quantities(loaded, opened, atomic)
+    if atomic and isinstance(loaded, PotentialModel) and "atomic_energy" not in quantities:
+        raise InputError(f"{opened[0].name} has no atom_ener.npy, which --atomic compares with.")
     errors = [Errors() for _ in opened]
     sample = ParitySample()
     details = None if prefix is None else DetailFiles(prefix, quantities)
     with LateProgress("atoms") as progress, details or nullcontext():
         started = -1
-        for number, comparison in compare(engine, opened, most, progress):
+        for number, comparison in compare(engine, opened, frames.most, progress, frames.generator()):
             errors[number].add(comparison)
             if details is not None:
                 if number != started:
@@ -90,27 +116,37 @@ def test_potential(
                 details.add(comparison)
                 sample.add(comparison)
     overall = sum(errors, Errors())
-    _print(opened, errors, overall, predicted_quantities(loaded))
+    _print(opened, errors, overall, predicted_quantities(loaded, atomic))
     if prefix is not None and picture is not None:
         write_picture(picture, sample, overall)
         written = [file.name for file in detail_paths(prefix, quantities).values()]
         print(f"Written in {prefix.parent}: {', '.join([*written, picture.name])}")
 
 
-def _folders(systems: Sequence[str], listing: Path | None) -> list[SystemPath]:
-    from deepaw.potential.data.find import find_systems
-    from deepaw.textfile import read_text
+def find_test_systems(
+    systems: Sequence[str], listing: Path | None, training_of: Path | None, validation_of: Path | None
+) -> list[SystemPath]:
+    """Return the folders, or groups of HDF5 files, of all systems to test on.
 
-    names = list(systems)
-    if listing is not None:
-        try:
-            lines = read_text(listing).splitlines()
-        except OSError:
-            raise InputError(f"{listing} cannot be read as text; it should list systems, one a line.") from None
-        names += [line.strip() for line in lines if line.strip()]
-    if not names:
+    systems: folders of deepmd/npy or HDF5 files, searched. listing: a file with more of them, one a line. training_of,
+    validation_of: input files whose training or validation data are meant.
+
+    Raises InputError: there are none, or none where there should be.
+    """
+    from deepaw.potential.data.find import find_systems, read_listing
+    from deepaw.potential.input import read_potential_input
+
+    names = [*systems, *([] if listing is None else read_listing(listing))]
+    folders = find_systems(names) if names else []
+    for path, part in ((training_of, "training_data"), (validation_of, "validation_data")):
+        if path is not None:
+            section = getattr(read_potential_input(path).training, part)
+            if section is None:
+                raise InputError(f"{path} has no training.{part} to test on.")
+            folders += find_systems(section.systems, path.parent, section.rglob_patterns)
+    if not folders:
         raise InputError("There are no systems to test on; give folders of deepmd/npy with -s, or a list with -f.")
-    return find_systems(names)
+    return folders
 
 
 def _print(

@@ -62,12 +62,8 @@ def choose_predictor(
         raise InputError(f"{of_engine[0]} is a matter of the server's start; leave it out, or predict with --local.")
     if not named and (local or of_engine or model is not None or not _runs_here()):
         return InProcess(model, device, precision)
-    try:
-        from deepaw.server.client.prediction import Served
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"Asking a server needs {error.name}; pip install 'deepaw[server]', or predict with --local."
-        ) from None
+    from deepaw.server.client.prediction import Served
+
     return Served(socket, url, api_key, model)
 
 

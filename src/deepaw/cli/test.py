@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepaw.cli.deepmd import SetPrefix, check_set_prefix
 from deepaw.errors import InputError
 
 
@@ -44,27 +45,46 @@ def test(
         Path | None,
         typer.Option("--detail-file", "-d", help="Potentials: write PREFIX.*.out and PREFIX.png.", metavar="PREFIX"),
     ] = None,
+    atomic: Annotated[
+        bool,
+        typer.Option("--atomic", "-a", help="Potentials: test energies of atoms, too (atomic tensors always are)."),
+    ] = False,
+    shuffle: Annotated[
+        bool, typer.Option("--shuffle-test", help="Potentials: take random frames rather than the first.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option("--rand-seed", "-r", help="Potentials: seed of --shuffle-test.", min=0)
+    ] = None,
+    training_of: Annotated[
+        Path | None, typer.Option("--train-data", help="Potentials: test on the training data of this input file.")
+    ] = None,
+    validation_of: Annotated[
+        Path | None, typer.Option("--valid-data", help="Potentials: test on the validation data of this input file.")
+    ] = None,
+    set_prefix: SetPrefix = "set",
     precision: Annotated[str, typer.Option(help="Potentials: float64, float32 or exact.")] = "float64",
 ) -> None:
     """Compare a model with calculated densities, or a potential (deepaw test -m MODEL -s SYSTEM) with labelled data."""
-    from deepaw.potential.files.formats import holds_potential
+    from deepaw.potential.files.formats import find_model, holds_potential
 
+    check_set_prefix(set_prefix)
     if potential is not None:
         # without the model, what is left among the arguments are systems
         data = [Path(name) for name in ([] if model is None else [model])] + (data or [])
     elif model is None:
         raise InputError("There is no model to test; give a model and data, or for potentials -m MODEL -s SYSTEM.")
-    elif holds_potential(model) or system or datafile:
+    elif holds_potential(model) or system or datafile or training_of or validation_of:
         potential = Path(model)
     if potential is None:
         if not data:
             raise InputError(f"There are no densities to compare {model} with; give files or folders with them.")
         test_density(str(model), data, only, output, device)
         return
-    from deepaw.cli.potentialtest import test_potential
+    from deepaw.cli.potentialtest import FrameChoice, find_test_systems, test_potential
 
-    systems = [*(system or []), *map(str, data or [])]
-    test_potential(potential, systems, datafile, numb_test or None, detail_file, precision)
+    folders = find_test_systems([*(system or []), *map(str, data or [])], datafile, training_of, validation_of)
+    frames = FrameChoice(numb_test or None, shuffle, seed)
+    test_potential(find_model(potential), folders, frames, detail_file, precision, atomic)
 
 
 def test_density(model: str, data: list[Path], only: Path | None, output: Path | None, device: str) -> None:

@@ -29,7 +29,12 @@ def train(
     init_model: Annotated[
         Path | None,
         typer.Option(
-            "--init-model", "-i", help="Start from the weights of this model or checkpoint.", rich_help_panel=POTENTIAL
+            "--init-model",
+            "-i",
+            "--init-frz-model",
+            "-f",
+            help="Start from the weights of this model or checkpoint.",
+            rich_help_panel=POTENTIAL,
         ),
     ] = None,
     finetune: Annotated[
@@ -41,6 +46,14 @@ def train(
             rich_help_panel=POTENTIAL,
         ),
     ] = None,
+    skip_neighbor_stat: Annotated[
+        bool,
+        typer.Option(
+            "--skip-neighbor-stat",
+            help="No effect: neighbours are counted once, and the numbers kept beside the data.",
+            rich_help_panel=POTENTIAL,
+        ),
+    ] = False,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda or cuda:N; by default cpu, for potentials a GPU where there is one.")
     ] = None,

@@ -103,7 +103,7 @@ def test_virtual_atoms(model: PotentialModel, precision: str) -> None:
 
 def test_a_cell_is_passed_over_with_a_warning(model: PotentialModel) -> None:
     potential, structure = DeepPot(model), filled_up(crowd(2))
-    keywords = {"atype": structure.types, "aparam": structure.aparam}
+    keywords = {"atom_types": structure.types, "aparam": structure.aparam}
     energy = potential.eval(structure.coord, None, **keywords)[0]
     with pytest.warns(UserWarning, match="the cell is passed over; se_a_mask has none"):
         assert potential.eval(structure.coord, 4 * np.eye(3), **keywords)[0] == energy

@@ -20,8 +20,12 @@ def test_other_suffixes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"ends with '\.txt'"):
         read_potential(tmp_path / "model.txt")
     model = read_deepmd(path_of("one_side"))
-    for suffix in (".pt", ".pth", ""):
-        with pytest.raises(InputError, match="a potential is written to"):
+    for suffix, said in (
+        (".pt", "a potential is written to"),
+        ("", "a potential is written to"),
+        (".pth", r"model\.pth would be a program of DeePMD-kit; give .*model\.safetensors, or .*model\.dp for"),
+    ):
+        with pytest.raises(InputError, match=said):
             write_potential(tmp_path / f"model{suffix}", model)
     assert not list(tmp_path.iterdir())
 

@@ -25,6 +25,7 @@ from deepaw.density.occupancies.readout import ElementRows, OccupancyReadout
 from deepaw.density.occupancies.targets import Targets
 
 Array = NDArray[np.float64]
+Folds = NDArray[np.signedinteger]
 
 RIDGES = tuple(float(value) for value in 10.0 ** np.arange(-7, 4, 0.5))
 """Values of lambda that are tried, relative to the sum of the weights; the largest leaves the readout as it is."""
@@ -87,7 +88,7 @@ def _correct(readout: OccupancyReadout, element: ElementRows, total: int, correc
         readout.bias[rows] += torch.from_numpy(correction[count]).to(readout.bias)
 
 
-def _correction(features: Array, components: Array, foldings: Sequence[Array], with_bias: bool) -> Array:
+def _correction(features: Array, components: Array, foldings: Sequence[Folds], with_bias: bool) -> Array:
     """(features, rows) of n atoms: features (n, F, m), components (n, rows, m), foldings: numbers of parts (n,)."""
     if with_bias:
         features = np.concatenate([features, np.ones_like(features[:, :1])], axis=1)
@@ -103,7 +104,7 @@ def _correction(features: Array, components: Array, foldings: Sequence[Array], w
     return solution
 
 
-def _best_ridge(features: Array, components: Array, foldings: Sequence[Array], penalty: Array) -> float:
+def _best_ridge(features: Array, components: Array, foldings: Sequence[Folds], penalty: Array) -> float:
     """The lambda with the smallest product of the errors on parts left out of the foldings, or one close to it.
 
     The largest where there is one part.

@@ -1,4 +1,4 @@
-"""Search of folders and HDF5 files for systems: the key `systems` of an input file."""
+"""Search of folders and HDF5 files for systems: the key `systems` of an input file, or a file that lists them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deepaw.errors import InputError
 from deepaw.potential.data.hdf5 import SystemPath, system_path
+from deepaw.textfile import read_text
 
 
 def find_systems(
@@ -27,6 +28,15 @@ def find_systems(
     if not entries:
         raise InputError("The list of systems is empty; at least one folder is needed.")
     return [path for entry in entries for path in _below(system_path(entry, folder), patterns)]
+
+
+def read_listing(path: Path) -> list[str]:
+    """Return the entries of a file that lists systems, one a line. Raises InputError: it cannot be read as text."""
+    try:
+        lines = read_text(path).splitlines()
+    except OSError:
+        raise InputError(f"{path} cannot be read as text; it should list systems, one a line.") from None
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _below(top: SystemPath, patterns: Sequence[str] | None) -> list[SystemPath]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Literal, get_args
 
 import numpy as np
@@ -24,6 +23,7 @@ Quantity = Literal[
     "force",
     "virial",
     "virial_per_atom",
+    "atomic_energy",
     "dipole",
     "atomic_dipole",
     "polarizability",
@@ -33,28 +33,38 @@ Quantity = Literal[
 ENERGY_QUANTITIES: tuple[Quantity, ...] = ("energy", "energy_per_atom", "force", "virial", "virial_per_atom")
 """Quantities predicted by a model of energies."""
 
-LABEL_NAMES: dict[Quantity, str] = {"energy_per_atom": "energy", "virial_per_atom": "virial"}
+ATOMIC_QUANTITIES: tuple[Quantity, ...] = ("atomic_energy",)
+"""Quantities of atoms predicted by a model of energies."""
+
+LABEL_NAMES: dict[Quantity, str] = {
+    "energy_per_atom": "energy",
+    "virial_per_atom": "virial",
+    "atomic_energy": "atom_ener",
+}
 """Names of labels in data, where they differ from the quantity."""
 
 
-def predicted_quantities(model: AtomicModel) -> list[Quantity]:
-    """Return the quantities that a model predicts."""
+def predicted_quantities(model: AtomicModel, atomic: bool = False) -> list[Quantity]:
+    """Return the quantities that a model predicts; atomic: among them the energies of atoms."""
     if isinstance(model, TensorModel):
         label = model.fitting.config.label
         return [name for name in get_args(Quantity) if name.removeprefix("atomic_") == label]
-    return list(ENERGY_QUANTITIES)
+    return [*ENERGY_QUANTITIES, *ATOMIC_QUANTITIES] if atomic else list(ENERGY_QUANTITIES)
 
 
-def label_request(model: AtomicModel) -> LabelRequest:
-    """Return the labels of the quantities that a model predicts, and the parameters that it takes."""
-    names = {LABEL_NAMES.get(name, name) for name in predicted_quantities(model)}
+def label_request(model: AtomicModel, atomic: bool = False) -> LabelRequest:
+    """Return the labels of the quantities that a model predicts, and the parameters that it takes.
+
+    atomic: energies of atoms, too.
+    """
+    names = {LABEL_NAMES.get(name, name) for name in predicted_quantities(model, atomic)}
     types = model.fitting.config.sel_type if isinstance(model, TensorModel) else None
     return LabelRequest(frozenset(names | set(model.fitting.config.parameters)), types)
 
 
-def labelled_quantities(model: AtomicModel, systems: Sequence[System]) -> list[Quantity]:
+def labelled_quantities(model: AtomicModel, systems: Sequence[System], atomic: bool = False) -> list[Quantity]:
     """Return the predicted quantities for which any of the systems has labels. Raises InputError: there are none."""
-    quantities = predicted_quantities(model)
+    quantities = predicted_quantities(model, atomic)
     labelled = [
         name
         for name in quantities
@@ -74,8 +84,8 @@ class FrameComparison:
     """References and predictions of one frame.
 
     pairs: (reference, predicted), of equal shape, for each quantity with a label: energy and energy_per_atom (1, 1),
-    force (natoms, 3), virial and virial_per_atom (1, 9), in eV and A; dipole (1, 3), polarizability (1, 9);
-    atomic_dipole (n, 3) and atomic_polarizability (n, 9) for the n atoms that have one.
+    force (natoms, 3), virial and virial_per_atom (1, 9), atomic_energy (natoms, 1), in eV and A; dipole (1, 3),
+    polarizability (1, 9); atomic_dipole (n, 3) and atomic_polarizability (n, 9) for the n atoms that have one.
     """
 
     natoms: int
@@ -142,12 +152,14 @@ def compare(
     systems: Sequence[System],
     max_frames: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    shuffling: np.random.Generator | None = None,
 ) -> Iterator[tuple[int, FrameComparison]]:
     """Compare frame by frame, and yield the number of the system with each comparison.
 
     systems: with the model's type map.
     max_frames: number of frames of each system, from its first; None for all.
     progress: called with the number of atoms done and the total number of atoms.
+    shuffling: takes the frames of each system in random order.
 
     Raises InputError, naming system and frame: any error of the engine.
     """
@@ -155,7 +167,9 @@ def compare(
     total = sum(count * system.natoms for count, system in zip(counts, systems, strict=True))
     done = 0
     for number, (system, count) in enumerate(zip(systems, counts, strict=True)):
-        for index, frame in enumerate(islice(system.frames(), count)):
+        order = range(system.nframes) if shuffling is None else shuffling.permutation(system.nframes).tolist()
+        for index in order[:count]:
+            frame = system.frame(index)
             try:
                 if isinstance(engine, TensorEngine):
                     comparison = compare_tensors(engine, frame)
@@ -170,7 +184,7 @@ def compare(
 
 
 def compare_frame(engine: PotentialEngine, frame: Frame) -> FrameComparison:
-    """Compare energy, forces and virial of one frame; without a cell there is no virial.
+    """Compare energy, forces, virial and energies of atoms of one frame; without a cell there is no virial.
 
     Raises InputError: any error of the engine.
     """
@@ -183,6 +197,8 @@ def compare_frame(engine: PotentialEngine, frame: Frame) -> FrameComparison:
         pairs["energy_per_atom"] = energies[0] / natoms, energies[1] / natoms
     if "force" in labels:
         pairs["force"] = labels["force"], prediction.force.numpy()
+    if "atom_ener" in labels:
+        pairs["atomic_energy"] = labels["atom_ener"][:, None], prediction.atom_energy.numpy()[:, None]
     if "virial" in labels and frame.cell is not None:
         virials = labels["virial"].reshape(1, 9), prediction.virial.numpy().reshape(1, 9)
         pairs["virial"] = virials

@@ -18,6 +18,7 @@ PANELS: dict[Quantity, tuple[str, str]] = {
     "energy_per_atom": ("energy", "eV/atom"),
     "force": ("force", "eV/Å"),
     "virial_per_atom": ("virial", "eV/atom"),
+    "atomic_energy": ("atomic energy", "eV"),
     "dipole": ("dipole", "unit of the data"),
     "atomic_dipole": ("atomic dipole", "unit of the data"),
     "polarizability": ("polarizability", "unit of the data"),

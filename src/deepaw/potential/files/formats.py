@@ -93,7 +93,32 @@ def write_potential(path: str | Path, model: AtomicModel) -> None:
         write_deepmd(path, model)
 
 
+def find_model(path: Path) -> Path:
+    """Return the file of a model that may be named without its suffix, as in DeePMD-kit's commands.
+
+    Raises InputError: no file of that name with any suffix of a model.
+    """
+    if path.suffix in READERS or path.suffix in FROZEN or path.is_file():
+        return path
+    for suffix in READERS:
+        candidate = path.with_name(path.name + suffix)
+        if candidate.is_file():
+            return candidate
+    raise InputError(f"There is no {path}.safetensors, nor {path} with another suffix of a model; give a model file.")
+
+
+def complete_output(path: Path) -> Path:
+    """Return the file to write a model to that may be named without its suffix: `.safetensors` then."""
+    has_suffix = path.suffix and not path.suffix[1:].isdigit()
+    return path if has_suffix else path.with_name(path.name + ".safetensors")
+
+
 def check_writable(path: Path) -> None:
     """Raise InputError unless the suffix is one that potentials can be written to."""
+    if path.suffix in FROZEN:
+        raise InputError(
+            f"{path} would be a program of DeePMD-kit; give {path.with_suffix('.safetensors')}, or "
+            f"{path.with_suffix('.dp')} for 'dp convert-backend'."
+        )
     if path.suffix not in WRITABLE:
         raise InputError(f"{path} ends with {path.suffix!r}; a potential is written to {', '.join(WRITABLE)}.")

@@ -11,7 +11,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepaw.errors import InputError
 from deepaw.server.process.config import ServerConfig
 from deepaw.server.process.home import Home
 from deepaw.server.process.instance import Claim
@@ -29,7 +28,7 @@ def serve(config: ServerConfig, ready: Callable[[str], None]) -> None:
 
     SIGTERM or SIGINT: what runs is finished. A second one: it is cancelled.
 
-    Raises InputError: a server lives in this home, an address is taken, a model cannot be loaded, a library is missing.
+    Raises InputError: a server lives in this home, an address is taken, a model cannot be loaded.
     """
     home = Home(Path(config.home))
     home.make()
@@ -53,8 +52,6 @@ def serve(config: ServerConfig, ready: Callable[[str], None]) -> None:
                 listeners,
                 Told(path, url, ready, start),
             ).run()
-    except ModuleNotFoundError as error:
-        raise InputError(f"The server needs {error.name}; install it with: pip install 'deepaw[server]'") from None
     finally:
         claim.release()
 
