@@ -77,6 +77,8 @@ def test_what_is_not_there(command: str, instead: str, folder: Path, monkeypatch
 
 def test_other_names_of_options(folder: Path, monkeypatch, capsys) -> None:
     for command, files in (
+        ("dp -h", set()),
+        ("dp test -h", set()),
         ("dp -b pytorch freeze --checkpoint-folder before --output graph.dp", {"graph.dp"}),
         ("dp --tf freeze --checkpoint before/model.ckpt", set()),
         ("dp test -m frozen_model --datafile systems.txt", set()),

@@ -286,7 +286,7 @@ INPUTS: dict[str, dict[str, Any]] = {
             },
         }
     ),
-    "loc_frame (1.x)": _water(
+    "loc_frame": _water(
         {
             "descriptor": {
                 "type": "loc_frame",
@@ -299,7 +299,7 @@ INPUTS: dict[str, dict[str, Any]] = {
         }
     ),
 }
-"""Inputs by page (doc/model/*.md), with a name where a page shows several.
+"""Inputs by page (doc/model/*.md), with a name where a page shows several; loc_frame has none.
 
 The name of the dipoles' model is the one change: the page's is dw.pb, which DeePMD-kit's TensorFlow backend writes.
 """

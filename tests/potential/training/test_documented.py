@@ -83,5 +83,5 @@ def test_it_is_trained(page: str, example: Path, tmp_path: Path) -> None:
 
 def test_the_documentation_lists_them_all() -> None:
     rows = re.findall(r"^\| `doc/model/([\w-]+)\.md`(?:, `([^`]+)`)? \|", PAGE.read_text(), re.M)
-    assert {", ".join(filter(None, row)) for row in rows} == INPUTS.keys() - {"loc_frame (1.x)"}
+    assert {", ".join(filter(None, row)) for row in rows} == INPUTS.keys() - {"loc_frame"}
     assert "loc_frame" in PAGE.read_text()

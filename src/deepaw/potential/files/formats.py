@@ -36,6 +36,10 @@ FROZEN = (".pth", ".pb", ".pt2", ".pte", ".savedmodel", ".hlo")
 """Suffixes of DeePMD-kit's frozen models: compiled programs, which cannot be read as models."""
 
 
+GRAPHS = (".pb", ".pbtxt")
+"""Suffixes of TensorFlow's graphs, which are not written."""
+
+
 def holds_potential(name: str | Path) -> bool:
     """Return whether a file holds a potential rather than a density model, by its suffix or its metadata."""
     path = Path(name)
@@ -115,7 +119,7 @@ def complete_output(path: Path) -> Path:
 
 def check_writable(path: Path) -> None:
     """Raise InputError unless the suffix is one that potentials can be written to."""
-    if path.suffix in FROZEN:
+    if path.suffix in (*FROZEN, *GRAPHS):
         raise InputError(
             f"{path} would be a program of DeePMD-kit; give {path.with_suffix('.safetensors')}, or "
             f"{path.with_suffix('.dp')} for 'dp convert-backend'."
