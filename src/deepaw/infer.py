@@ -32,7 +32,7 @@ __all__ = ["DeepDipole", "DeepPolar", "DeepPot"]
 class DeepPot(DeepEval[PotentialModel, PotentialEngine]):
     """A potential that takes frames as arrays.
 
-    model: a file (.safetensors, .dp, .yaml, or a .pt checkpoint), or a model. precision: float64, within 1e-8 of the
+    model: a file (.safetensors, .dp, .yaml, .pb, or a .pt checkpoint), or a model. precision: float64, within 1e-8 of the
     equations; float32; or exact, the equations themselves.
 
     Raises InputError: what reading the file raises; no such precision.

@@ -25,11 +25,11 @@ def test_there_and_back(tmp_path: Path) -> None:
 
 
 def test_what_it_cannot_write_or_read_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "frozen.pb").touch()
-    for source, name in ((path_of("radial"), "model.pth"), (tmp_path / "frozen.pb", "model.dp")):
+    (tmp_path / "frozen.pth").touch()
+    for source, name in ((path_of("radial"), "model.pth"), (tmp_path / "frozen.pth", "model.dp")):
         done = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / name)])
         assert isinstance(done.exception, InputError)
-    assert [path.name for path in tmp_path.iterdir()] == ["frozen.pb"]
+    assert [path.name for path in tmp_path.iterdir()] == ["frozen.pth"]
 
 
 def test_a_folder_that_is_not_there_is_said_first(tmp_path: Path) -> None:
