@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from deepaw.cli.app import app
 from deepaw.errors import InputError
 from deepaw.potential.files.formats import read_potential
+from potential.files.graph_models import unpack
 from potential.files.peer_models import path_of
 
 
@@ -21,6 +22,14 @@ def test_there_and_back(tmp_path: Path) -> None:
     _convert(tmp_path / "model.safetensors", tmp_path / "model.yaml")
     _convert(tmp_path / "model.yaml", tmp_path / "model.dp")
     first, last = (read_potential(path).state_dict() for path in (path_of("hybrid"), tmp_path / "model.dp"))
+    assert all(torch.equal(last[name], value) for name, value in first.items())
+
+
+def test_a_frozen_graph(tmp_path: Path) -> None:
+    graph = unpack("pairs", tmp_path)
+    said = _convert(graph, tmp_path / "model.dp")
+    assert "potential of O H, se_e2_a and ener" in said and "cutoff 3.6 A" in said
+    first, last = (read_potential(path).state_dict() for path in (graph, tmp_path / "model.dp"))
     assert all(torch.equal(last[name], value) for name, value in first.items())
 
 

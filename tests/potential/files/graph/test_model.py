@@ -223,3 +223,33 @@ def test_biases_of_polarizabilities(tmp_path: Path) -> None:
     found = results(edited("polar", tmp_path, edit), place)["atom_tensor"]
     added = 0.75 * np.eye(3).reshape(9) * (place["atype"] == 1)[:, None]
     np.testing.assert_allclose(found, place["atom_tensor"] + added, rtol=0, atol=1e-12)
+
+
+def test_operations_of_older_versions(tmp_path: Path) -> None:
+    """Biases were added by other operations, and shifts of polarizabilities were constants."""
+
+    def other_sums(nodes: dict[str, Any]) -> None:
+        for node in nodes.values():
+            node.op = {"BiasAdd": "Add", "BatchMatMulV2": "BatchMatMul", "MatrixDiagV3": "MatrixDiag"}.get(
+                node.op, node.op
+            )
+
+    def number(nodes: dict[str, Any]) -> None:
+        other_sums(nodes)
+        (product,) = (name for name, node in nodes.items() if node.op == "Mul" and node.input[1] == "eye/diag")
+        shift = nodes[nodes[product].input[0]]
+        tensor = shift.attr["value"].tensor
+        shift.op, tensor.dtype = "Const", 2
+        tensor.double_val[:] = [0.75]
+
+    assert read_model(edited("pairs", tmp_path, other_sums)).config == read_model(unpack("pairs", tmp_path)).config
+    polar = read_model(edited("polar", tmp_path, number)).fitting
+    assert polar.shift.tolist() == [0.0, 0.75 / 2] and polar.scale.tolist() == [1.0, 2.0]
+
+
+def test_an_activation_function_that_is_not_known(tmp_path: Path) -> None:
+    def edit(nodes: dict[str, Any]) -> None:
+        nodes["filter_type_1/Tanh_1"].op = "Selu"
+
+    text = refusal(edited("pairs", tmp_path, edit))
+    assert "the activation function after filter_type_1/matrix_2_0, Selu, is not known" in text

@@ -19,6 +19,9 @@ ACTIVATIONS = {
 }
 """Activation functions by the operation after the bias; others consist of several operations."""
 
+SUMS = ("BiasAdd", "Add", "AddV2")
+"""Operations that add a bias, of all versions."""
+
 Network = dict[str, Any]
 
 
@@ -72,8 +75,7 @@ def _read_layer(graph: Graph, names: dict[str, str]) -> dict[str, Any]:
     inputs, outputs = variables["w"].shape
     idt = graph.optional_array(names["idt"])
     # DeePMD-kit has a timestep in every layer, and uses that of residual layers
-    is_used = idt is not None and outputs in (inputs, 2 * inputs)
-    variables["idt"] = idt.reshape(-1) if is_used else None
+    variables["idt"] = None if idt is None or outputs not in (inputs, 2 * inputs) else idt.reshape(-1)
     return {"activation_function": _activation(graph, names["matrix"]), "resnet": True, "@variables": variables}
 
 
@@ -87,7 +89,7 @@ def _read_weights(graph: Graph, names: dict[str, str]) -> dict[str, Any]:
 def _activation(graph: Graph, matrix: str) -> str:
     """Return the name of the activation function of the layer with a matrix, by the operations after it."""
     products = [name for name in graph.consumers(matrix) if graph.operation(name) == "MatMul"]
-    sums = [name for product in products for name in graph.consumers(product) if graph.operation(name) == "BiasAdd"]
+    sums = [name for product in products for name in graph.consumers(product) if graph.operation(name) in SUMS]
     argument = next(iter([*sums, *products]), matrix)
     operations = {graph.operation(name): name for name in graph.consumers(argument)}
     if "Less" in operations:

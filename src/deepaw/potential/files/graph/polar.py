@@ -71,9 +71,10 @@ def _scale_and_shift(graph: Graph, path: list[str]) -> tuple[float, float]:
             scale = _number(graph, others[0])
         elif graph.operation(name).startswith("Add") and others:
             factors = graph.inputs(others[0]) if graph.operation(others[0]) == "Mul" else []
+            numbers = [factor for factor in factors if not graph.operation(factor).startswith("MatrixDiag")]
             # another sum is that with the biases of outputs
-            if any(graph.operation(factor).startswith("MatrixDiag") for factor in factors):
-                shift = _number(graph, factors[0])
+            if len(factors) == 2 and len(numbers) == 1:
+                shift = _number(graph, numbers[0])
             break
     return scale, shift
 
