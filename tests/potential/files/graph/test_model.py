@@ -12,7 +12,8 @@ import pytest
 from deepaw.errors import InputError
 from deepaw.infer import DeepDipole, DeepPolar, DeepPot
 from deepaw.potential.files.formats import read_model, write_potential
-from potential.files.graph_models import CASES, edited, structures, unpack
+from deepaw.potential.files.graph.messages import GRAPH
+from potential.files.graph_models import CASES, content, edited, structures, unpack
 
 TENSORS = [case for case in CASES if "tensor" in next(iter(structures(case).values()))]
 ENERGIES = [case for case in CASES if case not in TENSORS]
@@ -182,6 +183,23 @@ def test_models_of_other_kinds(tmp_path: Path) -> None:
         (shared, "fitting nets share layers"),
     ):
         assert expected in refusal(edited("pairs", tmp_path, edit))
+
+
+def test_a_hybrid_with_an_embedding_of_types(tmp_path: Path) -> None:
+    def edit(nodes: dict[str, Any]) -> None:
+        for node in GRAPH.FromString(content("typed")).node:
+            if node.name.startswith("type_embed_net/"):
+                nodes[node.name] = node
+
+    assert "is a hybrid with an embedding of types" in refusal(edited("hybrid", tmp_path, edit))
+
+
+def test_a_table_beside_other_energies(tmp_path: Path) -> None:
+    def edit(nodes: dict[str, Any]) -> None:
+        tensor = nodes["model_attr/model_attr/t_out_bias"].attr["value"].tensor
+        tensor.tensor_content = np.array([1.0, 0.0]).tobytes()
+
+    assert "t_out_bias is not 0" in refusal(edited("table", tmp_path, edit))
 
 
 def test_a_training_script_that_is_none(tmp_path: Path) -> None:

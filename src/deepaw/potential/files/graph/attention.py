@@ -13,6 +13,7 @@ TF_LN_EPS = 1e-3
 
 
 def read_attention(graph: Graph, part: Part, types: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the object of `se_atten`; types: object of the embedding of types. Raises InputError: not supported."""
     section, suffix = part.section, part.suffix
     if not section:
         raise graph.error("there is no training script, which se_atten needs")

@@ -54,6 +54,8 @@ def _tree(graph: Graph) -> Tree:
     section = script.get("descriptor", {})
     sections = section.get("list", [section]) if section else []
     parts = find_parts(graph, sections, ntypes)
+    if types is not None and len(parts) > 1:
+        raise graph.error("is a hybrid with an embedding of types, which is not supported")
     descriptors = [read_part(graph, part, types) for part in parts]
     descriptor = descriptors[0] if len(descriptors) == 1 else {"type": "hybrid", "list": descriptors}
     if kind == "ener":

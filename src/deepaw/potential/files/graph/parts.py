@@ -117,10 +117,11 @@ def excluded_pairs(graph: Graph, part: Part) -> list[list[int]]:
 def _has_mask(graph: Graph, part: Part) -> bool:
     """Return whether a table of pairs of types, of 0 and 1, is looked up."""
     for name in graph.names:
-        if graph.operation(name).startswith("Gather") and graph.inputs(name):
-            table = graph.source(graph.inputs(name)[0])
-            table = graph.inputs(table)[0] if graph.operation(table) == "Reshape" else table
-            values = graph.optional_array(table)
-            if values is not None and values.dtype.kind == "f" and values.shape == (part.ntypes, part.ntypes):
-                return True
+        if not graph.operation(name).startswith("Gather"):
+            continue
+        for source in map(graph.source, graph.inputs(name)[:1]):
+            for table in (source, *graph.inputs(source)[:1]):
+                values = graph.optional_array(table)
+                if values is not None and values.dtype.kind == "f" and values.shape == (part.ntypes, part.ntypes):
+                    return True
     return False

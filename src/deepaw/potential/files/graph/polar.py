@@ -24,14 +24,16 @@ def read_polar_fitting(graph: Graph, ntypes: int, section: dict[str, Any]) -> di
     if content["mixed_types"]:
         suffix = ""
         scale, shift = _scale_of_all(graph, section, ntypes), graph.array(f"{SCOPE}/t_constant_matrix").reshape(-1)
+        if shift.size != ntypes:
+            raise graph.error(f"{SCOPE}/t_constant_matrix has {shift.size} values; it should have one for each type")
     else:
         selected = [kind for kind in range(ntypes) if networks[kind]]
         suffix = f"_type_{selected[0]}"
         for kind in selected:
             scale[kind], shift[kind] = _scale_and_shift(graph, _path(graph, f"_type_{kind}"))
     shift = shift + _output_bias(graph, _path(graph, suffix), ntypes)
-    if not scale.all() or shift.size != ntypes:
-        raise graph.error("the scale or t_constant_matrix of polarizabilities is not a number for each type, not 0")
+    if not scale.all():
+        raise graph.error(f"the scale of polarizabilities is {scale.tolist()}; it should not be 0")
     fits_diagonal = any(graph.operation(name).startswith("MatrixDiag") for name in _path(graph, suffix))
     if not fits_diagonal:
         for network in networks:
@@ -85,7 +87,7 @@ def _output_bias(graph: Graph, path: list[str], ntypes: int) -> np.ndarray:
         others = [source for source in graph.inputs(name) if source != before]
         if not graph.operation(name).startswith("Add") or not others or graph.operation(others[0]) != "Reshape":
             continue
-        for source in graph.upstream(graph.inputs(others[0])[0]):
+        for source in (node for start in graph.inputs(others[0])[:1] for node in graph.upstream(start)):
             values = graph.optional_array(source) if graph.operation(source) == "Const" else None
             if values is not None and values.dtype.kind == "f" and values.shape == (ntypes,):
                 return values.astype(np.float64)

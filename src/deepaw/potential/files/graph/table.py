@@ -28,9 +28,10 @@ def read_table(graph: Graph, network: dict[str, Any], script: dict[str, Any]) ->
     pieces = int(info[2]) if info.size > 3 and info[3] == ntypes else 0
     if pieces < 1 or data.size != ntypes**2 * pieces * 4:
         raise graph.error(f"model_attr/t_tab_data is not a table for {ntypes} types")
-    bias = output_statistic(graph, "bias")
-    if bias is not None and bias.any():
-        raise graph.error("t_out_bias is not 0, which is not supported beside a table of pair energies")
+    for name, expected in (("bias", 0), ("std", 1)):
+        statistic = output_statistic(graph, name)
+        if statistic is not None and (statistic != expected).any():
+            raise graph.error(f"t_out_{name} is not {expected}, which is not supported beside a table of pair energies")
     variables = network["fitting"]["@variables"]
     if script.get("srtab_add_bias", True):
         energies = variables["bias_atom_e"].reshape(1, ntypes, 1)
