@@ -90,6 +90,6 @@ def test_precisions_of_potentials():
 def test_files_of_potentials():
     for suffix in READERS.keys() - {".yml"}:
         assert re.search(rf"^\| .*`{suffix}`.* \| yes \|", FILES, re.M), suffix
-    for suffix in (".pb", ".pth", ".pt2"):
+    for suffix in (".pth", ".pt2"):
         assert suffix in FROZEN
         assert f"`{suffix}`" in FILES

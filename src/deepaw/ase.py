@@ -40,8 +40,8 @@ class DeepPotCalculator(Calculator):
     Periodic along all, some or none of the cell vectors. Parameters that the model takes are read from
     `atoms.info`: "fparam" (numb_fparam,) and "aparam" (natoms, numb_aparam), or (numb_aparam,) for all atoms.
 
-    model: a file (.safetensors, .dp, .yaml, or a .pt checkpoint), or a model. precision: float64, float32 or exact.
-    skin: A; a neighbour list is kept until an atom has moved by half of it. type_dict: the number of the type that
+    model: a file (.safetensors, .dp, .yaml, .pb, or a .pt checkpoint), or a model. precision: float64, float32 or
+    exact. skin: A; a neighbour list is kept until an atom has moved by half of it. type_dict: the number of the type that
     stands for each symbol; without it, the symbols are the names in the model's type map. options: of ASE's
     Calculator, such as label.
 

@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from deepaw.cli.app import app
 from deepaw.errors import InputError
 from deepaw.potential.files.formats import read_potential
+from potential.files.graph_models import unpack
 from potential.files.peer_models import path_of
 
 
@@ -24,12 +25,20 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert all(torch.equal(last[name], value) for name, value in first.items())
 
 
+def test_a_frozen_graph(tmp_path: Path) -> None:
+    graph = unpack("pairs", tmp_path)
+    said = _convert(graph, tmp_path / "model.dp")
+    assert "potential of O H, se_e2_a and ener" in said and "cutoff 3.6 A" in said
+    first, last = (read_potential(path).state_dict() for path in (graph, tmp_path / "model.dp"))
+    assert all(torch.equal(last[name], value) for name, value in first.items())
+
+
 def test_what_it_cannot_write_or_read_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "frozen.pb").touch()
-    for source, name in ((path_of("radial"), "model.pth"), (tmp_path / "frozen.pb", "model.dp")):
+    (tmp_path / "frozen.pth").touch()
+    for source, name in ((path_of("radial"), "model.pth"), (tmp_path / "frozen.pth", "model.dp")):
         done = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / name)])
         assert isinstance(done.exception, InputError)
-    assert [path.name for path in tmp_path.iterdir()] == ["frozen.pb"]
+    assert [path.name for path in tmp_path.iterdir()] == ["frozen.pth"]
 
 
 def test_a_folder_that_is_not_there_is_said_first(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 /* DeePMD-kit's C interface of its release 3.2, answered by DeePAW: link libdeepmd_c, or start a program that was built
  * for DeePMD-kit's library with LD_PRELOAD=libdeepmd_c.so (`deepaw c-api` prints both lines).
  *
- * Models: .safetensors; .dp, .yaml and .pt files are converted once, by the Python of DeePAW, into the user's cache.
+ * Models: .safetensors; .dp, .yaml, .pt, .pb are converted once, by the Python of DeePAW, into the user's cache.
  * Everything is computed on the CPU, in float64, or float32 where the environment has DEEPAW_PRECISION=float32.
  *
  * Arguments that functions share. Units: A, eV. Arrays are row-major. NULL: a result that is not wanted.

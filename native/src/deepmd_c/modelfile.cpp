@@ -19,8 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char *NATIVE = ".safetensors";
-constexpr const char *CONVERTED[] = {".dp", ".yaml", ".yml", ".pt"};
-constexpr const char *FROZEN[] = {".pb", ".pth", ".pt2", ".pte", ".savedmodel", ".hlo"};
+constexpr const char *CONVERTED[] = {".dp", ".yaml", ".yml", ".pt", ".pb", ".pbtxt"};
+constexpr const char *FROZEN[] = {".pth", ".pt2", ".pte", ".savedmodel", ".hlo"};
 
 template <size_t N>
 bool contains(const char *const (&names)[N], const std::string &name) {
@@ -35,7 +35,7 @@ void check_format(const std::string &path) {
         throw Failure(path + " is a frozen model, which only DeePMD-kit can open; 'dp convert-backend " + name + " " +
                       stem + ".dp' turns it into a file that DeePAW reads.");
     }
-    throw Failure(path + " ends with '" + suffix + "'; a model is in a file of .safetensors, .dp, .yaml or .pt.");
+    throw Failure(path + " ends with '" + suffix + "'; a model is in a file of .safetensors, .dp, .yaml, .pt or .pb.");
 }
 
 // Return the path of a file that holds these bytes: `path`, or a file in the cache.

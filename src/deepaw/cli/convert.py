@@ -15,8 +15,8 @@ def convert(
     source: Annotated[
         Path,
         typer.Argument(
-            help="A potential (.dp, .yaml, .safetensors, or a .pt checkpoint of DeePMD-kit), or for densities a folder "
-            "with f_nonlocal.pth and, if there is one, f_local.pth."
+            help="A potential (.safetensors, or DeePMD-kit's .dp, .yaml, .pb, or .pt checkpoint), or for densities a "
+            "folder with f_nonlocal.pth and, if there is one, f_local.pth."
         ),
     ],
     output: Annotated[

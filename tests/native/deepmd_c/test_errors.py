@@ -34,8 +34,8 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
     assert refusal(tmp_path / "none.dp") == f"There is no model file {tmp_path}/none.dp."
     assert refusal("").startswith(" ends with ''; a model is in a file of .safetensors, ")
     assert refusal("model.txt").startswith("model.txt ends with '.txt'; a model is in a file of .safetensors, ")
-    text = "graph.pb is a frozen model, which only DeePMD-kit can open; 'dp convert-backend graph.pb graph.dp' turns it"
-    assert refusal("graph.pb").startswith(text)
+    text = "graph.pth is a frozen model, which only DeePMD-kit can open; 'dp convert-backend graph.pth graph.dp' turns"
+    assert refusal("graph.pth").startswith(text)
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(models.energies().read_bytes()[:5000])
     assert str(damaged) in refusal(damaged)

@@ -8,7 +8,7 @@ from deepaw.potential.files.formats import read_potential, write_potential
 from potential.files.peer_models import path_of
 
 
-@pytest.mark.parametrize("suffix", [".pth", ".pb"])
+@pytest.mark.parametrize("suffix", [".pth", ".pt2"])
 def test_frozen_models_are_refused_with_a_hint(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"frozen{suffix}"
     path.write_bytes(b"anything")

@@ -133,11 +133,13 @@ class Fields:
 
 @contextmanager
 def errors_with_place(fields: Fields) -> Iterator[None]:
-    """Prefix the messages of InputErrors with the file and the place of an object."""
+    """Prefix the messages of InputErrors with the file and the place of an object, unless they name the file."""
     try:
         yield
     except InputError as error:
         message = str(error).removesuffix(".")
+        if message.startswith(f"{fields.file}: "):
+            raise
         raise InputError(f"{fields.file}: {fields.place}: {message}.") from None
 
 

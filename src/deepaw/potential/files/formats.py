@@ -8,6 +8,7 @@ from deepaw.errors import InputError
 from deepaw.modelfile import read_metadata
 from deepaw.potential.files.checkpoint import read_checkpoint
 from deepaw.potential.files.deepmd import read_deepmd, write_deepmd
+from deepaw.potential.files.graph.model import read_graph
 from deepaw.potential.model.atomic import KIND, AtomicModel
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.model.tensor import TensorModel
@@ -28,11 +29,13 @@ READERS = {
     ".yaml": read_deepmd,
     ".yml": read_deepmd,
     ".pt": _read_pt,
+    ".pb": read_graph,
+    ".pbtxt": read_graph,
 }
 
 WRITABLE = (".safetensors", ".dp", ".yaml", ".yml")
 
-FROZEN = (".pth", ".pb", ".pt2", ".pte", ".savedmodel", ".hlo")
+FROZEN = (".pth", ".pt2", ".pte", ".savedmodel", ".hlo")
 """Suffixes of DeePMD-kit's frozen models: compiled programs, which cannot be read as models."""
 
 
@@ -49,7 +52,7 @@ def holds_potential(name: str | Path) -> bool:
 
 
 def read_model(path: str | Path) -> AtomicModel:
-    """Read a model of energies, dipoles or polarizabilities from a native file, `.dp`, `.yaml`, or a `.pt` checkpoint.
+    """Read a model of energies, dipoles or polarizabilities from a native file or one of DeePMD-kit (`READERS`).
 
     Raises InputError: a frozen model, another suffix, or any error of the readers.
     """

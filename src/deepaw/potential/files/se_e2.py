@@ -15,14 +15,18 @@ from deepaw.potential.descriptor.type_embedding import TypedNets
 from deepaw.potential.files import slotted
 from deepaw.potential.files.component import DescriptorPart
 from deepaw.potential.files.fields import Fields, errors_with_place
-from deepaw.potential.files.networks import load_embedding
+from deepaw.potential.files.networks import has_timestep, load_embedding, load_layers, read_collection
+from deepaw.potential.files.type_embedding import read_type_embedding
 from deepaw.potential.network.embedding import EmbeddingNets
 
 KEYS = (*slotted.KEYS, "type_one_side")
 
 
 def read_se_e2_a(fields: Fields, type_map: list[str]) -> DescriptorPart:
-    """Read the two-body descriptor with angular information."""
+    """Read the two-body descriptor with angular information, also with an embedding of types, which graphs have."""
+    types = fields.take("type_embedding", None)
+    if types is not None:
+        return _read_typed(fields, type_map, Fields(types, fields.file, f"{fields.place}.type_embedding"))
     return _read(fields, type_map, SeE2AConfig, (*KEYS, "axis_neuron"), 4)
 
 
@@ -56,6 +60,31 @@ def _read(
     if isinstance(config, SeE2AConfig):
         return DescriptorPart(config, load, width * config.axis_neuron, width)
     return DescriptorPart(config, load, width)
+
+
+def _read_typed(fields: Fields, type_map: list[str], type_fields: Fields) -> DescriptorPart:
+    """Read `se_e2_a` with one embedding net for all types; type_fields: object of the embedding of types."""
+    config = slotted.read_section(fields, type_map, SeE2AConfig, (*KEYS, "axis_neuron"))
+    ntypes = len(type_map)
+    types, type_network = read_type_embedding(type_fields, type_map)
+    inputs = 1 + types.neuron[-1] * (1 if config.type_one_side else 2)
+    (network,) = read_collection(fields.take_object("embeddings"), ntypes, 0, (inputs, *config.neuron))
+    if network is None:
+        raise fields.error("is null", "embeddings.networks[0]")
+    config = config.model_copy(update={"resnet_dt": config.resnet_dt or has_timestep([network])})
+    davg, dstd = slotted.read_statistics(fields, config, ntypes, SeE2A.components)
+    fields.finish()
+
+    def load(module: nn.Module) -> None:
+        assert isinstance(module, SeE2A) and isinstance(module.nets, TypedNets)
+        with errors_with_place(fields):
+            load_layers(module.nets.types.layers, type_network)
+            load_layers(module.nets.layers, network)
+        module.set_statistics(torch.from_numpy(davg), torch.from_numpy(dstd))
+
+    width = config.neuron[-1]
+    rows = width * config.axis_neuron + types.neuron[-1]
+    return DescriptorPart(config, load, rows, width, shares_nets=True, types=types)
 
 
 def write_se_e2_a(module: SeE2A, type_map: list[str]) -> dict[str, Any]:
