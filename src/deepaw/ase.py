@@ -41,8 +41,8 @@ class DeepPotCalculator(Calculator):
     `atoms.info`: "fparam" (numb_fparam,) and "aparam" (natoms, numb_aparam), or (numb_aparam,) for all atoms.
 
     model: a file (.safetensors, .dp, .yaml, .pb, or a .pt checkpoint), or a model. precision: float64, float32 or
-    exact. skin: A; a neighbour list is kept until an atom has moved by half of it. type_dict: the number of the type that
-    stands for each symbol; without it, the symbols are the names in the model's type map. options: of ASE's
+    exact. skin: A; a neighbour list is kept until an atom has moved by half of it. type_dict: the number of the type
+    that stands for each symbol; without it, the symbols are the names in the model's type map. options: of ASE's
     Calculator, such as label.
 
     Can be copied, one for each image of a band, and pickled: copies share the model, and a pickle holds the path and

@@ -98,7 +98,7 @@ def test_what_is_kept_of_the_training(tmp_path: Path) -> None:
     assert model.provenance["deepmd"]["model_def_script"]["descriptor"]["neuron"] == [3, 6]
     old = read_model(unpack("old_0_12", tmp_path))
     assert old.closest is None and "model_def_script" not in old.provenance["deepmd"]
-    assert old.config.type_map == ("0", "1") and old.config.descriptor == model.config.descriptor
+    assert old.config.type_map == ("Type_0", "Type_1") and old.config.descriptor == model.config.descriptor
 
 
 def refusal(path: Path) -> str:
