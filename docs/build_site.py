@@ -34,6 +34,7 @@ def assemble(source: Path) -> None:
     """Copy the pages and what they link to, so that cells write nothing into the repository, and add generated pages."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(ROOT / "docs", source / "docs")
+    (source / "home").mkdir()
     for name in ("examples", "native/include", "native/examples", "models"):
         shutil.copytree(ROOT / name, source / name)
     for folder in ("docs/tutorials", "docs/zh/tutorials"):
@@ -52,7 +53,7 @@ def build(language: str, source: Path, output: Path, execute: bool) -> None:
         "SITE_LANGUAGE": language,
         "SITE_CACHE": str(output / ".cells"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "DEEPAW_HOME": str(source / "home"),
+        "HOME": str(source / "home"),  # the tutorials' server keeps its files there
     }
     doctrees = source / f"doctrees-{language}"
     subprocess.run(

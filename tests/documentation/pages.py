@@ -24,18 +24,19 @@ def run_page(page: Path, folder: Path, check: str) -> None:
 
     Raises nbclient.exceptions.CellExecutionError: a cell raised, or a command in it failed.
     """
+    from textwrap import dedent
+
     import jupytext
     from nbclient import NotebookClient
     from nbformat.v4 import new_code_cell
 
     shutil.copytree(ROOT / "examples", folder / "examples")
     notebook = jupytext.read(page, fmt="md:myst")
-    notebook.cells.append(new_code_cell(check))
+    notebook.cells.append(new_code_cell(dedent(check)))
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(folder),
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     environment.pop("DEEPAW_HOME", None)
     client = NotebookClient(
