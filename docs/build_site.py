@@ -27,11 +27,11 @@ INPUTS: dict[str, tuple[type[BaseModel], str, str]] = {
 }
 """Pages of input keys: the model that checks a file, titles in English and Chinese."""
 
-REDIRECT = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=en/index.html"><title>DeePAW</title>\n'
+REDIRECT = '<!doctype html><title>DeePAW</title><meta http-equiv="refresh" content="0; url=en/index.html">\n'
 
 
 def assemble(source: Path) -> None:
-    """Copy the pages and what they link to, so that cells write nothing into the repository, and add generated pages."""
+    """Copy the pages and what they link to, so that cells write nothing into the repository; add generated pages."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(ROOT / "docs", source / "docs")
     (source / "home").mkdir()
@@ -72,8 +72,9 @@ def main() -> None:
     assemble(source)
     for language in ("en", "zh"):
         build(language, source, output, execute=not options.no_run)
+    shutil.rmtree(output / "jupyter_execute", ignore_errors=True)  # notebooks, which no page links to
     (output / "index.html").write_text(REDIRECT)
-    print(f"{output / 'index.html'}")
+    print(output / "index.html")
 
 
 if __name__ == "__main__":

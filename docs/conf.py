@@ -11,7 +11,11 @@ author = "The DeePAW developers"
 release = version = __version__
 language = "zh_CN" if CHINESE else "en"
 root_doc = "zh/index" if CHINESE else "index"
-exclude_patterns = ["README.md", "**/examples", *(["index.md", "guides.md", "tutorials", "reference"] if CHINESE else ["zh"])]
+exclude_patterns = [
+    "README.md",
+    "**/examples",
+    *(["index.md", "guides.md", "tutorials", "reference"] if CHINESE else ["zh"]),
+]
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 
@@ -32,10 +36,11 @@ autoclass_content = "both"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "DeePAW 文档" if CHINESE else "DeePAW"
-html_static_path: list[str] = []
 html_show_sourcelink = False
 html_copy_source = False
 templates_path = ["templates"]
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_theme_options = {
     "navbar_end": ["language", "theme-switcher"],
     "secondary_sidebar_items": ["page-toc"],

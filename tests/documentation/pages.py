@@ -39,7 +39,5 @@ def run_page(page: Path, folder: Path, check: str) -> None:
         "HOME": str(folder),
     }
     environment.pop("DEEPAW_HOME", None)
-    client = NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     client.execute(env=environment)
