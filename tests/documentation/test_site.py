@@ -10,6 +10,14 @@ import pytest
 from documentation.pages import NAMES, ROOT
 
 
+@pytest.mark.parametrize("folder", ["docs", "docs/zh"])
+def test_every_guide_is_in_the_list(folder):
+    listed = set(
+        re.findall(r"(?<=[\n</])[\w-]+(?=>?\n)", (ROOT / folder / "guides.md").read_text().split("```{toctree}")[1])
+    )
+    assert {path.stem for path in (ROOT / "docs").glob("*.md")} - {"README", "index", "guides"} == listed
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site with the code of the tutorials unrun: they have tests of their own."""
