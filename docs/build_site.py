@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,20 @@ def assemble(source: Path) -> None:
         (source / folder / "examples").symlink_to(source / "examples")
     for name, (kind, english, chinese) in INPUTS.items():
         for folder, title in (("docs/reference", english), ("docs/zh/reference", chinese)):
-            (source / folder / f"{name}.md").write_text(f"# {title}\n\n```text\n{reference(kind)}```\n")
+            (source / folder / f"{name}.md").write_text(f"# {title}\n\n{keys_as_markdown(reference(kind))}\n")
+
+
+def keys_as_markdown(text: str) -> str:
+    """Turn what `deepaw doc input` prints into Markdown: a heading for each section, an item for each key."""
+    page: list[str] = []
+    for line in text.replace("*", "\\*").replace("<", "&lt;").splitlines():
+        if line and not line.strip("-"):  # a rule below a heading
+            page[-1] = f"## {page[-1]}\n"
+        elif key := re.match(r"  (\w+): (.*)", line):
+            page.append(f"- `{key[1]}`: *{key[2]}*  ")
+        else:
+            page.append(line.replace("      ", "  ", 1))
+    return "\n".join(page)
 
 
 def build(language: str, source: Path, output: Path, execute: bool) -> None:

@@ -32,6 +32,7 @@ nb_merge_streams = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
 autoclass_content = "both"
 
 html_theme = "pydata_sphinx_theme"
