@@ -41,6 +41,7 @@ def test_installation_comes_first():
     assert [line.split(" && ")[0] for line in lines[:2]] == ["pip install .", "pip install '.[test]'"]
 
 
+@pytest.mark.slow
 def test_commands_and_snippets_run_in_order(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
