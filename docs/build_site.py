@@ -62,17 +62,21 @@ def build(language: str, source: Path, output: Path, execute: bool) -> None:
     """Build the pages of one language. Raises CalledProcessError: there was an error or a warning."""
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
     command += [] if execute else ["-D", "nb_execution_mode=off"]
+    command += ["-d", str(source / f"doctrees-{language}"), str(source / "docs"), str(output / language)]
+    home = source / "home"  # where the server of the tutorial keeps its files
     environment = {
         **os.environ,
         "SITE_LANGUAGE": language,
         "SITE_CACHE": str(output / ".cells"),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(source / "home"),  # the tutorials' server keeps its files there
+        "HOME": str(home),
     }
-    doctrees = source / f"doctrees-{language}"
-    subprocess.run(
-        [*command, "-d", str(doctrees), str(source / "docs"), str(output / language)], env=environment, check=True
-    )
+    environment.pop("DEEPAW_HOME", None)
+    try:
+        subprocess.run(command, env=environment, check=True)
+    finally:
+        if (home / ".deepaw" / "server.sock").exists():  # its page failed before the end
+            subprocess.run(["deepaw-server", "stop"], env=environment, check=False)
 
 
 def main() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).parents[2]
 ENGLISH = ROOT / "docs" / "tutorials"
@@ -24,8 +26,6 @@ def run_page(page: Path, folder: Path, check: str) -> None:
 
     Raises nbclient.exceptions.CellExecutionError: a cell raised, or a command in it failed.
     """
-    from textwrap import dedent
-
     import jupytext
     from nbclient import NotebookClient
     from nbformat.v4 import new_code_cell
@@ -40,4 +40,8 @@ def run_page(page: Path, folder: Path, check: str) -> None:
     }
     environment.pop("DEEPAW_HOME", None)
     client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
-    client.execute(env=environment)
+    try:
+        client.execute(env=environment)
+    finally:
+        if (folder / ".deepaw" / "server.sock").exists():  # a page that failed has left its server running
+            subprocess.run(["deepaw-server", "stop"], env=environment, check=False)
