@@ -39,7 +39,25 @@ def test_the_map_names_every_file_of_potentials_and_of_the_compiled_part():
             assert f"`{path.name}`" in place, f"{path} is not on the map"
     for path in (ROOT / "native" / "src").iterdir():
         assert f"`{path.name}`" in compiled, f"{path} is not on the map"
-    assert set(re.findall(r"`(\w+\.py)`", before)) <= {path.name for path in folder.rglob("*.py")} | {"test_imports.py"}
+    elsewhere = {"test_imports.py", "modelfile.py", "outputfile.py"}
+    assert set(re.findall(r"`(\w+\.py)`", before)) <= {path.name for path in folder.rglob("*.py")} | elsewhere
+
+
+def test_the_ways_through_the_code_name_files_that_are_there():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    ways = re.findall(r"^## The way of .*?(?=^## )", text, re.M | re.S)
+    assert len(ways) == 3
+    for way in ways:
+        paths = re.findall(r"`((?:\w+/)*\w+\.py)`", way)
+        assert len(paths) >= 10
+        assert [path for path in paths if not (ROOT / "src" / "deepaw" / path).is_file()] == []
+
+
+def test_contributors_are_told_of_files_that_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    paths = re.findall(r"`((?:src|tests|native)/[\w./]*)`", text)
+    assert len(paths) >= 10
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_the_file_shown_holds_every_default():

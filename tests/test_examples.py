@@ -43,6 +43,7 @@ def test_inputs_of_potentials_are_read_whole(name, recwarn):
     assert_holds(completed_input(settings), {key: value for key, value in given.items() if key != "_comment"})
 
 
+@pytest.mark.slow
 def test_methane_is_learnt_from_its_input_as_it_is(tmp_path):
     """As many frames as make a batch: an epoch is a step."""
     path = Path(shutil.copy(EXAMPLES / "methane_se_e2_a.json", tmp_path))

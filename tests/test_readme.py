@@ -28,7 +28,8 @@ def test_both_languages_show_the_same():
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "README.zh-CN.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+    "page",
+    [*(p.name for p in ROOT.glob("*.md")), *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))],
 )
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text()):
@@ -40,6 +41,7 @@ def test_installation_comes_first():
     assert [line.split(" && ")[0] for line in lines[:2]] == ["pip install .", "pip install '.[test]'"]
 
 
+@pytest.mark.slow
 def test_commands_and_snippets_run_in_order(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)

@@ -84,6 +84,7 @@ def test_from_densities_to_a_chgcar(folder, monkeypatch, capsys):
     assert VaspChargeDensity("CHGCAR").chg[0].shape == (8, 8, 8)
 
 
+@pytest.mark.slow
 def test_restart(folder, monkeypatch, capsys):
     run(monkeypatch, capsys, "train", "inputs/density.json", "-o", "trained")
     longer = _input(training={**TRAINING, "steps": 9})
@@ -119,6 +120,7 @@ def test_refused(folder, monkeypatch, capsys):
     assert "short_0.npz is not an npz file" in refused(monkeypatch, capsys, good, "-o", "out")
 
 
+@pytest.mark.slow
 def test_ctrl_c(folder):
     """A real signal to a real process, in the middle of its steps."""
     training = {**TRAINING, "steps": 1_000_000, "validate_every": 5, "save_every": 1_000_000}

@@ -76,6 +76,7 @@ def test_from_an_input_file_to_a_model(folder, monkeypatch, capsys):
     assert (code, err) == (0, "")
 
 
+@pytest.mark.slow
 def test_restart_init_model_and_finetune(folder, monkeypatch, capsys):
     run(monkeypatch, capsys, "train", "../inputs/input.json")
     write_input(folder / "inputs", training={"numb_steps": 10})
@@ -153,6 +154,7 @@ def test_warnings_are_lines(folder, monkeypatch, capsys):
     assert code == 0 and err.startswith("warning: sel is [2, 4], and atoms") and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c(folder):
     """A real signal to a real process, in the middle of its steps."""
     write_input(folder / "inputs", training={"numb_steps": 1_000_000, "save_freq": 1_000_000})

@@ -55,6 +55,7 @@ class TestGatedNetwork(DensityPhysics):
         return total_or_spin(request.param)
 
 
+@pytest.mark.slow
 class TestGatedNetworkWithLocalPart(DensityPhysics):
     """F_local reads components of every degree: rotations and inversion change the density, nothing else does."""
 

@@ -52,33 +52,39 @@ def test_wrong_commands(folder: Path, pair: str, coeff: str, sentence: str) -> N
     refused(start(folder, script(pair, coeff)), sentence)
 
 
+@pytest.mark.slow
 def test_one_sentence_from_several_processes(folder: Path) -> None:
     done = start(folder, script("deepaw none.safetensors"), processes=2)
     refused(done, "none.safetensors")
     assert (done.stdout + done.stderr).count("ERROR") == 1
 
 
+@pytest.mark.slow
 def test_newton_off(folder: Path) -> None:
     refused(start(folder, "newton off\n" + script()), "needs 'newton on'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", ["lj", "si"])
 def test_other_units(folder: Path, units: str) -> None:
     text = script().replace("units metal", f"units {units}")
     refused(start(folder, text), f"'units metal' and 'units real', not with 'units {units}'")
 
 
+@pytest.mark.slow
 def test_bonded_pairs_that_lammps_leaves_out(folder: Path) -> None:
     write_box(folder / "water.lmp", water_box(8), "full")
     text = script(style="full", before="bond_style zero\nbond_coeff *")
     refused(start(folder, text), "add 'special_bonds lj/coul 1 1 1'")
 
 
+@pytest.mark.slow
 def test_parameters_that_are_missing(folder: Path) -> None:
     write_potential(folder / "needs.safetensors", small_model(numb_fparam=2))
     refused(start(folder, script("deepaw needs.safetensors")), "'fparam' has 0 numbers, and needs.safetensors takes 2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("type_map", [("O", "H", "Na"), ("O",)])
 def test_types_by_number_of_another_count(folder: Path, type_map: tuple[str, ...]) -> None:
     descriptor = SE_A | {"sel": [9] * len(type_map)}
@@ -86,12 +92,14 @@ def test_types_by_number_of_another_count(folder: Path, type_map: tuple[str, ...
     refused(start(folder, script("deepaw other.safetensors", "pair_coeff * *")), "needs the names of the 2 atom types")
 
 
+@pytest.mark.slow
 def test_a_model_of_dipoles(folder: Path) -> None:
     keys = {"type_map": ["O", "H"], "descriptor": SE_A, "fitting_net": {"type": "dipole", "neuron": [8]}}
     write_potential(folder / "dipole.safetensors", random_tensor_model(ModelConfig.model_validate(keys)))
     refused(start(folder, script("deepaw dipole.safetensors")), "dipole.safetensors gives dipoles")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 5, 100, 0.5, -1])
 def test_truncated_models(folder: Path, model_file: Path, size: float) -> None:
     data = model_file.read_bytes()
@@ -103,6 +111,7 @@ def test_a_file_that_is_no_model(folder: Path) -> None:
     refused(start(folder, script("deepaw water.lmp")), "water.lmp")
 
 
+@pytest.mark.slow
 def test_a_model_that_the_library_does_not_evaluate(folder: Path) -> None:
     descriptor = {"type": "loc_frame", "sel_a": [4, 4], "sel_r": [2, 2], "rcut": 4.0}
     rule = {"axis_rule": [0, 1, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0]}
@@ -110,6 +119,7 @@ def test_a_model_that_the_library_does_not_evaluate(folder: Path) -> None:
     refused(start(folder, script("deepaw frame.safetensors")), "loc_frame")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_positions_that_are_no_numbers(folder: Path, processes: int) -> None:
     """As a time step that is far too long makes them."""
@@ -119,6 +129,7 @@ def test_positions_that_are_no_numbers(folder: Path, processes: int) -> None:
     assert (done.stdout + done.stderr).count("ERROR") == 1
 
 
+@pytest.mark.slow
 def test_atoms_on_one_spot(folder: Path, box: Box) -> None:
     box.coord[1] = box.coord[0]
     write_box(folder / "water.lmp", box)

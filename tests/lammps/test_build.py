@@ -58,6 +58,7 @@ def test_no_compiled_library(
     assert "is not there, because there was no C++ compiler" in refusal(monkeypatch, capsys)
 
 
+@pytest.mark.slow
 def test_the_plugin_is_built_once_by_processes_at_a_time(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "deepaw", "lammps", "--show"]
@@ -73,6 +74,7 @@ def test_the_plugin_is_built_once_by_processes_at_a_time(tmp_path: Path) -> None
     assert {path.suffix for path in (tmp_path / "deepaw" / "lammps").iterdir()} == {"", ".log", ".lock"}
 
 
+@pytest.mark.slow
 def test_other_headers_need_another_plugin(tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder's name depends on what is compiled."""
 
@@ -89,6 +91,7 @@ def test_other_headers_need_another_plugin(tmp_path: Path, own: Path, monkeypatc
     assert build_plugin(find_own(own)) != before
 
 
+@pytest.mark.slow
 def test_a_plugin_of_another_lammps(folder: Path, tmp_path: Path) -> None:
     """Its classes might have another layout: LAMMPS ends with one sentence when it loads the plugin."""
     lammps, variables = program()
@@ -110,6 +113,7 @@ def test_a_plugin_of_another_lammps(folder: Path, tmp_path: Path) -> None:
     assert "The plugin of deepaw was built for LAMMPS 2 Aug 2023, and this is another release (20250722)" in text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="CMake is not installed")
 def test_cmake_builds_the_plugin(folder: Path, tmp_path: Path) -> None:
     lammps, variables = program()

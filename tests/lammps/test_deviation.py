@@ -56,6 +56,7 @@ def test_the_spread_is_that_of_python(models: Path, processes: int) -> None:
         np.testing.assert_allclose(row[1:], summary(virials, forces), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_first_model_drives_the_atoms(models: Path) -> None:
     several = thermo(run(models, script(f"{PAIR} out_freq 3", after=MOTION + "thermo 1\nrun 5")))
     first = thermo(run(models, script(after=MOTION + "thermo 1\nrun 5")))
@@ -63,6 +64,7 @@ def test_the_first_model_drives_the_atoms(models: Path) -> None:
     assert (models / "model_devi.out").is_file()
 
 
+@pytest.mark.slow
 def test_deviations_of_atoms_by_their_number(models: Path) -> None:
     run(models, script(f"{PAIR} out_freq 1 atomic"), processes=2)
     (frame,) = snapshots(models / "dump.txt")
@@ -72,6 +74,7 @@ def test_deviations_of_atoms_by_their_number(models: Path) -> None:
     np.testing.assert_allclose(row[1:], [*summary(virials, forces), *forces], rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_relative_deviations(models: Path) -> None:
     run(models, script(f"{PAIR} relative 0.5 relative_v 0.1 atomic"))
     (frame,) = snapshots(models / "dump.txt")
@@ -82,6 +85,7 @@ def test_relative_deviations(models: Path) -> None:
     np.testing.assert_allclose(row[1:], [*summary(virials, forces), *forces], rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_units_are_those_of_lammps(models: Path) -> None:
     run(models, script(PAIR))
     _, (metal,) = deviations(models / "model_devi.out")
@@ -90,6 +94,7 @@ def test_units_are_those_of_lammps(models: Path) -> None:
     np.testing.assert_allclose(real[1:], 23.060549 * metal[1:], rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_atoms_that_models_do_not_see_do_not_count(models: Path) -> None:
     style = f"hybrid/overlay lj/cut 5.0 {PAIR}"
     run(models, script(style, "pair_coeff * * lj/cut 0.02 2.5\npair_coeff * * deepaw O NULL"))

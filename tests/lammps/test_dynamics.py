@@ -30,6 +30,7 @@ pair_coeff * * deepaw {names}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skin", ["neighbor 0.3 bin", "neighbor 2.0 bin\nneigh_modify every 2 delay 4 check yes"])
 def test_constant_energy(folder: Path, model: PotentialModel, skin: str) -> None:
     output = run(folder, script(after=TETHERED.format(fix="nve") + skin + "\nthermo 1\nrun 200"))
@@ -57,6 +58,7 @@ def unwrapped(first: np.ndarray, second: np.ndarray, cell: np.ndarray) -> np.nda
     return (fractional - np.round(fractional)) @ cell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ensemble", ["nvt temp 200 200 0.02", "npt temp 200 200 0.02 tri 1 1 0.2"])
 def test_thermostat_and_barostat(folder: Path, model: PotentialModel, ensemble: str) -> None:
     output = run(folder, script(after=TETHERED.format(fix=ensemble) + "run 100\nrun 0"), processes=2)
@@ -68,6 +70,7 @@ def test_thermostat_and_barostat(folder: Path, model: PotentialModel, ensemble: 
     assert np.abs(virial).max() > 0
 
 
+@pytest.mark.slow
 def test_the_minimum_is_that_of_ase(folder: Path) -> None:
     """With weights that let no atoms collapse."""
     model, box = small_model(seed=7), water_box(4)
@@ -83,6 +86,7 @@ def test_the_minimum_is_that_of_ase(folder: Path) -> None:
     assert row["PotEng"] == pytest.approx(atoms.get_potential_energy(), abs=1e-7)
 
 
+@pytest.mark.slow
 def test_rerun(folder: Path) -> None:
     first = thermo(run(folder, script(after=TETHERED.format(fix="nve") + "thermo 5\nrun 20")))
     (folder / "dump.txt").rename(folder / "traj.txt")
@@ -92,6 +96,7 @@ def test_rerun(folder: Path) -> None:
     assert springs[0] == pytest.approx(0, abs=1e-9) and (springs[1:] > 0).all()
 
 
+@pytest.mark.slow
 def test_beside_a_lennard_jones_pair(folder: Path) -> None:
     alone = thermo(run(folder, script()))[0]
     (deep,) = snapshots(folder / "dump.txt")
@@ -105,6 +110,7 @@ def test_beside_a_lennard_jones_pair(folder: Path) -> None:
         assert both[name] == pytest.approx(alone[name] + pairs[name], rel=1e-10)
 
 
+@pytest.mark.slow
 def test_atoms_of_other_styles_are_not_seen(folder: Path, model: PotentialModel) -> None:
     """NULL: the potential acts on oxygen atoms alone, as if there were no others."""
     pairs = thermo(run(folder, script("lj/cut 5.0", "pair_coeff * * 0.02 2.5")))[0]
@@ -120,6 +126,7 @@ def test_atoms_of_other_styles_are_not_seen(folder: Path, model: PotentialModel)
     np.testing.assert_allclose(frame.force, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_beside_electrostatics(folder: Path) -> None:
     """With a k-space style LAMMPS keeps bonded pairs in its lists, whatever their factors."""
     (deep,) = run_frames(folder, script())
@@ -134,11 +141,13 @@ def test_beside_electrostatics(folder: Path) -> None:
     np.testing.assert_allclose(both.force, deep.force + coulomb.force, rtol=0, atol=1e-11 * scale)
 
 
+@pytest.mark.slow
 def test_a_repeated_pair_style_needs_its_types_again(folder: Path) -> None:
     text = script(after="pair_style deepaw model.safetensors precision float32\npair_coeff * * O H\nrun 0\nrun 0")
     assert len(thermo(run(folder, text))) == 2
 
 
+@pytest.mark.slow
 def test_processes_without_atoms(folder: Path) -> None:
     """A box of which one process has nothing."""
     box = water_box(8, triclinic=False)

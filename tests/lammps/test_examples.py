@@ -36,6 +36,7 @@ def deepaw_lammps(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_water(tmp_path: Path) -> None:
     """Its total energy stays, and frames have the energies, forces and pressures of Python."""
     shutil.copytree(EXAMPLES, tmp_path / "examples")
@@ -58,6 +59,7 @@ def test_water(tmp_path: Path) -> None:
         assert row["Press"] == pytest.approx(pressure * BAR, rel=1e-5)  # digits of BAR
 
 
+@pytest.mark.slow
 def test_methane(tmp_path: Path) -> None:
     """From the input file to dynamics, with few steps of either."""
     path = Path(shutil.copy(EXAMPLES / "methane_se_e2_a.json", tmp_path))

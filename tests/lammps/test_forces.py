@@ -56,6 +56,7 @@ def assert_per_atom(frame: Snapshot, energy: np.ndarray, virial: np.ndarray) -> 
             np.testing.assert_allclose(stress, -BAR * symmetric[:, a, b], rtol=0, atol=BAR * tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", ["f f f", "s s s", "p f p", "m p f"])
 def test_open_boundaries(folder: Path, model: PotentialModel, boundary: str) -> None:
     box = water_box(8, triclinic=False)
@@ -70,6 +71,7 @@ def test_open_boundaries(folder: Path, model: PotentialModel, boundary: str) -> 
     assert_forces(frame, force[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("triclinic", [False, True])
 def test_processes(folder: Path, triclinic: bool) -> None:
     write_box(folder / "water.lmp", water_box(27, triclinic=triclinic))
@@ -85,6 +87,7 @@ def test_processes(folder: Path, triclinic: bool) -> None:
                 np.testing.assert_allclose(two.columns[name], column, rtol=0, atol=1e-9 * np.abs(column).max())
 
 
+@pytest.mark.slow
 def test_threads(folder: Path) -> None:
     frames = []
     for threads in ("1", "3"):
@@ -141,6 +144,7 @@ def test_a_default_parameter(folder: Path) -> None:
         assert row["PotEng"] == pytest.approx(energy[0, 0], rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["charge", "full"])
 def test_atom_styles(folder: Path, model: PotentialModel, style: str) -> None:
     """Bonds in the data file are there for other programs: with special_bonds 1 1 1 they change nothing."""
@@ -151,6 +155,7 @@ def test_atom_styles(folder: Path, model: PotentialModel, style: str) -> None:
     assert_forces(frame, DeepPot(model).eval(frame.coord, frame.cell, frame.types)[1][0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_more_neighbours_than_sel_and_atoms_too_close(folder: Path, processes: int) -> None:
     """As in Python: all neighbours count, and a warning about atoms that are too close is printed once."""

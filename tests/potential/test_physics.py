@@ -7,6 +7,7 @@ import pytest
 from deepaw.potential.descriptor.se_e2_a import SeE2A
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
+from halves import mostly_slow
 from potential.physics import PotentialPhysics
 from potential.randommodels import random_model
 
@@ -41,11 +42,12 @@ def config_of(name: str) -> ModelConfig:
 
 
 class TestPotentials(PotentialPhysics):
-    @pytest.fixture(params=MODELS)
+    @pytest.fixture(params=mostly_slow(MODELS, fast=("one_side", "triples", "parameters")))
     def model(self, request: pytest.FixtureRequest) -> PotentialModel:
         return random_model(config_of(request.param))
 
 
+@pytest.mark.slow
 class TestByTheEquations(PotentialPhysics):
     """Training and evaluation of descriptors without a spectral form, alone and in a hybrid with one that has it."""
 
@@ -55,6 +57,7 @@ class TestByTheEquations(PotentialPhysics):
         return random_model(config_of(request.param))
 
 
+@pytest.mark.slow
 class TestConvertedPotential(PotentialPhysics):
     """DeePMD-kit's rule for neighbours, with enough slots for all of them."""
 

@@ -6,6 +6,7 @@ import pytest
 
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
+from halves import mostly_slow
 from potential.physics import PotentialPhysics
 from potential.randommodels import random_model
 
@@ -67,11 +68,12 @@ def config_of(name: str) -> ModelConfig:
 
 
 class TestTypedPotentials(PotentialPhysics):
-    @pytest.fixture(params=MODELS)
+    @pytest.fixture(params=mostly_slow(MODELS, fast=("se_e2_a", "strip", "attention")))
     def model(self, request: pytest.FixtureRequest) -> PotentialModel:
         return random_model(config_of(request.param))
 
 
+@pytest.mark.slow
 class TestConvertedTypedPotentials(PotentialPhysics):
     """DeePMD-kit's rule for neighbours, with enough slots for all of them.
 

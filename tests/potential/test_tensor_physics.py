@@ -7,6 +7,7 @@ import pytest
 from deepaw.errors import InputError
 from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.tensor import TensorModel
+from halves import mostly_slow
 from potential.randommodels import random_tensor_model
 from potential.tensor_physics import TensorPhysics
 
@@ -48,11 +49,12 @@ def config_of(name: str) -> ModelConfig:
 
 
 class TestTensors(TensorPhysics):
-    @pytest.fixture(params=MODELS)
+    @pytest.fixture(params=mostly_slow(MODELS, fast=("dipole", "polar_full")))
     def model(self, request: pytest.FixtureRequest) -> TensorModel:
         return random_tensor_model(config_of(request.param))
 
 
+@pytest.mark.slow
 class TestConvertedTensors(TensorPhysics):
     """DeePMD-kit's rule for neighbours, with enough slots for all of them."""
 

@@ -64,6 +64,7 @@ def test_restarted_is_uninterrupted(settings, tmp_path, model, validate_every):
     _assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
+@pytest.mark.slow
 def test_threads_do_not_race(settings, tmp_path):
     """With arrays as large as threads share among themselves."""
     whole = settings({**EXPANSION, "channels": 24, "num_interactions": 2}, batch_size=6, steps=4, save_every=2)
@@ -73,6 +74,7 @@ def test_threads_do_not_race(settings, tmp_path):
     _assert_same(tmp_path / "first", tmp_path / "second")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validate_every", [2, 4])
 def test_ctrl_c_loses_nothing(settings, tmp_path, validate_every):
     whole = settings(validate_every=validate_every, save_every=100)
@@ -225,6 +227,7 @@ def test_learning(settings, tmp_path):
     assert np.abs(found - truth).mean() / truth.mean() < 2 * last.val_worst
 
 
+@pytest.mark.slow
 def test_the_gated_network_learns(settings, tmp_path):
     given = settings(GATED, steps=70, probes=150, learning_rate=0.08, ema=0.8, warmup=5, validate_every=70)
     trainer = Trainer(given, Path(), tmp_path / "a", CPU, say=lambda text: None)

@@ -109,6 +109,7 @@ def dumped(folder: Path) -> list[np.ndarray]:
     return [np.array([line.split()[1:] for line in frame.splitlines()[9 - 1 :]], float) for frame in frames]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
 def test_energies_forces_and_pressures(plugin: Path, structure: Structure, processes: int, tmp_path: Path) -> None:
     rows = run(tmp_path, plugin, structure, processes, models=models.energies())
@@ -124,6 +125,7 @@ def test_energies_forces_and_pressures(plugin: Path, structure: Structure, proce
         np.testing.assert_allclose(row[2:], pressure, rtol=0, atol=1e-9 * np.abs(pressure).max())
 
 
+@pytest.mark.slow
 def test_deviations_of_several_models(plugin: Path, structure: Structure, tmp_path: Path) -> None:
     paths = [models.energies(seed) for seed in (1, 2, 3)]
     run(tmp_path, plugin, structure, models=" ".join(map(str, paths)))
@@ -140,6 +142,7 @@ def test_deviations_of_several_models(plugin: Path, structure: Structure, tmp_pa
         np.testing.assert_allclose(row[1:7], expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_virials_and_dipoles_of_atoms(plugin: Path, structure: Structure, tmp_path: Path) -> None:
     """LAMMPS's stresses of atoms and DeePMD-kit's dipoles of atoms are those of Python."""
     path = models.tensors("dipole", (0,))

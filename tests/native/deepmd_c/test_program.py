@@ -50,6 +50,7 @@ def deviation(output: str, path: Path, structure: Structure) -> float:
     return float(np.abs(np.array(output.split(), float) - expected).max() / np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_numbers(program: Path, tmp_path: Path) -> None:
     structure = crowd(2, 9)
     done = run(program, models.energies(), write_structure(tmp_path / "atoms", structure))
@@ -57,6 +58,7 @@ def test_numbers(program: Path, tmp_path: Path) -> None:
     assert deviation(done.stdout, models.energies(), structure) < 1e-10
 
 
+@pytest.mark.slow
 def test_precision_by_the_environment(program: Path, tmp_path: Path) -> None:
     structure = crowd(2, 9)
     atoms = write_structure(tmp_path / "atoms", structure)
@@ -67,6 +69,7 @@ def test_precision_by_the_environment(program: Path, tmp_path: Path) -> None:
     assert done.stderr == "the environment variable DEEPAW_PRECISION is 'half'; it has to be float64 or float32.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD is of Linux")
 def test_preloaded_in_place_of_another_library(program: Path, tmp_path: Path) -> None:
     """The library takes the place of the one that a program was linked with, also where that one is missing."""
@@ -87,6 +90,7 @@ def test_preloaded_in_place_of_another_library(program: Path, tmp_path: Path) ->
     assert deviation(done.stdout, models.energies(), structure) < 1e-10
 
 
+@pytest.mark.slow
 def test_models_of_deepmd_kit_are_converted_once(program: Path, tmp_path: Path) -> None:
     structure = crowd(2, 9)
     atoms = write_structure(tmp_path / "atoms", structure)

@@ -14,6 +14,7 @@ from deepaw.potential.model.config import ModelConfig
 from deepaw.potential.model.energy import PotentialModel
 from deepaw.potential.neighbours.pairs import find_environment
 from deepaw.potential.shortrange.zbl import zbl_energy, zbl_table
+from halves import mostly_slow
 from potential.physics import PotentialPhysics
 from potential.randommodels import random_model
 from potential.shortrange.tables import smooth_table
@@ -46,7 +47,7 @@ def short_range_model(name: str = "plain", **more: object) -> PotentialModel:
 
 
 class TestShortRange(PotentialPhysics):
-    @pytest.fixture(params=["plain", "no_bias", "hybrid_excluded"])
+    @pytest.fixture(params=mostly_slow(("plain", "no_bias", "hybrid_excluded"), fast=("plain",)))
     def model(self, request: pytest.FixtureRequest) -> PotentialModel:
         return short_range_model(request.param)
 

@@ -49,6 +49,7 @@ def write_clusters(folder: Path, counts: list[int], periodic: bool = False) -> P
     return path
 
 
+@pytest.mark.slow
 def test_local_frames_learn(tmp_path: Path) -> None:
     write_data(tmp_path)
     training_input = settings(
@@ -66,6 +67,7 @@ def test_local_frames_learn(tmp_path: Path) -> None:
     np.testing.assert_allclose(force[:, 1, 2], -(up - down)[:, 0] / (2 * step), atol=1e-6 * np.abs(force).max())
 
 
+@pytest.mark.slow
 def test_clusters_of_different_sizes_learn(tmp_path: Path) -> None:
     write_clusters(tmp_path / "train", [1, 2, 3, 2])
     write_clusters(tmp_path / "valid", [3, 1])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from deepaw.potential.training.processes import Processes, join_processes
@@ -45,6 +46,7 @@ def _run(folder: Path, processes: int) -> list[tuple[int, str, str]]:
     return [(process.returncode, out, err) for process in running for out, err in [process.communicate(timeout=120)]]
 
 
+@pytest.mark.slow
 def test_one_process_or_two(tmp_path):
     """Processes of torchrun draw equal batches, also with a random seed."""
     write_data(tmp_path)
@@ -76,6 +78,7 @@ def test_one_process_or_two(tmp_path):
     assert one.samplers == two.samplers
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_once(tmp_path):
     write_data(tmp_path)
     write_input(tmp_path, training={"training_data": {"systems": ["nowhere"]}})
@@ -86,6 +89,7 @@ def test_what_is_wrong_is_said_once(tmp_path):
     assert not any((tmp_path / "two").iterdir())
 
 
+@pytest.mark.slow
 def test_alone():
     with join_processes(None) as (processes, device):
         assert processes == Processes() and processes.is_first
@@ -95,6 +99,7 @@ def test_alone():
     assert numbers.tolist() == [1, 1] and list(processes.share([1, 2])) == [1, 2]
 
 
+@pytest.mark.slow
 def test_shares_are_all_there_is_and_nothing_twice():
     shares = [Processes(rank, 4).share([1, 2, 3, 4, 5, 6]) for rank in range(4)]
     assert shares == [[1, 5], [2, 6], [3], [4]]

@@ -165,6 +165,7 @@ def test_restarted_is_uninterrupted(folder, sections):
     assert all(torch.equal(models[0].state_dict()[name], value) for name, value in models[1].state_dict().items())
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_middle_of_a_step_loses_nothing(folder):
     training_input = settings(folder, training={"save_freq": 100})
     train(training_input, folder, folder / "whole")
@@ -185,6 +186,7 @@ def test_ctrl_c_in_the_middle_of_a_step_loses_nothing(folder):
     assert_same(folder / "whole", folder / "parts")
 
 
+@pytest.mark.slow
 def test_threads_do_not_race(folder):
     training_input = settings(folder, model={"descriptor": {**DESCRIPTOR, "rcut": 6.0, "neuron": [16, 32]}})
     threads_before = torch.get_num_threads()
@@ -329,6 +331,7 @@ def test_epochs(folder):
     assert latest(folder / "a").step == 6  # 2 batches of each system, one in two of either
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["se_e2_r", "hybrid"])
 def test_other_descriptors(folder, kind):
     radial = {**{key: value for key, value in DESCRIPTOR.items() if key != "axis_neuron"}, "type": "se_e2_r"}

@@ -37,7 +37,10 @@ SHAPE = (12, 12, 12)
 CRYSTAL = bulk("MgO", "rocksalt", 4.2)
 POINTS = np.random.default_rng(0).random((40, 3)) * 4
 
-pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes of the server are looked up in /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes of the server are looked up in /proc"),
+]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ EVERY = 100
 MOST = 100 * 2**20
 """Bytes above those at rest."""
 
-pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="memory is looked up in /proc")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not Path("/proc").is_dir(), reason="memory is looked up in /proc")]
 
 ACCEPT = ("application/msgpack", "application/json", "application/octet-stream")
 

@@ -29,6 +29,7 @@ def machine(tmp_path) -> Iterator[Machine]:
     machine.kill()
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_closed_in_the_middle(machine):
     client = DeePAWClient(machine.home / "server.sock", timeout=30.0)
     shape = (500, 500, 500)
@@ -56,6 +57,7 @@ def test_a_stream_that_is_closed_in_the_middle(machine):
     assert client.status()["served"] == {"cancelled": 2, "done": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", [250, 400], ids=["one piece", "stream"])
 def test_ctrl_c_cancels_on_the_server(machine, points):
     client = DeePAWClient(machine.home / "server.sock", timeout=30.0)

@@ -14,6 +14,7 @@ from server.process.running import Machine, density_model
 COMPILER = shutil.which(os.environ.get("CXX", "g++"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(COMPILER is None, reason="there is no C++ compiler")
 def test_a_compiled_server_answers_as_the_engine_does(tmp_path):
     density_model(tmp_path / "mgo.safetensors")
@@ -38,6 +39,7 @@ def test_a_compiled_server_answers_as_the_engine_does(tmp_path):
         machine.kill()
 
 
+@pytest.mark.slow
 def test_a_server_without_a_compiler_says_so_and_works(tmp_path):
     density_model(tmp_path / "mgo.safetensors")
     machine = Machine(tmp_path)

@@ -27,6 +27,7 @@ def machine(tmp_path) -> Iterator[Machine]:
     machine.kill()
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_nothing_in_the_way(machine):
     machine.start("--model mgo.safetensors --no-http")
     pid = int((machine.home / "server.pid").read_text().split()[0])
@@ -69,6 +70,7 @@ def test_what_cannot_start_says_why(machine):
     assert (machine.folder / "mgo.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_stop_lets_what_runs_finish_and_cancels_what_takes_longer(machine):
     machine.start("--model mgo.safetensors --no-http")
     client = DeePAWClient(machine.home / "server.sock")
@@ -81,6 +83,7 @@ def test_stop_lets_what_runs_finish_and_cancels_what_takes_longer(machine):
         list(pieces)
 
 
+@pytest.mark.slow
 def test_slow_and_broken_requests_and_a_full_disk(machine):
     """One server for what does not disturb one another."""
     said = machine.start("--model mgo.safetensors --host 127.0.0.1")

@@ -53,6 +53,7 @@ def replicas(machine: Machine) -> Iterator[tuple[str, str]]:
         assert process.wait(180) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed")
 def test_replicas(machine: Machine, replicas: tuple[str, str]) -> None:
     url, key = replicas
@@ -80,6 +81,7 @@ def test_replicas(machine: Machine, replicas: tuple[str, str]) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not HAS_RAY, reason="Ray is not installed")
 def test_what_cannot_start_says_why(machine: Machine) -> None:
     (machine.folder / "broken.safetensors").write_bytes(b"nothing")
