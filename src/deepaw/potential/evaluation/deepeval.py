@@ -34,8 +34,8 @@ class DeepEval(Generic[Model, EngineOfModel]):
     DeepEval(model_file) makes an object of the subclass for the model, as in DeePMD-kit.
 
     model_file: a file (.safetensors, .dp, .yaml, .pb, or a .pt checkpoint), or a model. precision: float64, within 1e-8
-    of the equations; float32; or exact, the equations themselves. auto_batch_size: accepted for programs that were
-    written for DeePMD-kit; frames are evaluated one after the other, in pieces, whatever it is. neighbor_list, head: None.
+    of the equations; float32; or exact, the equations themselves. neighbor_list, head: None. auto_batch_size: accepted
+    for programs that were written for DeePMD-kit; frames are evaluated one after the other, in pieces, whatever it is.
 
     Raises InputError: what reading the file raises; a model of another kind than the class is for; no such precision;
     another neighbor_list or head.
