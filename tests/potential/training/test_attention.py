@@ -74,6 +74,7 @@ def test_a_validation_needs_no_graph() -> None:
 ATTENTION: dict[str, Any] = ATTEN | {"attn_layer": 1, "smooth_type_embedding": True, "sel": "auto"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:sel is")
 def test_trains_beside_another_descriptor(tmp_path: Path) -> None:
     write_data(tmp_path)

@@ -129,6 +129,7 @@ for step in range(1, 1000):
 """
 
 
+@pytest.mark.slow
 def test_killed_while_writing(tmp_path):
     kill_while_writing(WRITING, tmp_path, "model.ckpt.pt", ".model.ckpt-*.part")
     checkpoint = read_checkpoint(tmp_path / "model.ckpt.pt")

@@ -91,6 +91,7 @@ def test_validation_is_in_the_precision_of_the_model(folder: Path) -> None:
     assert torch.equal(errors.loss, expected.loss)
 
 
+@pytest.mark.slow
 def test_learning(tmp_path: Path) -> None:
     """The loss falls, and errors of validation forces are those of float32 training."""
     write_system(tmp_path / "train", water(30, molecules=2, seed=1, periodic=False))

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from deepaw.infer import DeepPot
@@ -81,6 +82,7 @@ def test_requests_need_a_key_and_reach_the_scheduler(tmp_path: Path) -> None:
     asking(path, steps)
 
 
+@pytest.mark.slow
 def test_streams_are_no_longer_than_other_answers(tmp_path: Path) -> None:
     """Nothing tells a replica how much of a stream has been read."""
     path = write_potential(tmp_path / "water.safetensors")
@@ -95,6 +97,7 @@ def test_streams_are_no_longer_than_other_answers(tmp_path: Path) -> None:
     asking(path, steps)
 
 
+@pytest.mark.slow
 def test_models_that_are_not_those_of_other_machines(tmp_path: Path) -> None:
     path = write_potential(tmp_path / "water.safetensors")
 

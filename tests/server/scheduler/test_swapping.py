@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from deepaw import InferenceEngine
 from deepaw.infer import DeepPot
@@ -20,6 +21,7 @@ from server.models import cluster, magnesia, structure_of, write_potential
 CLIENTS, SWAPS, SHAPE = 16, 8, (12, 11, 10)
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_the_model_that_they_name(tmp_path: Path) -> None:
     paths = [write_potential(tmp_path / f"{seed}.safetensors", seed) for seed in (1, 2, 3)]
     works = [cluster(natoms, natoms) for natoms in range(3, 8)]

@@ -70,6 +70,7 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
+@pytest.mark.slow
 def test_one_that_ends_between_requests_is_not_noticed(tmp_path: Path) -> None:
     path = write_potential(tmp_path / "water.safetensors")
 
@@ -83,6 +84,7 @@ def test_one_that_ends_between_requests_is_not_noticed(tmp_path: Path) -> None:
     asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
+@pytest.mark.slow
 def test_what_did_not_reach_a_worker_is_given_to_the_next(tmp_path: Path) -> None:
     path = write_potential(tmp_path / "water.safetensors")
     works = [cluster(), DensityWork(structure_of(magnesia()), (8, 8, 8))]
@@ -100,6 +102,7 @@ def test_what_did_not_reach_a_worker_is_given_to_the_next(tmp_path: Path) -> Non
     asyncio.run(asyncio.wait_for(test(), PATIENCE))
 
 
+@pytest.mark.slow
 def test_a_file_that_has_changed_is_not_served_as_the_model_that_it_was(tmp_path: Path) -> None:
     path = write_potential(tmp_path / "water.safetensors")
 
