@@ -1,9 +1,14 @@
 """What holds for all tests."""
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # there are as many workers as processors; before NumPy and torch are loaded
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)
