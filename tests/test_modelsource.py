@@ -6,100 +6,27 @@ import copy
 import multiprocessing
 import pickle
 import pickletools
-from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from ase import Atoms
 from ase.mep import NEB
 
 from deepaw import InferenceEngine
 from deepaw.ase import DeepPotCalculator
-from deepaw.density.model.expansion import ExpansionNetwork
-from deepaw.density.model.expansion_config import ExpansionConfig
-from deepaw.density.model.model import DensityModel, load_density_model
-from deepaw.density.model.splines import SplineConfig
-from deepaw.density.occupancies.channels import channels_of_text
-from deepaw.density.occupancies.model import Occupancies
-from deepaw.density.occupancies.readout import OccupancyReadout
-from deepaw.density.occupancies.setup import PawSetup
+from deepaw.density.model.model import load_density_model
 from deepaw.errors import InputError
-from deepaw.gpaw.sources import PredictedDensity
-from deepaw.infer import DeepDipole, DeepPolar, DeepPot
+from deepaw.infer import DeepDipole, DeepPot
 from deepaw.modelsource import file_hash, open_model
 from deepaw.potential.engine.engine import PotentialEngine
 from deepaw.potential.engine.tensors import TensorEngine
 from deepaw.potential.files.formats import read_potential
 from deepaw.potential.nativefile import load_model
+from modelkinds import KINDS, energies, numbers_elsewhere, water, write_density
 from potential.longrange.models import long_range_model
-from server.models import cluster, magnesia, write_potential, write_tensor
+from server.models import write_potential, write_tensor
 
-WORK = cluster()
-POINTS = np.random.default_rng(0).uniform(0, 4, (40, 3))
-
-
-def water() -> Atoms:
-    numbers = np.array([8, 1])[WORK.types]
-    return Atoms(numbers, positions=WORK.coord[0], cell=WORK.cell[0], pbc=True)  # type: ignore[index]
-
-
-def write_density(path: Path) -> Path:
-    torch.manual_seed(0)
-    splines = SplineConfig((6, 4), (3.0, 3.0))
-    config = ExpansionConfig((8, 12), channels=4, lmax=1, sender_lmax=1, num_interactions=1, splines=splines)
-    network = ExpansionNetwork(config)
-    channels = {symbol: channels_of_text(symbol, "s s p") for symbol in ("O", "Mg")}
-    readout = OccupancyReadout(channels, network.feature_count, 1)
-    for weight in [*readout.weights, readout.bias]:
-        torch.nn.init.normal_(weight)
-    setups = {symbol: PawSetup(channel, "") for symbol, channel in channels.items()}
-    DensityModel(network, occupancies=Occupancies(readout, setups, {})).save(path)
-    return path
-
-
-def energies(calculator: DeepPotCalculator) -> np.ndarray:
-    atoms = water()
-    atoms.calc = calculator
-    return np.append(atoms.get_forces(), atoms.get_potential_energy())
-
-
-def of_frame(model: Any) -> np.ndarray:
-    return np.concatenate([np.ravel(array) for array in model.eval(WORK.coord, WORK.cell, WORK.types, atomic=True)])
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What is copied: how it is made of a file, what the file holds, and numbers that it gives."""
-
-    make: Callable[[Path], Any]
-    write: Callable[[Path], Path]
-    numbers: Callable[[Any], np.ndarray]
-
-
-KINDS = {
-    "DeepPot": Kind(DeepPot, write_potential, of_frame),
-    "DeepPot, float32": Kind(lambda path: DeepPot(path, "float32"), write_potential, of_frame),
-    "DeepDipole": Kind(DeepDipole, write_tensor, of_frame),
-    "DeepPolar": Kind(DeepPolar, lambda path: write_tensor(path, "polar"), of_frame),
-    "DeepPotCalculator": Kind(
-        lambda path: DeepPotCalculator(path, precision="exact", type_dict={"O": 0, "H": 1}), write_potential, energies
-    ),
-    "InferenceEngine": Kind(
-        lambda path: InferenceEngine(path, precision="tight"),
-        write_density,
-        lambda engine: engine.predict_at(magnesia(), POINTS),
-    ),
-    "PreparedStructure": Kind(
-        lambda path: InferenceEngine(path).prepare(magnesia()), write_density, lambda prepared: prepared.at(POINTS)
-    ),
-    "PredictedDensity": Kind(
-        PredictedDensity, write_density, lambda density: np.stack(density.occupancies(magnesia()))
-    ),
-}
 WAYS = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda held: pickle.loads(pickle.dumps(held))}
 
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -211,17 +138,11 @@ def test_bundled_models_go_by_their_name():
 
 def test_other_processes(tmp_path):
     held = {name: kind.make(kind.write(tmp_path / f"{name}.safetensors")) for name, kind in KINDS.items()}
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        found = dict(pool.imap(_numbers, held.items()))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        found = dict(pool.map(numbers_elsewhere, held.items()))
     assert found.keys() == KINDS.keys()
     for name, values in found.items():
         assert np.allclose(values, KINDS[name].numbers(held[name]), rtol=1e-12, atol=0), name
-
-
-def _numbers(named: tuple[str, Any]) -> tuple[str, np.ndarray]:
-    """Numbers of an object that came into this process by its pickle."""
-    name, held = named
-    return name, KINDS[name].numbers(held)
 
 
 @pytest.mark.parametrize("parallel", [False, True])
