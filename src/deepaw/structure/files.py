@@ -69,7 +69,7 @@ def _frames(path: Path, form: str | None, frames: slice) -> list[Atoms]:
     else:
         try:
             images = ase.io.read(path, index=frames, format=form)
-        except Exception:
+        except Exception:  # what a reader stumbles over may be an encoding, which is the better thing to say
             if text_format:
                 _check_encoding(path)
             raise

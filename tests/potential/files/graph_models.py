@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepaw.potential.files.graph.messages import GRAPH
+from potential.files.references import read_structures
 
 FOLDER = Path(__file__).parent / "peer_graphs"
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/ref.npz"))
@@ -47,10 +48,4 @@ def edited(case: str, folder: Path, edit: Callable[[dict[str, Any]], None]) -> P
 @cache
 def structures(case: str) -> dict[str, dict[str, np.ndarray]]:
     """Return the structures of a case with reference results."""
-    with np.load(FOLDER / case / "ref.npz", allow_pickle=False) as file:
-        values = dict(file)
-    result: dict[str, dict[str, np.ndarray]] = {}
-    for key, value in values.items():
-        place, name = key.split("/")
-        result.setdefault(place, {})[name] = value
-    return result
+    return read_structures(FOLDER / case / "ref.npz")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from potential.files.references import read_structures
+
 FOLDER = Path(__file__).parent / "peer_tensorflow"
 CASES = sorted(path.parent.name for path in FOLDER.glob("*/model.dp"))
 FRAMES = [name for name in CASES if name.startswith("frame")]
@@ -20,10 +22,4 @@ def path_of(case: str) -> Path:
 @cache
 def structures(case: str) -> dict[str, dict[str, np.ndarray]]:
     """Return the structures of a case with reference results; `training` has the frames of its statistics."""
-    with np.load(FOLDER / case / "ref.npz", allow_pickle=False) as file:
-        values = dict(file)
-    result: dict[str, dict[str, np.ndarray]] = {}
-    for key, value in values.items():
-        place, name = key.split("/")
-        result.setdefault(place, {})[name] = value
-    return result
+    return read_structures(FOLDER / case / "ref.npz")
